@@ -1,0 +1,48 @@
+# Every target works on a fresh clone: it makes .venv and installs what the lock file names first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+
+.PHONY: help install demo test check bench soak format lock clean
+.DEFAULT_GOAL := help
+
+help: ## what can be made here
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+install: $(VENV)/installed ## the environment in .venv, from requirements.lock
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Frontdesk needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
+	@echo "installing into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+demo: install ## a whole district through real Kafka and real ClickHouse, on this machine
+	@$(BIN)/frontdesk demo
+
+test: install ## every test, benchmarks excepted
+	@$(BIN)/python -m pytest
+
+check: install ## ruff, mypy, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: install ## ruff format, and what ruff can mend by itself
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: install ## events per CPU-second, freshness, memory, recovery
+	@$(BIN)/python -m tests.benchmarks
+
+lock: install ## renew requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra embedded --extra dev pyproject.toml -o requirements.lock
+
+clean: ## remove the environment and the embedded servers' data
+	@rm -rf $(VENV) .frontdesk
