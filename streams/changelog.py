@@ -1,0 +1,79 @@
+"""The changelog: one compacted topic in which every partition keeps its cases and its clock.
+
+It is the only durable state of a worker. Recovery reads a partition from where this worker's knowledge ends (the
+beginning, for a newcomer) to the end; a partition that nobody else wrote to meanwhile is recovered by one look at its
+end. The offsets that our own writes get tell the rest: when they do not follow each other, somebody else wrote (a
+worker that had been stopped and went on), and the owner reads those records before it does anything else.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+Item = tuple[bytes, bytes | None]
+"""Key, and the value or None for a tombstone."""
+
+
+class Oversized(Exception):
+    """One case's record is larger than a batch of the changelog may be."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Offsets that one write got: from `first` up to and without `after`."""
+
+    first: int
+    after: int
+
+
+class Changelog:
+    """Reads and writes the changelog partitions of one worker."""
+
+    def __init__(self, topic: str, producer: AIOKafkaProducer, consumer: Callable[[], AIOKafkaConsumer]) -> None:
+        """`consumer` makes a consumer without a group, that starts at the earliest record."""
+        self.topic = topic
+        self._producer = producer
+        self._consumer = consumer
+
+    async def write(self, partition: int, items: Sequence[Item]) -> list[Span]:
+        """Append `items` in order and return the offsets they got, once every replica has them."""
+        sent = []
+        batch = self._producer.create_batch()
+        for key, value in items:
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                sent.append((batch.record_count(), await self._send(batch, partition)))
+                batch = self._producer.create_batch()
+                if batch.append(key=key, value=value, timestamp=None) is None:
+                    raise Oversized(f"the changelog record of {key!r} has {len(value or b'')} bytes, more than a batch may hold")
+        if batch.record_count():
+            sent.append((batch.record_count(), await self._send(batch, partition)))
+        spans = []
+        for count, acknowledged in sent:
+            first = (await acknowledged).offset
+            spans.append(Span(first, first + count))
+        return spans
+
+    async def _send(self, batch: object, partition: int) -> object:
+        return await self._producer.send_batch(batch, self.topic, partition=partition)
+
+    async def read(self, partition: int, start: int) -> AsyncIterator[tuple[list[Item], int]]:
+        """Records of `partition` from offset `start` to its end as of now: lists of items, and the offset after each list.
+
+        Compaction leaves holes and may leave nothing at all; the last offset that is yielded is the end all the same.
+        """
+        consumer = self._consumer()
+        await consumer.start()
+        try:
+            tp = TopicPartition(self.topic, partition)
+            consumer.assign([tp])
+            end = (await consumer.end_offsets([tp]))[tp]
+            first = (await consumer.beginning_offsets([tp]))[tp]
+            consumer.seek(tp, max(start, first))
+            while (position := await consumer.position(tp)) < end:
+                records = (await consumer.getmany(tp, timeout_ms=500)).get(tp, ())
+                if records:
+                    yield [(r.key, r.value) for r in records], records[-1].offset + 1
+            yield [], position
+        finally:
+            await consumer.stop()

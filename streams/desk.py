@@ -1,0 +1,356 @@
+"""The worker's loop: what was fetched is folded, written and acknowledged, strictly in that order.
+
+One turn takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters and
+forwarded records to Kafka, then the state to the changelog, and only then may the offset be committed. State is never
+ahead of the rows (or a retraction would be lost in a crash), the commit never ahead of the state. A turn that does not
+end takes its partitions' memory with it: they are read again from the changelog.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from events.directory import Directory
+from projections.partition import Partition
+from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
+from streams.changelog import Changelog
+from streams.clock import Clock
+from streams.intray import Intray, Record, Refused, Sorted
+from streams.outbox import Outbox
+
+Columns = list[Any]
+Cell = tuple[str, str, str, str]
+
+MINUTE = 60_000
+DAY = 24 * 60 * MINUTE
+AHEAD = 5 * MINUTE
+"""A record whose timestamp is further ahead of the wall clock does not move a partition's clock."""
+
+log = structlog.get_logger("desk")
+
+
+class Fetched(Protocol):
+    """Some records of one partition, in order, as the consumer hands them over."""
+
+    @property
+    def partition(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def records(self) -> Sequence[Record]: ...
+    def finish(self) -> None:
+        """From here on the offset after these records may be committed."""
+
+
+class Guard(Protocol):
+    """Whether this process may still write (`streams.consumer`)."""
+
+    def beat(self) -> None:
+        """End the process if it was away so long that the group has replaced it."""
+
+    def holds(self, partition: int, epoch: int) -> bool: ...
+    def caught_up(self, partition: int) -> bool: ...
+
+
+class Rows(Protocol):
+    """Where rows go and what is known of them (`sinks.clickhouse`)."""
+
+    async def write(self, tables: dict[str, Columns]) -> None: ...
+    async def cells_not_empty(self, partition: int) -> list[Cell]: ...
+    async def events_of(self, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, list[Any]]]:
+        """(district, subject, largest offset, events) of each case that the archive holds."""
+
+
+class Meter(Protocol):
+    """What the metrics want to know (`sinks.metrics`)."""
+
+    def folded(self, records: int, produced_at: int, readable_at: int) -> None: ...
+    def refused(self, reason: str) -> None: ...
+    def forwarded(self, records: int) -> None: ...
+    def recovered(self, partition: int, records: int) -> None: ...
+
+
+class Superseded(Exception):
+    """The partition went to another worker in the middle of a turn."""
+
+
+@dataclass
+class Held:
+    """A partition in hand. `state` is None until it has been recovered, and again when a turn with it did not end."""
+
+    epoch: int
+    state: Partition | None = None
+    changelog_end: int = 0
+    recovered: bool = False
+    day: int = 0
+
+
+@dataclass
+class Turn:
+    """One round of work over all partitions."""
+
+    fetched: list[Fetched] = field(default_factory=list)
+    sorted: list[Sorted] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+    def partitions(self) -> set[int]:
+        return {f.partition for f in self.fetched}
+
+
+class Desk:
+    """Owns the state of the partitions that this worker holds, and is the only one that writes for them."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        partitions: int,
+        epoch: int,
+        rows: Rows,
+        changelog: Changelog,
+        outbox: Outbox,
+        clock: Clock,
+        follow_wall: bool,
+        meter: Meter,
+        turn_records: int = 20_000,
+    ) -> None:
+        """`epoch` numbers the topic's incarnation (row versions); `follow_wall` is `clock = "wall"` of the settings."""
+        self._directory = directory
+        self._epoch = epoch
+        self._rows = rows
+        self._changelog = changelog
+        self._outbox = outbox
+        self._clock = clock
+        self._follow_wall = follow_wall
+        self._meter = meter
+        self._turn_records = turn_records
+        self.intray = Intray(partitions)
+        self.guard: Guard | None = None
+        self._held: dict[int, Held] = {}
+        self._waiting: deque[Fetched] = deque()
+        self._wake = asyncio.Event()
+        self._turn: asyncio.Task[None] | None = None
+        self._open = False
+
+    # -- what the consumer calls --------------------------------------------------------------------------------------
+    async def take(self, fetched: Fetched) -> None:
+        """Put it in the queue; the consumer bounds how much may wait."""
+        self._waiting.append(fetched)
+        self._wake.set()
+
+    async def assigned(self, partitions: Iterable[int], epoch: int) -> None:
+        """These partitions, and no others, are ours. What was kept of one that stays needs only a look at its changelog."""
+        kept = self._held
+        self._held = {p: Held(epoch, kept[p].state, kept[p].changelog_end) if p in kept else Held(epoch) for p in sorted(partitions)}
+        self._open = True
+        self._wake.set()
+
+    async def revoked(self, deadline_s: float) -> None:
+        """Finish the turn under way, or give it up at the deadline; what waited is forgotten, its new owner fetches it again."""
+        self._open = False
+        self._waiting.clear()
+        if self._turn is not None and not self._turn.done():
+            done, _ = await asyncio.wait({self._turn}, timeout=deadline_s)
+            if not done:
+                log.warning("turn given up at a rebalance", after_s=deadline_s)
+                self._turn.cancel()
+                await asyncio.wait({self._turn})
+
+    @property
+    def ready(self) -> bool:
+        """Every partition in hand has been recovered."""
+        return self._open and all(h.recovered for h in self._held.values())
+
+    @property
+    def partitions(self) -> dict[int, Partition]:
+        return {p: h.state for p, h in self._held.items() if h.state is not None}
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+    async def run(self) -> None:
+        """Until cancelled, or until something fails: then the worker stops, and another one takes over exactly here."""
+        while True:
+            await self._sleep()
+            if not self._open:
+                continue
+            self._turn = asyncio.create_task(self._work())
+            try:
+                await asyncio.wait({self._turn})
+            finally:
+                self._turn.cancel()
+            if not self._turn.cancelled():
+                self._turn.result()
+
+    async def _sleep(self) -> None:
+        """Until there is something to do, at most a second (time passes also where nothing happens)."""
+        if not self._waiting or not self._open:
+            try:
+                await asyncio.wait_for(self._wake.wait(), 1.0)
+            except TimeoutError:
+                pass
+        self._wake.clear()
+
+    async def _work(self) -> None:
+        for number, held in list(self._held.items()):
+            if not held.recovered:
+                await self._recover(number, held)
+        turn = self._next()
+        try:
+            await self._fold(turn)
+            await self._write(turn)
+        except Superseded as why:
+            log.warning("turn given up", why=str(why))
+            self._forget_all()
+        except BaseException:
+            self._forget_all()
+            raise
+        else:
+            for fetched in turn.fetched:
+                fetched.finish()
+
+    def _next(self) -> Turn:
+        turn, records = Turn(), 0
+        while self._waiting and records < self._turn_records:
+            fetched = self._waiting.popleft()
+            if self._holds(fetched.partition, fetched.epoch):
+                turn.fetched.append(fetched)
+                records += len(fetched.records)
+        return turn
+
+    # -- fold ---------------------------------------------------------------------------------------------------------
+    async def _fold(self, turn: Turn) -> None:
+        for fetched in turn.fetched:
+            tray = self.intray.sort(fetched.partition, fetched.records)
+            state = self._state(fetched.partition)
+            if any(e[2] for e in tray.entries):
+                await self._load(state, tray)
+            rejections = state.fold(tray.entries)
+            tray.refused += [Refused(tray.records[i], rejection) for i, rejection in rejections]
+            self._advance(state, fetched)
+            turn.sorted.append(tray)
+            turn.refused += tray.refused
+        if self._follow_wall:
+            now = self._clock.now()
+            for number, state in self.partitions.items():
+                if self._guard.caught_up(number) or number in turn.partitions() and self._live(turn, number, now):
+                    state.advance(now)
+
+    def _live(self, turn: Turn, number: int, now: int) -> bool:
+        """Nothing of this partition waits, and the newest record of the turn is as young as a moment."""
+        return not any(f.partition == number for f in self._waiting) and any(
+            f.partition == number and now - f.records[-1].timestamp < MINUTE for f in turn.fetched
+        )
+
+    def _advance(self, state: Partition, fetched: Fetched) -> None:
+        limit = self._clock.now() + AHEAD
+        state.advance(max((r.timestamp for r in fetched.records if r.timestamp <= limit), default=0))
+
+    async def _load(self, state: Partition, tray: Sorted) -> None:
+        """Cases that a backfill touches and that are forgotten come back from the archive before anything is added."""
+        absent = state.absent(tray.entries)
+        if absent:
+            for district, subject, last_offset, events in await self._rows.events_of(absent):
+                state.load(district, subject, events, last_offset)
+
+    # -- write, in this order -----------------------------------------------------------------------------------------
+    async def _write(self, turn: Turn) -> None:
+        changes = {number: state.drain() for number, state in self.partitions.items()}
+        changes = {number: change for number, change in changes.items() if change.changelog}
+        tables = {
+            "events": _joined([c.events for c in changes.values()]),
+            "cases": _joined([c.cases for c in changes.values()]),
+            "windows": _joined([c.windows for c in changes.values()]),
+            "dead_letters": _dead_letters(turn.refused),
+        }
+        tables = {name: columns for name, columns in tables.items() if columns}
+        touched = changes.keys() | turn.partitions()
+        if tables:
+            self._check(touched)
+            await self._rows.write(tables)
+            self._measure(turn)
+        if turn.refused or any(s.misrouted for s in turn.sorted):
+            self._check(touched)
+            await self._outbox.set_aside(turn.refused)
+            await self._outbox.send_on([m for s in turn.sorted for m in s.misrouted])
+        for number, change in changes.items():
+            self._check({number})
+            await self._log(number, change.changelog)
+
+    async def _log(self, number: int, items: list[tuple[bytes, bytes | None]]) -> None:
+        """Write state, and notice if somebody else wrote to this changelog since: then that is read before the next turn."""
+        held = self._held[number]
+        for span in await self._changelog.write(number, items):
+            if span.first != held.changelog_end:
+                log.warning("foreign records in the changelog", partition=number, since=held.changelog_end, until=span.first)
+                held.recovered = False
+            if held.recovered:
+                held.changelog_end = span.after
+
+    def _measure(self, turn: Turn) -> None:
+        now = self._clock.now()
+        for fetched in turn.fetched:
+            self._meter.folded(len(fetched.records), fetched.records[0].timestamp, now)
+        for refused in turn.refused:
+            self._meter.refused(refused.rejection.reason.value)
+        self._meter.forwarded(sum(len(s.misrouted) for s in turn.sorted))
+
+    # -- recovery -----------------------------------------------------------------------------------------------------
+    async def _recover(self, number: int, held: Held) -> None:
+        """Read what the changelog has beyond what is in memory; then every cell is written again, empty ones too."""
+        new = held.state is None
+        state = held.state or Partition(number, self._directory, self._epoch)
+        held.state = None
+        records, end = 0, 0 if new else held.changelog_end
+        async for items, end in self._changelog.read(number, end):
+            for key, value in items:
+                state.restore(key, value)
+            records += len(items)
+            self._guard.beat()
+            await asyncio.sleep(0)
+        if new or records:
+            state.restored()
+            for cell in await self._rows.cells_not_empty(number):
+                state.claim(*cell)
+        held.state, held.changelog_end, held.recovered = state, end, True
+        self._meter.recovered(number, records)
+        log.info("partition recovered", partition=number, records=records, kept=not new)
+
+    # -- fences -------------------------------------------------------------------------------------------------------
+    @property
+    def _guard(self) -> Guard:
+        if self.guard is None:
+            raise RuntimeError("the desk works only with a consumer: set `guard` first")
+        return self.guard
+
+    def _holds(self, number: int, epoch: int) -> bool:
+        held = self._held.get(number)
+        return held is not None and held.epoch == epoch and self._guard.holds(number, epoch)
+
+    def _check(self, numbers: Iterable[int]) -> None:
+        self._guard.beat()
+        for number in numbers:
+            held = self._held.get(number)
+            if held is None or not self._holds(number, held.epoch):
+                raise Superseded(f"partition {number} is no longer ours")
+
+    def _state(self, number: int) -> Partition:
+        state = self._held[number].state
+        if state is None:
+            raise RuntimeError(f"partition {number} was folded before it was recovered")
+        return state
+
+    def _forget_all(self) -> None:
+        """Memory is ahead of what was written: read it again."""
+        for held in self._held.values():
+            held.state, held.changelog_end, held.recovered = None, 0, False
+
+
+def _joined(parts: list[Columns]) -> Columns:
+    """Columns of several partitions as columns of one insert."""
+    parts = [p for p in parts if p]
+    if len(parts) < 2:  # noqa: PLR2004 - one part, or none, is joined already
+        return parts[0] if parts else []
+    return [[value for column in columns for value in column] for columns in zip(*parts, strict=True)]

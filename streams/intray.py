@@ -1,0 +1,86 @@
+"""From a fetched record to what the fold takes: decoded, checked against its partition, or set aside with the reason.
+
+Nothing is decided here that depends on other records; that is the fold's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from events.codec import Decoder
+from events.partition import partition_of
+from events.rejection import Reason, Rejection
+from projections.partition import Entry
+
+BACKFILL = "frontdesk-backfill"
+FORWARDED = "frontdesk-forwarded"
+
+
+class Record(Protocol):
+    """What is read of a Kafka record (aiokafka's ConsumerRecord)."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A record that cannot be counted, and why."""
+
+    record: Record
+    rejection: Rejection
+
+
+@dataclass
+class Sorted:
+    """One fetch of one partition, sorted: what to fold (with the records it came from), to send on, to set aside."""
+
+    entries: list[Entry] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    misrouted: list[tuple[Record, int]] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+
+class Intray:
+    """Sorts the records of one topic with a given number of partitions."""
+
+    def __init__(self, partitions: int) -> None:
+        self._partitions = partitions
+        self.decoder = Decoder()
+
+    def sort(self, partition: int, records: Sequence[Record]) -> Sorted:
+        out = Sorted()
+        decode = self.decoder.decode
+        partitions = self._partitions
+        for r in records:
+            headers = r.headers
+            decoded = decode(r.value, headers, r.timestamp)
+            if isinstance(decoded, Rejection):
+                out.refused.append(Refused(r, decoded))
+                continue
+            district, subject, event = decoded
+            home = partition_of(district, partitions)
+            if home != partition:
+                self._misrouted(out, r, home)
+                continue
+            backfill = bool(headers) and _flag(headers, BACKFILL)
+            out.entries.append((r.offset, r.timestamp, backfill, district, subject, event))
+            out.records.append(r)
+        return out
+
+    def _misrouted(self, out: Sorted, record: Record, home: int) -> None:
+        """Sent on once; a record that was sent on already and is wrong again has a district that nobody can place."""
+        if _flag(record.headers, FORWARDED):
+            reason = Rejection(Reason.MISROUTED, "$.data.district", f"belongs to partition {home}, and was sent on before")
+            out.refused.append(Refused(record, reason))
+        else:
+            out.misrouted.append((record, home))
+
+
+def _flag(headers: Sequence[tuple[str, bytes]], name: str) -> bool:
+    return any(key == name and value == b"1" for key, value in headers)

@@ -1,0 +1,73 @@
+"""What a worker sends to Kafka beside its changelog: dead letters, and records that came to the wrong partition.
+
+Every send is awaited by the desk before it goes on; one that fails stops the worker, for a record that was neither
+counted nor set aside would be lost.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaProducer
+
+from streams.intray import FORWARDED, Record, Refused
+
+PREFIX = "frontdesk-dead-letter-"
+
+
+def dead_letter_headers(refused: Refused) -> list[tuple[str, bytes]]:
+    """The record's own headers, then where it came from and what is wrong with it, as text."""
+    record, rejection = refused.record, refused.rejection
+    facts = {
+        "reason": rejection.reason.value,
+        "path": rejection.path,
+        "message": rejection.message,
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+    }
+    return [*record.headers, *((PREFIX + name, str(fact).encode()) for name, fact in facts.items())]
+
+
+class Outbox:
+    """Sends through the worker's producer and waits until every replica has it."""
+
+    def __init__(self, producer: AIOKafkaProducer, dead_letter_topic: str) -> None:
+        self._producer = producer
+        self._dead_letter_topic = dead_letter_topic
+
+    async def set_aside(self, refused: Iterable[Refused]) -> None:
+        """Write each refused record, bytes untouched, to the dead letter topic."""
+        await self._all(
+            [
+                await self._producer.send(
+                    self._dead_letter_topic,
+                    key=r.record.key,
+                    value=r.record.value,
+                    headers=dead_letter_headers(r),
+                    partition=None if r.record.key else 0,
+                )
+                for r in refused
+            ]
+        )
+
+    async def send_on(self, misrouted: Iterable[tuple[Record, int]]) -> None:
+        """Write each record to the partition it belongs to, with its own timestamp and the mark that it was sent on."""
+        await self._all(
+            [
+                await self._producer.send(
+                    record.topic,
+                    key=record.key,
+                    value=record.value,
+                    headers=[*record.headers, (FORWARDED, b"1")],
+                    partition=home,
+                    timestamp_ms=record.timestamp,
+                )
+                for record, home in misrouted
+            ]
+        )
+
+    @staticmethod
+    async def _all(sent: "list[asyncio.Future[object]]") -> None:
+        for acknowledged in sent:
+            await acknowledged
