@@ -1,0 +1,68 @@
+"""The Compose file names only what exists, and agrees with the defaults of the settings."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from streams.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "deploy/compose/compose.yaml"
+OF_THE_IMAGES = {"FRONTDESK_KAFKA_BOOTSTRAP", "FRONTDESK_CLICKHOUSE_HOST", "FRONTDESK_CLICKHOUSE_USER", "FRONTDESK_CLICKHOUSE_PASSWORD", "FRONTDESK_METRICS_PORT"}
+"""Settings that must differ: the addresses inside Compose's network, and what a container exposes."""
+
+
+def compose() -> dict[str, Any]:
+    return yaml.safe_load(FILE.read_text())
+
+
+def settings_of_services() -> dict[str, str]:
+    return {k: v for s in compose()["services"].values() for k, v in s.get("environment", {}).items() if k.startswith("FRONTDESK_")}
+
+
+def test_every_setting_that_it_names_exists() -> None:
+    known = {f"FRONTDESK_{name.upper()}" for name in Settings.model_fields}
+    in_dockerfile = set(re.findall(r"FRONTDESK_[A-Z_]+", (ROOT / "deploy/compose/Dockerfile").read_text()))
+
+    assert settings_of_services().keys() | in_dockerfile <= known
+
+
+def test_where_nothing_forces_it_the_values_are_the_defaults() -> None:
+    defaults = Settings.model_construct()
+
+    for name, value in settings_of_services().items():
+        if name not in OF_THE_IMAGES:
+            assert value == str(getattr(defaults, name.removeprefix("FRONTDESK_").lower())), name
+
+
+def test_ports_are_published_on_the_loopback_only() -> None:
+    ports = [p for s in compose()["services"].values() for p in s.get("ports", [])]
+
+    assert ports
+    assert all(str(p).startswith("127.0.0.1:") for p in ports)
+
+
+@pytest.mark.timeout(240)
+def test_it_follows_the_compose_specification(tmp_path: Path) -> None:
+    go = shutil.which("go")
+    if go is None:
+        pytest.skip("no Go toolchain: install one to check the Compose file against its specification")
+    program = tmp_path / "compose"
+    built = subprocess.run([go, "build", "-o", program, "."], cwd=Path(__file__).parent / "compose_go", capture_output=True, text=True, check=False)
+    if built.returncode and re.search(r"dial tcp|no such host|i/o timeout", built.stderr):
+        pytest.skip("the Go module proxy cannot be reached")
+    assert built.returncode == 0, built.stderr
+
+    good = subprocess.run([program, FILE], capture_output=True, text=True, check=False)
+    bad_file = tmp_path / "bad.yaml"
+    bad_file.write_text(FILE.read_text().replace("healthcheck:", "healthchek:"))
+    bad = subprocess.run([program, bad_file], capture_output=True, text=True, check=False, env={**os.environ})
+
+    assert good.returncode == 0, good.stderr
+    assert "healthchek" in bad.stderr
