@@ -1,0 +1,256 @@
+"""The desk's order of writing: whatever step a worker dies at, the next one ends with the same rows.
+
+Kafka and ClickHouse are small fakes in memory. A crash is an exception at the n-th thing that the desk does to the
+outside; the next worker starts from what is durable: rows, changelog and committed offset.
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from events.directory import DEFAULT
+from events.partition import partition_of
+from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
+from streams.changelog import Span
+from streams.desk import Desk
+from streams.intray import FORWARDED, Refused
+
+PARTITIONS = 2
+START = 1_790_000_000_000
+HOUR = 3_600_000
+COLUMNS = {"events": EVENT_COLUMNS, "cases": CASE_COLUMNS, "windows": WINDOW_COLUMNS}
+KEYS = {
+    "events": ("district", "subject", "source", "id", "time"),
+    "cases": ("district", "opened_at", "subject", "episode"),
+    "windows": ("district", "scope", "school", "department", "window"),
+}
+
+
+class Died(Exception):
+    """The worker was killed."""
+
+
+@dataclass(frozen=True)
+class Record:
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass
+class Durable:
+    """What survives a worker: topics, tables, changelog, committed offsets."""
+
+    topic: dict[int, list[Record]] = field(default_factory=lambda: defaultdict(list))
+    tables: dict[str, dict[tuple[Any, ...], tuple[int, dict[str, Any]]]] = field(default_factory=lambda: defaultdict(dict))
+    changelog: dict[int, list[tuple[bytes, bytes | None]]] = field(default_factory=lambda: defaultdict(list))
+    committed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    dead_letters: list[str] = field(default_factory=list)
+
+    def publish(self, value: bytes, timestamp: int, partition: int, headers: tuple[tuple[str, bytes], ...] = ()) -> None:
+        log = self.topic[partition]
+        log.append(Record("events", partition, len(log), timestamp, None, value, headers))
+
+    def rows(self, table: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+        """What a reader sees: the newest row of each key, without deleted ones and without what names the write itself."""
+        return {key: {k: v for k, v in row.items() if k != "version"} for key, (_, row) in self.tables[table].items() if not row.get("is_deleted")}
+
+
+@dataclass
+class Outside:
+    """The rim of one worker's life, which ends at its `dies_at`-th deed."""
+
+    durable: Durable
+    dies_at: int = 10**9
+    deeds: int = 0
+
+    def _deed(self) -> None:
+        self.deeds += 1
+        if self.deeds == self.dies_at:
+            raise Died
+
+    async def write(self, *args: Any) -> Any:
+        return await (self._write_rows(*args) if len(args) == 1 else self._write_changelog(*args))
+
+    async def _write_rows(self, tables: dict[str, list[list[Any]]]) -> None:
+        for name, columns in tables.items():
+            if name == "dead_letters":
+                continue
+            self._deed()
+            for values in zip(*columns, strict=True):
+                row = dict(zip(COLUMNS[name], values, strict=True))
+                key = tuple(row[k] for k in KEYS[name])
+                if row["version"] >= self.durable.tables[name].get(key, (-1, {}))[0]:
+                    self.durable.tables[name][key] = row["version"], row
+
+    async def _write_changelog(self, partition: int, items: Sequence[tuple[bytes, bytes | None]]) -> list[Span]:
+        self._deed()
+        log = self.durable.changelog[partition]
+        log.extend(items)
+        self._deed()
+        return [Span(len(log) - len(items), len(log))]
+
+    async def read(self, partition: int, start: int) -> AsyncIterator[tuple[list[tuple[bytes, bytes | None]], int]]:
+        log = self.durable.changelog[partition]
+        yield log[start:], len(log)
+
+    async def cells_not_empty(self, partition: int) -> list[tuple[str, str, str, str]]:
+        return sorted({key[:4] for key, row in self.durable.rows("windows").items() if row["partition"] == partition and row["contact_n"]})
+
+    async def events_of(self, keys: Sequence[tuple[str, str]]) -> list[Any]:
+        return []
+
+    async def set_aside(self, refused: list[Refused]) -> None:
+        self._deed()
+        self.durable.dead_letters += [r.rejection.reason.value for r in refused]
+
+    async def send_on(self, misrouted: list[tuple[Record, int]]) -> None:
+        self._deed()
+        for record, home in misrouted:
+            self.durable.publish(record.value or b"", record.timestamp, home, ((FORWARDED, b"1"),))
+
+    def beat(self) -> None: ...
+    def holds(self, partition: int, epoch: int) -> bool:
+        return True
+
+    def caught_up(self, partition: int) -> bool:
+        return False
+
+    def now(self) -> int:
+        return START + 1_000 * HOUR
+
+    def folded(self, *_: int) -> None: ...
+    def refused(self, *_: str) -> None: ...
+    def forwarded(self, *_: int) -> None: ...
+    def recovered(self, *_: int) -> None: ...
+
+
+@dataclass
+class Fetched:
+    durable: Durable
+    partition: int
+    records: list[Record]
+    epoch: int = 1
+
+    def finish(self) -> None:
+        self.durable.committed[self.partition] = self.records[-1].offset + 1
+
+
+async def live(durable: Durable, batch: int, dies_at: int = 10**9) -> Outside:
+    """One worker from its assignment until all is folded, or until it dies."""
+    outside = Outside(durable, dies_at)
+    desk = Desk(
+        directory=DEFAULT, partitions=PARTITIONS, epoch=1, rows=outside, changelog=outside, outbox=outside, clock=outside, follow_wall=False, meter=outside
+    )
+    desk.guard = outside
+    running = asyncio.create_task(desk.run())
+    await desk.assigned(range(PARTITIONS), 1)
+    position = dict(durable.committed)
+    try:
+        while any(durable.committed[p] < len(durable.topic[p]) for p in range(PARTITIONS)):
+            for p in range(PARTITIONS):
+                start = position.get(p, 0)
+                records = durable.topic[p][start : start + batch]
+                if records:
+                    position[p] = start + len(records)
+                    await desk.take(Fetched(durable, p, records))
+            while any(durable.committed[p] < position.get(p, 0) for p in range(PARTITIONS)):
+                await asyncio.wait({running}, timeout=0.001)
+                if running.done():
+                    running.result()
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+    return outside
+
+
+def event(kind: str, number: int, subject: str, at: int, district: str, **data: Any) -> bytes:
+    time = f"{__import__('datetime').datetime.fromtimestamp(at / 1000, __import__('datetime').UTC):%Y-%m-%dT%H:%M:%S}Z"
+    return json.dumps(
+        {
+            "specversion": "1.0",
+            "id": f"e{number}",
+            "source": "/invented",
+            "type": f"org.frontdesk.{kind}.v1",
+            "subject": subject,
+            "time": time,
+            "data": {"district": district, **data},
+        }
+    ).encode()
+
+
+def history() -> Iterator[tuple[bytes, int, str]]:
+    """Two districts; a late contact moves an episode to another school; a duplicate; a record that is no JSON."""
+    for number in range(24):
+        district, case, at = ("riverside", "lakeview")[number % 2], f"case-{number % 5}", START + number * HOUR
+        kind = ("contact", "reply", "contact", "resolution", "rating")[number % 5]
+        data: dict[str, Any] = {"score": 4} if kind == "rating" else {}
+        if kind == "contact":
+            data = {"school": f"school-{number % 3}", "department": "office", "stakeholder": f"s-{number % 4}"}
+        yield event(kind, number, case, at, district, **data), at, district
+    yield event("contact", 100, "case-0", START - HOUR, "riverside", school="north", department="office"), START + 25 * HOUR, "riverside"
+    yield event("reply", 1, "case-1", START + HOUR, "lakeview"), START + 26 * HOUR, "lakeview"
+    yield b"not json", START + 26 * HOUR, "lakeview"
+
+
+def topic(misroute: bool = False) -> Durable:
+    durable = Durable()
+    for value, timestamp, district in history():
+        home = partition_of(district, PARTITIONS)
+        durable.publish(value, timestamp, (home + 1) % PARTITIONS if misroute and timestamp % (3 * HOUR) == 0 else home)
+    return durable
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> Durable:
+    durable = topic()
+    asyncio.run(live(durable, batch=4))
+    return durable
+
+
+def test_two_districts_are_in_two_partitions() -> None:
+    assert partition_of("riverside", PARTITIONS) != partition_of("lakeview", PARTITIONS)
+
+
+@pytest.mark.parametrize("dies_at", range(1, 60, 3))
+async def test_a_worker_that_dies_anywhere_leaves_nothing_wrong(dies_at: int, undisturbed: Durable) -> None:
+    durable = topic()
+
+    with pytest.raises(Died):
+        await live(durable, batch=3, dies_at=dies_at % 27 + 1)
+    await live(durable, batch=5)
+
+    for table in ("events", "cases", "windows"):
+        assert {k: _settled(r) for k, r in durable.rows(table).items()} == {k: _settled(r) for k, r in undisturbed.rows(table).items()}
+    assert set(durable.dead_letters) == {"not_json"}
+
+
+async def test_a_record_in_the_wrong_partition_is_sent_on_and_counted_once(undisturbed: Durable) -> None:
+    durable = topic(misroute=True)
+
+    await live(durable, batch=4)
+
+    facts = {k: r["contacts"] for k, r in durable.rows("cases").items()}
+    assert facts == {k: r["contacts"] for k, r in undisturbed.rows("cases").items()}
+
+
+async def test_batches_do_not_matter(undisturbed: Durable) -> None:
+    durable = topic()
+
+    await live(durable, batch=1)
+
+    assert durable.rows("cases") == undisturbed.rows("cases")
+
+
+def _settled(row: dict[str, Any]) -> dict[str, Any]:
+    """Without what a repeat may change: the minute of a window's row that did not change since."""
+    return {k: v for k, v in row.items() if k != "as_of"}
