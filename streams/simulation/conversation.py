@@ -57,7 +57,9 @@ class Happenings:
 class _Script:
     parts: list[tuple[Millis, Indices, Indices, Indices, Indices]] = field(default_factory=list)
 
-    def add(self, concerned: Flags, time: Millis, what: int, number: Indices | int = 0, department: Indices | int = SAME_DEPARTMENT) -> None:
+    def add(
+        self, concerned: Flags, time: Millis, what: int, number: Indices | int = 0, department: Indices | int = SAME_DEPARTMENT
+    ) -> None:
         case = np.flatnonzero(concerned)
         self.parts.append((time[case], case, np.full(len(case), what), _of(department, case), _of(number, case)))
 
@@ -89,7 +91,9 @@ def converse(cases: Cases, office: Hours, awake: Hours, rng: Generator) -> Happe
     )
     # somebody answers, at times from another department; before that some write notes for each other
     answered = real & cases.needs_reply & chance(ANSWERED_SHARE)
-    by = np.where(chance(OTHER_DEPARTMENT_SHARE), (cases.department + rng.integers(1, len(DEPARTMENTS), n)) % len(DEPARTMENTS), SAME_DEPARTMENT)
+    by = np.where(
+        chance(OTHER_DEPARTMENT_SHARE), (cases.department + rng.integers(1, len(DEPARTMENTS), n)) % len(DEPARTMENTS), SAME_DEPARTMENT
+    )
     first = last = office.after(cases.opened, delay(answer_h))
     script.add(answered, first, ANSWER, department=by)
     script.add(answered & chance(NOTE_SHARE), cases.opened + ((first - cases.opened) * rng.random(n)).astype(np.int64), NOTE, department=by)
@@ -121,7 +125,12 @@ def converse(cases: Cases, office: Hours, awake: Hours, rng: Generator) -> Happe
     script.add(resolved_again, end, RESOLUTION, RESOLVED, by)
     # not everybody says how it was
     end = np.where(resolved_again, end, settled)
-    script.add(resolved & answered & (~reopened | resolved_again) & chance(RATED_SHARE), awake.after(end, delay(3.0)), RATING, _scores(cases, first, reopened, rng))
+    script.add(
+        resolved & answered & (~reopened | resolved_again) & chance(RATED_SHARE),
+        awake.after(end, delay(3.0)),
+        RATING,
+        _scores(cases, first, reopened, rng),
+    )
     return script.happenings()
 
 

@@ -10,6 +10,10 @@ from functools import lru_cache
 STUDENTS_PER_SCHOOL = 500
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 @dataclass(frozen=True, slots=True)
 class Department:
     """`share` of the cases, median working hours to a first answer and from the last one to the resolution, mean rating of 1..5."""
@@ -37,13 +41,13 @@ DEPARTMENTS = (
 DEPARTMENT_NAMES = tuple(department.name for department in DEPARTMENTS)
 TRANSPORTATION = DEPARTMENT_NAMES.index("transportation")
 
-DISTRICT_NAMES = tuple(
+DISTRICT_NAMES = _words(
     "riverside cedar-valley lakeshore prairie-view summit-hills clearwater stonebridge oak-grove silver-creek harbor-point "
-    "maplewood fox-hollow willow-bend granite-falls sunfield".split()
+    "maplewood fox-hollow willow-bend granite-falls sunfield"
 )
-SCHOOL_NAMES = tuple(
+SCHOOL_NAMES = _words(
     "lincoln maple jefferson cedar washington birch franklin willow roosevelt aspen carver juniper whitman magnolia douglass "
-    "poplar earhart hawthorn parks sycamore banneker laurel bethune chestnut ellison hazel curie linden truth alder".split()
+    "poplar earhart hawthorn parks sycamore banneker laurel bethune chestnut ellison hazel curie linden truth alder"
 )
 LEVELS = (("elementary", 12, 0.8), ("middle", 5, 1.2), ("high", 3, 2.2))
 """Level, how many of twenty schools, and relative number of students."""

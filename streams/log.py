@@ -1,0 +1,53 @@
+"""What the processes say about themselves: lines for people at a terminal, JSON for machines otherwise.
+
+Everything goes to standard error, also what libraries log, so that standard output belongs to results.
+"""
+
+import logging
+import sys
+from typing import Literal, TextIO
+
+import structlog
+
+Format = Literal["auto", "console", "json"]
+TALKATIVE = ("aiokafka", "faust", "mode", "asyncio")
+
+
+def configure_logging(form: Format = "auto", stream: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Set up structlog and the standard library's logging for this process; libraries are heard from WARNING on."""
+    out = stream or sys.stderr
+    console = form == "console" or (form == "auto" and out.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
+    render: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        if console
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render]
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def silence_libraries() -> None:
+    """For commands that say everything themselves: a library's warning would only stand between the lines."""
+    logging.getLogger().addHandler(logging.NullHandler())

@@ -1,0 +1,87 @@
+"""The four topics and what must be true of them.
+
+A district's place is `murmur2(district) mod partitions`, and a worker's state of a partition lies in the changelog's
+partition of the same number. So a topic with another number of partitions than the settings say is refused, never used.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from streams.broker import client_options
+from streams.settings import Settings
+
+FOR_EVER = "-1"
+AN_HOUR_MS = "3600000"
+SAFE_REPLICATION = 3
+
+
+class TopicMismatch(Exception):  # noqa: N818 - it is what was found, in words
+    """A topic exists with another number of partitions than the settings say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    name: str
+    partitions: int
+    replication: int
+    configs: Mapping[str, str] = field(default_factory=dict)
+
+
+def topics(settings: Settings) -> tuple[Topic, ...]:
+    """Events and dead letters are kept for ever; of the changelog Kafka keeps the newest record of each key, but all for an hour."""
+    safe = {"min.insync.replicas": "2"} if settings.kafka_replication >= SAFE_REPLICATION else {}
+    kept = {"retention.ms": FOR_EVER, "retention.bytes": FOR_EVER}
+    compacted = {"cleanup.policy": "compact", "min.compaction.lag.ms": AN_HOUR_MS}
+    configs = {
+        settings.topic: kept,
+        settings.changelog_topic: compacted,
+        settings.dead_letter_topic: kept,
+        settings.breach_topic: {},
+    }
+    return tuple(Topic(name, settings.partitions, settings.kafka_replication, safe | config) for name, config in configs.items())
+
+
+async def ensure_topics(settings: Settings) -> list[str]:
+    """Make the topics that are missing and return their names.
+
+    Raises `TopicMismatch`, or aiokafka's `KafkaError` when the brokers are away or refuse.
+    """
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await admin.start()
+        wanted = topics(settings)
+        existing = await _partition_counts(admin)
+        missing = [topic for topic in wanted if topic.name not in existing]
+        await _make(admin, missing)
+        _compare(wanted, await _partition_counts(admin) if missing else existing)
+    finally:
+        await admin.close()
+    return [topic.name for topic in missing]
+
+
+async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    """Of all topics: asking for one by name would make it where brokers make topics by themselves."""
+    return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+
+
+async def _make(admin: AIOKafkaAdminClient, missing: list[Topic]) -> None:
+    if not missing:
+        return
+    new = [NewTopic(t.name, t.partitions, t.replication, topic_configs=dict(t.configs)) for t in missing]
+    response = await admin.create_topics(new)
+    for name, code, *message in response.topic_errors:
+        if code not in (0, TopicAlreadyExistsError.errno):  # somebody else may have been quicker
+            raise for_code(code)(f"topic {name}: {message[0] if message and message[0] else for_code(code).description}")
+
+
+def _compare(wanted: tuple[Topic, ...], existing: Mapping[str, int]) -> None:
+    for topic in wanted:
+        found = existing.get(topic.name, topic.partitions)
+        if found != topic.partitions:
+            raise TopicMismatch(
+                f"topic {topic.name} has {found} partitions, but FRONTDESK_PARTITIONS is {topic.partitions}: "
+                f"set it to {found}, or choose other topics (FRONTDESK_TOPIC, ...)"
+            )
