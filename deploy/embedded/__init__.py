@@ -1,0 +1,8 @@
+"""Real Kafka and real ClickHouse from packages alone, in a data folder, for a laptop, a demonstration and the tests.
+
+Only the command line and the tests import this package. Whatever keeps a server from running is told as `Unavailable`.
+"""
+
+
+class Unavailable(Exception):  # noqa: N818  (it names a state of the world, as the exit code 3 "unavailable" does)
+    """An embedded server cannot run here and now; the message says why and what to do about it."""
