@@ -1,0 +1,113 @@
+"""The contract as a judge: bytes in, a published model or a rejection out.
+
+It says what is right; the codec is only faster. The checks come in this order, and the first that fails is told:
+size, UTF-8, JSON, CloudEvents, type, the members of the type's model in their declared order, and last, in the codec,
+the time against the record's timestamp.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from events.contact import Contact
+from events.rating import Rating
+from events.rejection import Reason, Rejection
+from events.reply import Reply
+from events.resolution import Resolution
+
+MODELS: dict[str, type[Contact | Reply | Resolution | Rating]] = {
+    model.model_fields["type"].default: model for model in (Contact, Reply, Resolution, Rating)
+}
+"""The published model of each `type`."""
+
+LARGEST = 256 * 1024
+"""Bytes that the value of a record may have."""
+
+KNOWN: dict[str, frozenset[str]] = {tag: frozenset(model.model_fields["data"].annotation.model_fields) for tag, model in MODELS.items()}
+"""Names of the members of each type's `data`."""
+
+_EMPTY = Rejection(Reason.NOT_JSON, "$", "the record has no value")
+_json = msgspec.json.Decoder(Raw).decode
+_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_text = msgspec.json.Decoder(str).decode
+
+
+def judge(value: bytes | None) -> Contact | Reply | Resolution | Rating | Rejection:
+    """The event in these bytes (structured mode), or the first reason why there is none."""
+    unread = unreadable(value)
+    if unread or not value:
+        return unread or _EMPTY
+    attributes = _attributes(value)
+    if isinstance(attributes, Rejection):
+        return attributes
+    model = MODELS.get(_text(attributes["type"]))
+    if model is None:
+        return Rejection(Reason.UNKNOWN_TYPE, "$.type", f"must be one of {', '.join(MODELS)}")
+    try:
+        return model.model_validate_json(value)
+    except ValidationError as error:
+        return _rejection(error.errors(include_url=False, include_context=False, include_input=False)[0])
+
+
+def unreadable(value: bytes | None) -> Rejection | None:
+    """Why these bytes are no JSON of an acceptable size, if they are not."""
+    if not value:
+        return _EMPTY
+    if len(value) > LARGEST:
+        return Rejection(Reason.TOO_LARGE, "$", f"must be at most {LARGEST} bytes, is {len(value)}")
+    try:
+        value.decode()
+        _json(value)
+    except UnicodeDecodeError as error:
+        return Rejection(Reason.NOT_JSON, "$", f"must be UTF-8 ({error.reason} at byte {error.start})")
+    except msgspec.DecodeError as error:
+        return Rejection(Reason.NOT_JSON, "$", str(error))
+    except RecursionError:
+        return Rejection(Reason.NOT_JSON, "$", "is nested too deeply")
+    return None
+
+
+def unknown_members(value: bytes) -> set[str]:
+    """Names in `data` that the contract of the record's type does not know; `value` is a record that was accepted."""
+    attributes = _members(value)
+    return _members(attributes["data"]).keys() - KNOWN[_text(attributes["type"])]
+
+
+def _attributes(value: bytes) -> dict[str, Raw] | Rejection:
+    """The members of a CloudEvents 1.0 object, still as JSON; of two with one name the last."""
+    try:
+        attributes = _members(value)
+    except msgspec.ValidationError:
+        return Rejection(Reason.NOT_CLOUDEVENT, "$", "must be a JSON object")
+    return _missing(attributes) or attributes
+
+
+def _missing(attributes: dict[str, Raw]) -> Rejection | None:
+    """The first of CloudEvents' own required attributes that is not there, or is no text."""
+    for name in ("specversion", "id", "source", "type"):
+        text = _text_of(attributes.get(name))
+        if not text:
+            return Rejection(Reason.NOT_CLOUDEVENT, f"$.{name}", "CloudEvents 1.0 requires this attribute, a text that is not empty")
+        if name == "specversion" and text != "1.0":
+            return Rejection(Reason.NOT_CLOUDEVENT, "$.specversion", "must be 1.0")
+    return None
+
+
+def _text_of(raw: Raw | None) -> str:
+    try:
+        return _text(raw) if raw is not None else ""
+    except msgspec.ValidationError:
+        return ""
+
+
+def _rejection(error: ErrorDetails) -> Rejection:
+    reason = Reason.NOT_JSON if error["type"] == "json_invalid" else Reason.INVALID
+    return Rejection(reason, _path(error["loc"]), error["msg"].removeprefix("Value error, "))
+
+
+def _path(location: tuple[Any, ...]) -> str:
+    """JSON path of a pydantic location: `$.data.score`."""
+    return ".".join(("$", *map(str, location)))
