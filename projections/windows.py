@@ -1,0 +1,260 @@
+"""Rolling numbers of every cell in four windows, kept by differences and read as absolute rows.
+
+Takes signed contributions at any minute: the long past is ignored (also on retraction), the future waits for its minute.
+What a row says depends on the sum of all contributions and on `as_of` alone, never on batches or on the order in which
+time and contributions came. Knows neither a clock nor a sink.
+"""
+
+from array import array
+
+import numpy as np
+from numpy.typing import NDArray
+
+from projections.histogram import BUCKETS, SERIES, Histograms, bucket_of
+from projections.measure import CONTACT, QUALITY, RATING, REOPENED, RESOLUTION, RESOLUTION_DUE, RESPONSE, RESPONSE_DUE
+from projections.panes import WINDOWS, Ints, Ladder, oldest
+from projections.place import SCOPES, Cell, Places, grown
+from projections.rows import Columns
+from projections.stakeholder import Stakeholders
+
+COUNTERS = (
+    "contact_n",
+    "message_n",
+    "response_n",
+    "response_sum_ms",
+    "response_sum_business_ms",
+    "response_kept_n",
+    "response_missed_n",
+    "resolution_n",
+    "resolution_sum_ms",
+    "resolution_sum_business_ms",
+    "resolution_reopened_n",
+    "resolution_kept_n",
+    "resolution_missed_n",
+    "quality_met_n",
+    "quality_unmet_n",
+    "rating_n",
+    "rating_sum_bp",
+    "rating_sum_squares_bp2",
+    "rating_satisfied_n",
+)
+"""What is counted and summed in every (cell, window); totals such as `quality_n` are sums of two of these."""
+
+SATISFIED_BP = 7500
+_AT = {name: i for i, name in enumerate(COUNTERS)}
+_SLOTS = 32  # room for a counter in a key
+_FIELDS = 6  # measure, minute, place, a, b, sign
+_FULL = 65_536 * _FIELDS  # what may be put off until it is filed
+
+_ONE_FOR = np.zeros((8, 2), np.int64)
+"""(measure, a == 1) -> the counter that takes the contribution's sign."""
+for _measure, _otherwise, _when_one in (
+    (CONTACT, "contact_n", "contact_n"),
+    (RESPONSE, "response_n", "response_n"),
+    (RESOLUTION, "resolution_n", "resolution_n"),
+    (REOPENED, "resolution_reopened_n", "resolution_reopened_n"),
+    (RESPONSE_DUE, "response_missed_n", "response_kept_n"),
+    (RESOLUTION_DUE, "resolution_missed_n", "resolution_kept_n"),
+    (QUALITY, "quality_unmet_n", "quality_met_n"),
+    (RATING, "rating_n", "rating_n"),
+):
+    _ONE_FOR[_measure] = _AT[_otherwise], _AT[_when_one]
+
+
+class Counters:
+    """Counts and sums of every (cell, window). Mutable. A key is place * 32 + counter."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._totals = np.zeros(256 * len(COUNTERS), np.int64)
+
+    def add(self, windows: Ints, keys: Ints, amounts: Ints) -> None:
+        """Add each signed amount to its counter in all cells of its place."""
+        self._reserve()
+        rows = self._places.rows_of(keys // _SLOTS, windows)
+        np.add.at(self._totals, (rows * len(COUNTERS) + (keys % _SLOTS)[:, None]).ravel(), np.repeat(amounts, SCOPES))
+
+    def totals(self, rows: Ints) -> Ints:
+        """(rows, counters)."""
+        self._reserve()
+        return self._totals.reshape(-1, len(COUNTERS))[rows]
+
+    def _reserve(self) -> None:
+        self._totals = grown(self._totals, self._places.rows_n * len(COUNTERS))
+
+
+class Windows:
+    """All windows of one partition. Mutable; the one owner of its arrays.
+
+    Minutes are ms // 60000. Contributions are put off until something is read, so many small `add`s cost as one.
+    """
+
+    def __init__(self, as_of: int = 0) -> None:
+        self._as_of = as_of
+        self._places = Places()
+        self._counters = Counters(self._places)
+        self._histograms = Histograms(self._places)
+        self._stakeholders = Stakeholders(self._places)
+        self._counted = Ladder(self._counters, as_of)
+        self._measured = Ladder(self._histograms, as_of, np.int32)
+        self._met = Ladder(self._stakeholders, as_of, np.int32)
+        self._contributions: list[int] = []
+        self._messages: list[tuple[int, int, str, int]] = []
+        self._early: list[tuple[int, int, str, int]] = []
+
+    @property
+    def as_of(self) -> int:
+        """The minute up to which, itself included, contributions are in."""
+        return self._as_of
+
+    def place(self, district: str, school: str, department: str) -> int:
+        """Give the dense id of where something happened; '' for a school or a department that was not named."""
+        return self._places.place(district, school, department)
+
+    def add(self, contributions: list[int]) -> None:
+        """Take flat records of six: measure, minute, place, a, b, sign (1 or -1), the first as in `measure`."""
+        self._contributions += contributions
+        if len(self._contributions) >= _FULL:
+            self._file()
+
+    def add_message(self, minute: int, place: int, stakeholder: str, sign: int) -> None:
+        """Take (sign 1) or take back (-1) a stakeholder's message; '' counts as a message of nobody."""
+        self._messages.append((minute, place, stakeholder, sign))
+
+    def advance(self, minute: int) -> None:
+        """Move the edges of all windows to `minute`; an earlier one changes nothing."""
+        if minute <= self._as_of:
+            return
+        self._as_of = minute
+        for ladder in (self._counted, self._measured, self._met):
+            ladder.advance(minute)
+        self._messages += self._early
+        self._early = []
+
+    def claim(self, district: str, scope: str, school: str, department: str) -> None:
+        """Let this cell be there, with zeros if nothing counts in it, and be among the next `changed`."""
+        self._places.touch(self._places.cell(Cell(district, scope, school, department)))
+
+    def touch_all(self) -> None:
+        """Let every cell be among the next `changed`."""
+        self._file()
+        self._places.touch(slice(None))
+
+    def changed(self) -> Columns:
+        """Every (cell, window) touched or claimed since the last call, as `WINDOW_COLUMNS` up to partition and version.
+
+        Equally long columns: lists of str for the names and the window, int64 arrays for numbers (`as_of` in seconds since
+        the epoch), float64 arrays for the percentiles in ms (0.0 where n = 0).
+        """
+        self._file()
+        return self._columns(self._places.take_touched())
+
+    def total(self, district: str, scope: str = "district", school: str = "", department: str = "") -> Columns:
+        """Give the four rows of one cell as they are now, shaped as `changed` gives them and touching nothing."""
+        self._file()
+        cell = self._places.cell(Cell(district, scope, school, department))
+        return self._columns(np.arange(cell * len(WINDOWS), (cell + 1) * len(WINDOWS)))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in arrays, without the pseudonyms and their ids."""
+        rows = self._places.rows_n
+        return rows * (len(COUNTERS) * 8 + 4) + self._histograms.nbytes + sum(x.nbytes for x in (self._counted, self._measured, self._met))
+
+    def _file(self) -> None:
+        if self._contributions:
+            records = np.frombuffer(array("q", self._contributions), np.int64).reshape(-1, _FIELDS)
+            self._contributions = []
+            self._counted.file(*_counted(records))
+            self._measured.file(*_measured(records))
+        if self._messages:
+            self._file_messages()
+
+    def _file_messages(self) -> None:
+        self._early += [message for message in self._messages if message[0] > self._as_of]
+        first = oldest(self._as_of, len(WINDOWS) - 1)
+        held = [message for message in self._messages if first <= message[0] <= self._as_of]
+        self._messages = []
+        if not held:
+            return
+        minutes, places, names, signs = zip(*held, strict=True)
+        self._counted.file(np.array(minutes), np.array(places) * _SLOTS + _AT["message_n"], np.array(signs))
+        if any(names):
+            minutes, places, names, signs = zip(*(message for message in held if message[2]), strict=True)
+            self._met.file(np.array(minutes), self._stakeholders.enter(places, names), np.array(signs))
+
+    def _columns(self, rows: Ints) -> Columns:
+        if not len(rows):
+            return []
+        cells, windows = np.divmod(rows, len(WINDOWS))
+        names = [self._places.cells[cell] for cell in cells.tolist()]
+        district, scope, school, department = (list(column) for column in zip(*names, strict=True))
+        total = dict(zip(COUNTERS, np.ascontiguousarray(self._counters.totals(rows).T), strict=True))
+        p50, p90 = self._histograms.quantiles(rows)
+        return [
+            district,
+            scope,
+            school,
+            department,
+            [WINDOWS[window] for window in windows.tolist()],
+            np.full(len(rows), self._as_of * 60),
+            total["contact_n"],
+            total["message_n"],
+            self._stakeholders.people(rows),
+            total["response_n"],
+            total["response_sum_ms"],
+            p50[0],
+            p90[0],
+            total["response_sum_business_ms"],
+            p50[1],
+            p90[1],
+            total["response_kept_n"] + total["response_missed_n"],
+            total["response_kept_n"],
+            total["response_missed_n"],
+            total["resolution_n"],
+            total["resolution_sum_ms"],
+            p50[2],
+            p90[2],
+            total["resolution_sum_business_ms"],
+            p50[3],
+            p90[3],
+            total["resolution_reopened_n"],
+            total["resolution_kept_n"] + total["resolution_missed_n"],
+            total["resolution_kept_n"],
+            total["resolution_missed_n"],
+            total["quality_met_n"] + total["quality_unmet_n"],
+            total["quality_met_n"],
+            total["rating_n"],
+            total["rating_sum_bp"],
+            total["rating_sum_squares_bp2"],
+            total["rating_satisfied_n"],
+        ]
+
+
+def _counted(records: Ints) -> tuple[Ints, Ints, Ints]:
+    """Minutes, keys and amounts for the counters."""
+    measure, minute, place, a, b, sign = records.T
+    key = place * _SLOTS
+    minutes, keys, amounts = [minute], [key + _ONE_FOR[measure, (a == 1).astype(np.intp)]], [sign]
+
+    def put(chosen: NDArray[np.bool_], counter: str, amount: Ints) -> None:
+        minutes.append(minute[chosen])
+        keys.append(key[chosen] + _AT[counter])
+        amounts.append((amount * sign)[chosen])
+
+    for kind, name in ((RESPONSE, "response"), (RESOLUTION, "resolution")):
+        put(measure == kind, f"{name}_sum_ms", a)
+        put(measure == kind, f"{name}_sum_business_ms", b)
+    rated = measure == RATING
+    put(rated, "rating_sum_bp", a)
+    put(rated, "rating_sum_squares_bp2", a * a)
+    put(rated & (a >= SATISFIED_BP), "rating_satisfied_n", np.ones_like(a))
+    return np.concatenate(minutes), np.concatenate(keys), np.concatenate(amounts)
+
+
+def _measured(records: Ints) -> tuple[Ints, Ints, Ints]:
+    """Minutes, keys and amounts for the histograms."""
+    timed = records[(records[:, 0] == RESPONSE) | (records[:, 0] == RESOLUTION)]
+    measure, minute, place, a, b, sign = timed.T
+    key = (place * SERIES + (measure == RESOLUTION) * 2) * BUCKETS
+    return np.tile(minute, 2), np.concatenate((key + bucket_of(a), key + BUCKETS + bucket_of(b))), np.tile(sign, 2)
