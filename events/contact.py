@@ -31,7 +31,6 @@ class Contact(Envelope):
     data: ContactData
 
 
-
 def contacted(contact: Contact, time: int) -> Contacted:
     """The flat record of a model, or of anything with the same attributes and None for what is absent."""
     data = contact.data
