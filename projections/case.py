@@ -1,0 +1,239 @@
+"""A case is the set of its events; this is the set, its record, and the ways to grow it.
+
+Adding an event twice, late or in another order gives the same set, and a record is a function of the set: so nothing that
+Kafka repeats or reorders can change a result. An event that comes last takes one step of the newest episode; any other
+(3 % of touches) unfolds the record, puts the event in its place and folds again. Both give the same bytes.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, msgpack
+from msgspec.structs import astuple
+
+from events.event import KIND, Contacted, Event, Rated, Replied, Resolved, order
+from projections.episode import Episode, Opening, key_of, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from events.directory import Directory
+
+FOLD: Final = 1
+"""Version of the fold. Another one in a record means: fold its events again. Raise it when facts or the accumulator change."""
+MOST_EVENTS: Final = 2_000
+"""A case holds no more; what comes then is rejected as `case_full`."""
+
+
+class Head(Struct, array_like=True, gc=False):
+    """How the record of a case begins, in every fold version: enough to know whether it may be forgotten."""
+
+    fold: int
+    directory: int
+    last_offset: int
+    touched_at: int
+    count: int
+    conflicts: list[str]
+
+
+class Kept(Head, array_like=True, gc=False):
+    """A record of any fold version: its events, without what was made of them."""
+
+    episodes: list[Opening]
+
+
+class Case(Head, array_like=True, gc=False):
+    """A record of this fold version. Mutable: it belongs to the batch that is at work on it.
+
+    `last_offset` is the largest one of a record that named the case, `touched_at` the largest timestamp of one, in ms;
+    `conflicts` are the "source id" that came with more than one content, sorted.
+    """
+
+    episodes: list[Episode]
+
+
+ENCODE: Final = msgpack.Encoder().encode
+decode_case: Final = msgpack.Decoder(Case).decode
+decode_kept: Final = msgpack.Decoder(Kept).decode
+decode_head: Final = msgpack.Decoder(Head).decode
+_decode_packed: Final = msgpack.Decoder(list[tuple[int, int, str | None, str, str | None, str | None, list[Any]]]).decode
+TYPES: Final[tuple[type[Any], ...]] = (Contacted, Replied, Resolved, Rated)
+ARRAY32: Final = b"\xdd"
+
+
+def pack(event: Event, opening: Event) -> bytes:
+    """An event told relative to the one that opened its episode: nil is "the same".
+
+    Half the bytes of the plain event (47 for 92), for 0.2 us more to pack and 1 us more to unpack, which is rare.
+    """
+    fields = astuple(event)
+    source, school, department = fields[1], fields[3], fields[4]
+    return ENCODE(
+        (
+            KIND[event.__class__],
+            fields[0] - opening.time,
+            None if source == opening.source else source,
+            fields[2],
+            None if school == opening.school else school,
+            None if department == opening.department else department,
+            fields[5:],
+        )
+    )
+
+
+def unpack(episode: Opening) -> list[Event]:
+    """The events of an episode in order, the one that opened it first."""
+    opening = episode.opening
+    at, where, school_of, department_of = opening.time, opening.source, opening.school, opening.department
+    events = [opening]
+    for kind, after, source, identity, school, department, rest in _decode_packed(
+        ARRAY32 + episode.others.to_bytes(4, "big") + episode.events
+    ):
+        events.append(
+            TYPES[kind](
+                at + after,
+                where if source is None else source,
+                identity,
+                school_of if school is None else school,
+                department_of if department is None else department,
+                *rest,
+            )
+        )
+    return events
+
+
+def events_of(case: Kept | Case) -> list[Event]:
+    """All events of a case in order: its episodes lie one behind the other."""
+    return [event for episode in case.episodes for event in unpack(episode)]
+
+
+def content(event: Event) -> tuple[int, int, tuple[Any, ...]]:
+    """What decides between two events of one identity: the least (time, kind, fields) stays."""
+    return event.time, KIND[event.__class__], astuple(event)
+
+
+def refold(events: Iterable[Event], conflicts: Sequence[str], district: str, directory: Directory) -> list[Episode]:
+    """The episodes that events make, given in order."""
+    episodes: list[Episode] = []
+    for event in events:
+        append(episodes, event, district, directory)
+    if conflicts:
+        _count_conflicts(episodes, set(conflicts))
+    return episodes
+
+
+def append(episodes: list[Episode], event: Event, district: str, directory: Directory) -> None:
+    """Add an event that comes last: one step of the facts, and its bytes behind the others."""
+    joined = step(episodes, event, district, directory)
+    if joined is not None:
+        joined.others += 1
+        joined.events += pack(event, joined.opening)
+
+
+def _count_conflicts(episodes: Iterable[Episode], conflicts: set[str]) -> None:
+    for episode in episodes:
+        episode.conflicts = sum(identity(event) in conflicts for event in unpack(episode))
+
+
+def identity(event: Event) -> str:
+    """`source id`: what makes an event the same one."""
+    return f"{event.source} {event.id}"
+
+
+def gather(events: Iterable[Event], conflicts: Iterable[str] = ()) -> tuple[list[Event], list[str]]:
+    """The set that events make: in order, each identity once with its least content, and those that came with several."""
+    kept: dict[str, Event] = {}
+    contested = set(conflicts)
+    for event in events:
+        name = identity(event)
+        known = kept.setdefault(name, event)
+        if known != event:
+            contested.add(name)
+            kept[name] = min(known, event, key=content)
+    return sorted(kept.values(), key=order), sorted(contested)
+
+
+class Work:
+    """One case while a batch is at work on it: the one place where a case changes.
+
+    `vanished` are the keys (opened_at, episode) that this case has had since its last record. Each event is added by
+    itself, in the order of the log, so every state is seen whose rows a worker may have written before it died.
+    """
+
+    __slots__ = ("_seen", "case", "district", "subject", "vanished")
+
+    def __init__(self, district: str, subject: str, case: Case, record: bytes) -> None:
+        self.district = district
+        self.subject = subject
+        self.case = case
+        self.vanished: set[tuple[int, str]] = set()
+        self._seen = record
+
+    def add(self, event: Event, directory: Directory) -> bool:
+        """Add an event to the set. False when the case is full and the event would be one more."""
+        case = self.case
+        token = ENCODE(event.id)
+        episodes = case.episodes
+        # Searching the packed id in the record's bytes takes 0.1 us and never misses one; what it finds is decided exactly in `_weave`.
+        if token in self._seen or (episodes and event.time <= episodes[-1].last_at):
+            return self._weave(event, directory)
+        if case.count >= MOST_EVENTS:
+            return False
+        append(episodes, event, self.district, directory)
+        case.count += 1
+        self._seen += token
+        return True
+
+    def _weave(self, event: Event, directory: Directory) -> bool:
+        """Add an event that is late, or perhaps known: take the set apart, put it in its place, fold again."""
+        case = self.case
+        events = events_of(case)
+        known = next((other for other in events if other.id == event.id and other.source == event.source), None)
+        if known is None:
+            if case.count >= MOST_EVENTS:
+                return False
+            case.count += 1
+            self._seen += ENCODE(event.id)
+            insort(events, event, key=order)
+            if events[-1] is event:
+                append(case.episodes, event, self.district, directory)
+                return True
+        elif known == event:
+            return True
+        else:
+            events, case.conflicts = gather([*events, event], case.conflicts)
+        before = {key_of(episode) for episode in case.episodes}
+        case.episodes = refold(events, case.conflicts, self.district, directory)
+        self.vanished |= before.difference(map(key_of, case.episodes))
+        return True
+
+
+def fresh(directory: Directory) -> Case:
+    """A case of which nothing is known yet."""
+    return Case(FOLD, directory.revision, -1, 0, 0, [], [])
+
+
+def made_of(events: Iterable[Event], conflicts: Iterable[str], head: Head, district: str, directory: Directory) -> Case:
+    """The case that any events make, in any order, each any number of times; offset and touch are those of `head`."""
+    ordered, contested = gather(events, conflicts)
+    episodes = refold(ordered, contested, district, directory)
+    return Case(FOLD, directory.revision, head.last_offset, head.touched_at, len(ordered), contested, episodes)
+
+
+def has_grown(earlier: Kept, later: Kept) -> bool:
+    """Whether `later` is plainly `earlier` with more events behind: the common lot of two records of one key.
+
+    Seen from the bytes, at a fifth of what uniting the sets takes; False says nothing.
+    """
+    return (
+        len(later.episodes) >= len(earlier.episodes)
+        and later.last_offset >= earlier.last_offset
+        and later.touched_at >= earlier.touched_at
+        and later.conflicts == earlier.conflicts
+        and all(
+            before.opening == after.opening and after.events.startswith(before.events)
+            for before, after in zip(earlier.episodes, later.episodes, strict=False)
+        )
+    )

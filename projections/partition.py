@@ -1,0 +1,348 @@
+"""All that one Kafka partition knows: its cases, its windows and its clock. The fold of the log, without any I/O.
+
+Whatever it gives out is a function of the accepted events, the clock and the directory: not of their order, of what was
+delivered twice or of where a batch was cut. Whoever holds it writes what `drain` returns in the order of DESIGN 3.6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from msgspec import msgpack
+
+from events.event import Event
+from events.rejection import Reason, Rejection
+from projections.case import (
+    ENCODE,
+    FOLD,
+    MOST_EVENTS,
+    Case,
+    Head,
+    Work,
+    decode_case,
+    decode_head,
+    decode_kept,
+    events_of,
+    fresh,
+    has_grown,
+    made_of,
+)
+from projections.episode import OPEN, finish, key_of, status_of
+from projections.measure import MINUTE_MS, NOTHING, Contributions, Message, contributions, differences, message_differences, messages
+from projections.rows import Columns, Row, case_row, columns, event_row, gone, row_version, window_version
+from projections.windows import Windows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from events.directory import Directory
+    from projections.episode import Facts
+
+Entry: TypeAlias = tuple[int, int, bool, str, str, Event]
+"""An accepted record of the log: (offset, record timestamp in ms, backfill, district, subject, event)."""
+Cell: TypeAlias = tuple[str, str, str, str]
+"""(district, scope, school, department); '' where the scope has none."""
+
+DAY_MS: Final = 24 * 60 * MINUTE_MS
+REMEMBERED_MS: Final = 100 * DAY_MS
+OPEN_REMEMBERED_MS: Final = 400 * DAY_MS
+LONGEST_WINDOW_MS: Final = 29 * DAY_MS
+"""28 days and the pane that is being left."""
+CLOCK_KEY: Final = b" clock"
+"""No case has it: a district's name is not empty."""
+RESTORED_AT_ONCE: Final = 60_000
+"""Numbers handed to the windows at once while they are rebuilt: keeps memory flat."""
+
+_decode_clock: Final = msgpack.Decoder(tuple[int, int]).decode
+Measured: TypeAlias = tuple[Contributions, list[Message]]
+NOT_MEASURED: Final[Measured] = (NOTHING, [])
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed since the last drain: columns for each table, then the records of the changelog, the clock's last."""
+
+    events: Columns = field(default_factory=list)
+    cases: Columns = field(default_factory=list)
+    windows: Columns = field(default_factory=list)
+    changelog: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+
+
+class Partition:
+    """The mutable state of one Kafka partition, owned by one thread."""
+
+    def __init__(self, number: int, directory: Directory, epoch: int = 1, windows: Windows | None = None) -> None:
+        """`number` of the partition, `epoch` of the log (both are in the rows' versions)."""
+        self.number = number
+        self.epoch = epoch
+        self.directory = directory
+        self.windows = Windows() if windows is None else windows
+        self._clock = 0
+        self._next_offset = 0
+        self._cases: dict[bytes, bytes] = {}
+        self._works: dict[bytes, tuple[Work, list[Measured]]] = {}
+        self._rewritten: dict[bytes, set[tuple[int, str]]] = {}
+        self._tombstones: list[bytes] = []
+        self._event_rows: list[Row] = []
+        self._clock_written: tuple[int, int] = (0, 0)
+
+    @property
+    def clock(self) -> int:
+        """The largest instant, in ms, that a record or `advance` has named."""
+        return self._clock
+
+    def __len__(self) -> int:
+        """How many cases are remembered, as of the last drain."""
+        return len(self._cases)
+
+    def advance(self, clock: int) -> None:
+        """Move the clock to `clock` ms; it never goes back."""
+        self._clock = max(self._clock, clock)
+
+    def fold(self, entries: Sequence[Entry], latest: int | None = None) -> list[tuple[int, Rejection]]:
+        """Take in records in the order of the log. Returns those not accepted, as (index into `entries`, why).
+
+        A timestamp over `latest` ms (the caller's wall clock and what it allows) does not move the clock.
+        """
+        rejected: list[tuple[int, Rejection]] = []
+        directory, revision, works, rows = self.directory, self.directory.revision, self._works, self._event_rows
+        clock = self._clock
+        for index, (offset, timestamp, backfill, district, subject, event) in enumerate(entries):
+            if timestamp > clock and (latest is None or timestamp <= latest):
+                clock = timestamp
+            key = f"{district} {subject}".encode()
+            entry = works.get(key)
+            if entry is None:
+                record = self._cases.get(key)
+                if record is None and not backfill and event.time < clock - REMEMBERED_MS:
+                    rejected.append((index, TOO_LATE))
+                    continue
+                entry = works[key] = self._begin(district, subject, record)
+            work = entry[0]
+            if not work.add(event, directory):
+                rejected.append((index, CASE_FULL))
+                continue
+            case = work.case
+            case.last_offset = max(case.last_offset, offset)
+            case.touched_at = max(case.touched_at, min(timestamp, clock))
+            version = row_version(self.epoch, offset, revision)
+            rows.append(event_row(district, subject, event, (self.number, offset, timestamp, 1 if backfill else 0, version)))
+        self._clock = clock
+        if entries:
+            self._next_offset = max(self._next_offset, entries[-1][0] + 1)
+        return rejected
+
+    def drain(self, most: int | None = None) -> Changes:
+        """What changed since the last drain. Every case that was touched is in it, also when it only heard what it knew.
+
+        Of the cases that `restored` had to make anew at most `most` are given out; the others wait for the next drain.
+        """
+        changelog: list[tuple[bytes, bytes | None]] = [(key, None) for key in self._tombstones]
+        case_rows: list[Row] = []
+        flat: list[int] = []
+        for key, (work, before) in self._works.items():
+            work.vanished |= self._rewritten.pop(key, set())
+            flat += self._settle(work, before, case_rows)
+            record = self._cases[key] = ENCODE(work.case)
+            changelog.append((key, record))
+        for key in list(self._rewritten)[:most]:
+            district, _, subject = key.decode().partition(" ")
+            work = self._work(district, subject, self._cases[key])
+            work.vanished = self._rewritten.pop(key)
+            self._describe(work, [finish(episode) for episode in work.case.episodes], case_rows)
+            changelog.append((key, self._cases[key]))
+        changes = Changes(columns(self._event_rows), columns(case_rows), self._window_columns(flat), self._with_clock(changelog))
+        self._works, self._event_rows, self._tombstones = {}, [], []
+        return changes
+
+    @property
+    def pending(self) -> int:
+        """How many cases that `restored` made anew have not been drained yet."""
+        return len(self._rewritten)
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Take one record of the changelog, in its order. All records of a key since its last tombstone are united."""
+        if key == CLOCK_KEY:
+            if value is not None:
+                clock, next_offset = _decode_clock(value)
+                self._clock, self._next_offset = max(self._clock, clock), max(self._next_offset, next_offset)
+        elif value is None:
+            self._cases.pop(key, None)
+            self._rewritten.pop(key, None)
+        else:
+            known = self._cases.get(key, value)
+            self._cases[key] = value if known == value else self._united(key, known, value)
+
+    def restored(self) -> None:
+        """After the last `restore`: make anew what another fold or directory made, and build the windows as of the clock."""
+        self.windows.advance(self._clock // MINUTE_MS)
+        current = RECORD_HEAD + ENCODE(FOLD) + ENCODE(self.directory.revision)
+        flat: list[int] = []
+        for key, record in self._cases.items():
+            district = district_of(key)
+            case = decode_case(record) if record.startswith(current) else self._made_anew(key, record)
+            for measured in self._measured(district, case):
+                flat += self._difference(NOT_MEASURED, measured)
+            if len(flat) > RESTORED_AT_ONCE:
+                self.windows.add(flat)
+                flat = []
+        self.windows.add(flat)
+        self.windows.touch_all()
+
+    def claim(self, cells: Iterable[Cell]) -> None:
+        """Own these cells too: they will be written, with zeros if nothing is known of them."""
+        for cell in cells:
+            self.windows.claim(*cell)
+
+    def absent(self, entries: Sequence[Entry]) -> list[tuple[str, str]]:
+        """The (district, subject) that old backfilled entries name and nobody remembers: to be given to `load` before `fold`."""
+        oldest = max((entry[1] for entry in entries), default=0)
+        oldest = max(oldest, self._clock) - REMEMBERED_MS
+        wanted = {
+            (district, subject): None
+            for _, _, backfill, district, subject, event in entries
+            if backfill and event.time < oldest and not self._remembers(f"{district} {subject}".encode())
+        }
+        return list(wanted)
+
+    def load(self, district: str, subject: str, events: Sequence[Event], last_offset: int) -> None:
+        """Remember a forgotten case again: its events from the archive, in any order, both contents of a conflict included.
+
+        Raises ValueError when the case is remembered.
+        """
+        key = f"{district} {subject}".encode()
+        if self._remembers(key):
+            raise ValueError(f"case {subject} of {district} is remembered already")
+        if events:
+            head = Head(FOLD, self.directory.revision, last_offset, 0, 0, [])
+            case = made_of(events, (), head, district, self.directory)
+            self._works[key] = (Work(district, subject, case, ENCODE(case)), [])
+
+    def forget(self, committed: int) -> int:
+        """Forget the cases that are due and whose records all lie before the offset `committed`. Returns how many."""
+        due = [key for key, record in self._cases.items() if self._is_due(key, record, committed)]
+        for key in due:
+            del self._cases[key]
+        self._tombstones += due
+        return len(due)
+
+    def _is_due(self, key: bytes, record: bytes, committed: int) -> bool:
+        head = decode_head(record)  # a third of the whole record's time, and enough for nearly all
+        if head.touched_at + REMEMBERED_MS > self._clock or head.last_offset >= committed or key in self._works or key in self._rewritten:
+            return False
+        episodes = decode_case(record).episodes
+        kept_ms = OPEN_REMEMBERED_MS if any(status_of(episode) == OPEN for episode in episodes) else REMEMBERED_MS
+        promised_at = max(max(episode.response_due_at or 0, episode.resolution_due_at or 0) for episode in episodes)
+        return max(head.touched_at, episodes[-1].last_at) + kept_ms <= self._clock and promised_at + LONGEST_WINDOW_MS <= self._clock
+
+    def _remembers(self, key: bytes) -> bool:
+        return key in self._works or key in self._cases
+
+    def _begin(self, district: str, subject: str, record: bytes | None) -> tuple[Work, list[Measured]]:
+        """A case that the batch touches first, with what it has contributed so far."""
+        if record is None:
+            return Work(district, subject, fresh(self.directory), b""), []
+        work = self._work(district, subject, record)
+        return work, self._measured(district, work.case)
+
+    def _work(self, district: str, subject: str, record: bytes) -> Work:
+        return Work(district, subject, decode_case(record), record)
+
+    def _measured(self, district: str, case: Case) -> list[Measured]:
+        place = partial(self.windows.place, district)
+        return [
+            (contributions(facts, place), messages(episode, facts, place))
+            for episode, facts in ((episode, finish(episode)) for episode in case.episodes)
+        ]
+
+    def _settle(self, work: Work, before: list[Measured], rows: list[Row]) -> list[int]:
+        """The facts of a touched case as rows, and what they contribute now and did not before, or no longer."""
+        place = partial(self.windows.place, work.district)
+        facts = [finish(episode) for episode in work.case.episodes]
+        self._describe(work, facts, rows)
+        flat: list[int] = []
+        after = (
+            (contributions(known, place), messages(episode, known, place)) for known, episode in zip(facts, work.case.episodes, strict=True)
+        )
+        for old, new in zip_longest(before, after, fillvalue=NOT_MEASURED):
+            flat += self._difference(old, new)
+        return flat
+
+    def _difference(self, old: Measured, new: Measured) -> list[int]:
+        """Hand over the messages that differ; the other contributions are returned, for the windows take them in bulk."""
+        if old[1] != new[1]:
+            for (minute, place, stakeholder), times in message_differences(old[1], new[1]):
+                sign = 1 if times > 0 else -1
+                for _ in range(abs(times)):
+                    self.windows.add_message(minute, place, stakeholder, sign)
+        return [] if old[0] == new[0] else differences(old[0], new[0])
+
+    def _describe(self, work: Work, facts: list[Facts], rows: list[Row]) -> None:
+        """The rows of a case: its episodes, and the keys that it once had and has no more, as deleted."""
+        case = work.case
+        revision = self.directory.revision
+        version = row_version(self.epoch, case.last_offset, revision)
+        stands = (self.number, case.last_offset, revision, 0, version)
+        rows += [case_row(work.district, work.subject, known, stands) for known in facts]
+        if work.vanished:
+            deleted = (self.number, case.last_offset, revision, 1, version)
+            keys = sorted(work.vanished.difference(map(key_of, case.episodes)))
+            rows += [case_row(work.district, work.subject, gone(key), deleted) for key in keys]
+
+    def _window_columns(self, flat: list[int]) -> Columns:
+        minute = self._clock // MINUTE_MS
+        self.windows.advance(minute)
+        if flat:
+            self.windows.add(flat)
+        changed = self.windows.changed()
+        if not changed:
+            return []
+        rows = len(changed[0])
+        return [*changed, [self.number] * rows, [window_version(minute, self._next_offset, self.directory.revision)] * rows]
+
+    def _with_clock(self, changelog: list[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
+        """End with the clock's record when anything changed; a clock that only moved within its minute can wait."""
+        now = (self._clock // MINUTE_MS, self._next_offset)
+        if changelog or now != self._clock_written:
+            self._clock_written = now
+            changelog.append((CLOCK_KEY, ENCODE((self._clock, self._next_offset))))
+        return changelog
+
+    def _united(self, key: bytes, known: bytes, value: bytes) -> bytes:
+        """The record of the union of two; it has to be written again unless it is the later one, `value`, itself."""
+        one, other = decode_kept(known), decode_kept(value)
+        if has_grown(one, other):
+            self._rewritten.pop(key, None)
+            return value
+        head = Head(FOLD, 0, max(one.last_offset, other.last_offset), max(one.touched_at, other.touched_at), 0, [])
+        events, conflicts = [*events_of(one), *events_of(other)], [*one.conflicts, *other.conflicts]
+        case = made_of(events, conflicts, head, district_of(key), self.directory)
+        record = ENCODE(case)
+        if record == value:
+            self._rewritten.pop(key, None)
+        else:
+            keys = {key_of(episode) for kept in (one, other) for episode in kept.episodes}
+            self._rewritten[key] = (self._rewritten.get(key, set()) | keys).difference(map(key_of, case.episodes))
+        return record
+
+    def _made_anew(self, key: bytes, record: bytes) -> Case:
+        """A case that another fold version or directory revision has made; its rows and its record are written again."""
+        kept = decode_kept(record)
+        case = made_of(events_of(kept), kept.conflicts, kept, district_of(key), self.directory)
+        self._rewritten[key] = self._rewritten.get(key, set()).union(map(key_of, kept.episodes)).difference(map(key_of, case.episodes))
+        self._cases[key] = ENCODE(case)
+        return case
+
+
+def district_of(key: bytes) -> str:
+    """Return the district of a case's key, "district subject"."""
+    return key.decode().partition(" ")[0]
+
+
+TOO_LATE: Final = Rejection(Reason.TOO_LATE, "$.time", "the case is no longer remembered and the event is over 100 days old")
+CASE_FULL: Final = Rejection(Reason.CASE_FULL, "$.subject", f"the case already holds {MOST_EVENTS:,} events")
+RECORD_HEAD: Final = ENCODE(Case(FOLD, 0, 0, 0, 0, [], []))[:1]
+"""The first byte of a case's record: an array of so many fields."""
