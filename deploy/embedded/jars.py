@@ -1,22 +1,16 @@
-"""The jars of Apache Kafka: exactly those of `jars.lock`, fetched by jgo from Maven Central once and verified before every start.
+"""The jars of Apache Kafka: exactly those of `jars.lock`, fetched from Maven Central once and verified before every start.
 
 `python -m deploy.embedded.jars` resolves the coordinates below anew and rewrites the lock; nothing else changes it. The
-jars are kept in the user's cache folder (`$XDG_CACHE_HOME/frontdesk`, else `~/.cache/frontdesk`), laid out as Maven does. A mirror is
-set where jgo has its own settings: section [repositories] of jgo.conf.
+jars are kept in the user's cache folder: `$XDG_CACHE_HOME/frontdesk`, else `~/.cache/frontdesk`.
 """
 
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from jgo.config import GlobalSettings
-from jgo.constants import MAVEN_CENTRAL_URL
-from jgo.maven import Artifact, MavenContext
 
 from deploy.embedded import Unavailable
 from deploy.embedded.lock import exclusive
@@ -26,17 +20,20 @@ COORDINATES = ("org.apache.kafka:kafka_2.13:4.4.0", "org.slf4j:slf4j-simple:1.7.
 
 LOCK = Path(__file__).with_name("jars.lock")
 LOCK_HEADER = "# Apache Kafka and all that it needs, from Maven Central, with SHA-256. Renewed by: python -m deploy.embedded.jars\n"
-DOWNLOADS_AT_ONCE = 6
 PATIENCE_S = 600.0
 """How long to wait for another process that is filling the same cache."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Jar:
     """One jar by its Maven coordinate `group:artifact:version` and the SHA-256 of its bytes in hexadecimal."""
 
     coordinate: str
     sha256: str
+
+    def path(self, cache: Path) -> Path:
+        """Say where the jar is kept, as Maven lays its repositories out."""
+        return _place(cache, self.coordinate)
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -48,8 +45,8 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
 def locked(lock: Path = LOCK) -> tuple[Jar, ...]:
     """Read the lock file. Raises `Unavailable` when it is not one."""
     lines = [line.split() for line in lock.read_text().splitlines() if line and not line.startswith("#")]
-    if not lines or any(len(parts) != 2 for parts in lines):  # noqa: PLR2004  (coordinate and checksum)
-        raise Unavailable(f"{lock} is damaged: take it from the release again, or run: python -m deploy.embedded.jars")
+    if not lines or any(len(parts) != 2 or parts[0].count(":") != 2 for parts in lines):  # noqa: PLR2004  (coordinate and checksum)
+        raise Unavailable(f"{lock} is damaged: install Frontdesk again")
     return tuple(Jar(coordinate, checksum) for coordinate, checksum in lines)
 
 
@@ -60,55 +57,46 @@ def fetched(
 
     `repository` replaces Maven Central (a URL). Raises `Unavailable` without network, without disk space, or on a wrong checksum.
     """
-    maven = _maven(cache, repository)
     with _told(cache), exclusive(cache / "lock", PATIENCE_S, f"another process has been filling {cache} for ten minutes: end it"):
-        wrong = [jar for jar in jars if not _verified(maven, jar)]
+        wrong = [jar for jar in jars if not _verified(jar, cache)]
         if wrong:
-            progress(f"downloading Kafka: {len(wrong)} jars, about 45 MB")
-            _download(maven, wrong)
-    return tuple(_path(maven, jar) for jar in jars)
+            progress("downloading Kafka (45 MB, once)")
+            _download(wrong, cache, repository)
+    return tuple(jar.path(cache) for jar in jars)
 
 
-def resolved(coordinates: Iterable[str], cache: Path) -> tuple[Jar, ...]:
-    """Resolve the coordinates with all that they need at run time, and hash the jars; the lock's new content."""
-    maven = _maven(cache, None)
-    own, needed = maven.resolver.resolve([maven.create_dependency(f"{coordinate}:compile") for coordinate in coordinates])
-    artifacts = [*own, *(dependency for dependency in needed if dependency.scope in {"compile", "runtime"})]
-    names = [f"{each.groupId}:{each.artifactId}:{each.version}" for each in artifacts]
-    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
-        paths = list(pool.map(lambda name: _artifact(maven, name).resolve(), names))
-    return tuple(Jar(name, _sha256(path)) for name, path in zip(names, paths, strict=True))
+def main() -> None:
+    """Rewrite the lock from what the coordinates resolve to today."""
+    from deploy.embedded.repository import Repository  # noqa: PLC0415  (see _download)
+
+    repository = Repository(cache_folder() / "maven")
+    names = repository.resolve(COORDINATES)
+    repository.download(names)
+    LOCK.write_text(LOCK_HEADER + "".join(f"{name} {_sha256(_place(cache_folder(), name))}\n" for name in names))
+    print(f"{LOCK.name}: {len(names)} jars")
 
 
-def _maven(cache: Path, repository: str | None) -> MavenContext:
-    from_settings = {"central": MAVEN_CENTRAL_URL, **GlobalSettings.load().repositories}
-    return MavenContext(repo_cache=cache / "maven", remote_repos={"central": repository} if repository else from_settings)
-
-
-def _artifact(maven: MavenContext, coordinate: str) -> Artifact:
+def _place(cache: Path, coordinate: str) -> Path:
     group, name, version = coordinate.split(":")
-    return maven.project(group, name).at_version(version).artifact()
+    return cache.joinpath("maven", *group.split("."), name, version, f"{name}-{version}.jar")
 
 
-def _path(maven: MavenContext, jar: Jar) -> Path:
-    return Path(_artifact(maven, jar.coordinate).cached_path or "")
-
-
-def _verified(maven: MavenContext, jar: Jar) -> bool:
-    path = _path(maven, jar)
+def _verified(jar: Jar, cache: Path) -> bool:
+    path = jar.path(cache)
     return path.exists() and _sha256(path) == jar.sha256
 
 
-def _download(maven: MavenContext, jars: Sequence[Jar]) -> None:
+def _download(jars: Sequence[Jar], cache: Path, url: str | None) -> None:
     """Fetch each jar afresh. jgo only warns of a wrong checksum and leaves half a file when it is interrupted, so ours decides."""
+    from deploy.embedded.repository import Repository  # noqa: PLC0415  (importing jgo takes 0.7 s, which a warm start need not pay)
+
     for jar in jars:
-        _path(maven, jar).unlink(missing_ok=True)
-    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
-        list(pool.map(lambda jar: _artifact(maven, jar.coordinate).resolve(), jars))
+        jar.path(cache).unlink(missing_ok=True)
+    Repository(cache / "maven", url).download(jar.coordinate for jar in jars)
     for jar in jars:
-        if not _verified(maven, jar):
+        if not _verified(jar, cache):
             raise Unavailable(
-                f"{jar.coordinate} as downloaded is not the file that {LOCK.name} names (SHA-256 {_sha256(_path(maven, jar))}): "
+                f"{jar.coordinate} as downloaded is not the file that {LOCK.name} names (its SHA-256 is {_sha256(jar.path(cache))}): "
                 "a proxy or mirror altered it, or the lock is damaged; nothing was started"
             )
 
@@ -126,21 +114,14 @@ def _told(cache: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise Unavailable(f"no disk space left for Kafka's jars in {cache} (250 MB): free some, or set XDG_CACHE_HOME") from error
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
             raise Unavailable(f"cannot write to {cache}: make it yours, or set XDG_CACHE_HOME to another folder") from error
         raise Unavailable(
             "cannot download Kafka from Maven Central: connect this machine to the network once (later starts need none), "
             f"or name a mirror in jgo's settings, or copy a filled cache to {cache}"
         ) from error
     except RuntimeError as error:
-        raise Unavailable(f"the Maven repository lacks a jar that {LOCK.name} names; is a mirror out of date? ({error})") from error
-
-
-def main() -> None:
-    """Rewrite the lock."""
-    jars = resolved(COORDINATES, cache_folder())
-    LOCK.write_text(LOCK_HEADER + "".join(f"{jar.coordinate} {jar.sha256}\n" for jar in jars))
-    print(f"{LOCK.name}: {len(jars)} jars")
+        raise Unavailable(f"the Maven repository does not give a jar that {LOCK.name} names; is a mirror out of date? ({error})") from error
 
 
 if __name__ == "__main__":

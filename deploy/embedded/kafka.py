@@ -1,0 +1,311 @@
+"""Apache Kafka on this machine: one process that is broker and controller (KRaft), with all it knows in one data folder.
+
+Formatted on its first start, durable over restarts and kills, on the ports that it had before where those are still free.
+Topics are never made by accident (auto-creation is off). Settings fit one machine: one replica, small buffers, few threads.
+"""
+
+import base64
+import fcntl
+import json
+import shutil
+import socket
+import struct
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self
+
+from deploy.embedded import Unavailable, jars
+from deploy.embedded.java import Java, environment
+from deploy.embedded.listener import CONTROLLER, Certificate, Protocol, certificate, properties
+from deploy.embedded.lock import exclusive
+from deploy.embedded.port import HOST, chosen, is_free
+from deploy.embedded.process import Child, Failed, Identity, launch, until, wait_ready
+
+LEAST_FREE_BYTES = 1 << 29
+"""Kafka stops its log folder for good when the disk is full, so it is not started on one that nearly is."""
+
+START_S = 120.0
+REHEARSAL_S = 180.0
+"""A start takes seconds; on a machine that is busy with everything else it may take this long."""
+
+ATTEMPTS = 3
+"""A port that was free may be taken before Kafka binds it; then other ports are tried."""
+
+SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "auto.create.topics.enable": "false",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.num.partitions": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    # After a kill the controller lets the broker register anew when the old session has run out: 9 s as Kafka has it.
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "400",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "background.threads": "4",
+    "log.cleaner.dedupe.buffer.size": str(16 << 20),
+}
+
+
+class Kafka:
+    """One Kafka in the folder `data`. `port` is that of the plain listener: 0 for the one it had before, or any free one.
+
+    `listeners` adds protocols beside the plain one, `users` (name -> password) are those of SASL/PLAIN. `cache` and `repository` say where
+    the jars are kept and come from. Used as a context manager it is started, and stopped whatever happens.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        port: int = 0,
+        *,
+        listeners: Sequence[Protocol] = (),
+        users: Mapping[str, str] | None = None,
+        cache: Path | None = None,
+        repository: str | None = None,
+        java: Java | None = None,
+        least_free_bytes: int = LEAST_FREE_BYTES,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.data = data.absolute()
+        self.log = self.data / "kafka.log"
+        self._wanted_port = port
+        self._protocols: tuple[Protocol, ...] = ("PLAINTEXT", *(each for each in listeners if each != "PLAINTEXT"))
+        self._users = dict(users or {})
+        self._cache = cache or jars.cache_folder()
+        self._repository = repository
+        self._java = java
+        self._least_free_bytes = least_free_bytes
+        self._progress = progress
+        self._ports: dict[str, int] = {}
+        self._child: Child | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """host:port of the plain listener."""
+        return self.bootstrap_of("PLAINTEXT")
+
+    def bootstrap_of(self, protocol: Protocol) -> str:
+        """host:port of the listener of that protocol."""
+        return f"{HOST}:{self._ports[protocol]}"
+
+    @property
+    def port(self) -> int:
+        """The port of the plain listener, once started."""
+        return self._ports["PLAINTEXT"]
+
+    @property
+    def authority(self) -> Path:
+        """The PEM file by which clients know the TLS listeners."""
+        return self._certificate().authority
+
+    @property
+    def identity(self) -> Identity:
+        """The running process, for finding it again."""
+        return self._running().identity
+
+    def alive(self) -> bool:
+        """Whether the process that this object started still runs."""
+        return self._child is not None and self._child.alive()
+
+    def resident_bytes(self) -> int:
+        """Resident memory of the running process."""
+        return self._running().resident_bytes()
+
+    def start(self, *, outlive: bool = False) -> None:
+        """Start, and return when clients are served. With `outlive` Kafka goes on when this process ends.
+
+        Raises `Unavailable`, its message saying what to do; nothing is left running then.
+        """
+        if self.alive():
+            return
+        with (
+            _plainly(self.data),
+            exclusive(self.data / "start.lock", 0, f"another Kafka is being started in {self.data}: let it, or end it"),
+        ):
+            self._check_folder()
+            java = self._java or installed(self._cache, self._repository, self._progress)
+            self._start(java, outlive=outlive)
+
+    def stop(self, grace_s: float = 30.0) -> None:
+        """End it in order, within `grace_s` seconds; after that, by force."""
+        child, self._child = self._child, None
+        if child:
+            child.stop(grace_s)
+
+    def kill(self) -> None:
+        """End it with SIGKILL, as a crash would."""
+        child, self._child = self._child, None
+        if child:
+            child.kill()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def _running(self) -> Child:
+        if self._child is None:
+            raise Unavailable(f"Kafka in {self.data} was not started")
+        return self._child
+
+    def _start(self, java: Java, *, outlive: bool) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            self._choose_ports()
+            self._configure()
+            self._format(replace(java, rehearsal=None))
+            try:
+                self._serve(java, outlive=outlive)
+            except Failed as failure:
+                if "Address already in use" not in failure.tail or self._wanted_port or attempt == ATTEMPTS:
+                    raise
+            else:
+                return
+
+    def _check_folder(self) -> None:
+        free = shutil.disk_usage(self.data).free
+        if free < self._least_free_bytes:
+            raise Unavailable(
+                f"the disk of {self.data} has {free >> 20} MB free and Kafka needs {self._least_free_bytes >> 20} MB: "
+                "free some, or choose a data folder on another disk"
+            )
+        holder = _holder(self._logs / ".lock")
+        if holder:
+            raise Unavailable(f"another Kafka (process {holder}) works in {self.data}: stop it first, or choose another data folder")
+
+    @property
+    def _logs(self) -> Path:
+        return self.data / "log"
+
+    @property
+    def _properties(self) -> Path:
+        return self.data / "server.properties"
+
+    def _choose_ports(self) -> None:
+        if self._wanted_port and not is_free(self._wanted_port):
+            raise Unavailable(f"port {self._wanted_port} is taken by another program: stop it, or let Kafka choose a port (0)")
+        file = self.data / "ports.json"
+        before: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+        wanted = before | ({"PLAINTEXT": self._wanted_port} if self._wanted_port else {})
+        self._ports = chosen((*self._protocols, CONTROLLER), wanted)
+        _write(file, json.dumps(before | self._ports))
+
+    def _certificate(self) -> Certificate:
+        return certificate(self.data / "tls")
+
+    def _configure(self) -> None:
+        tls = self._certificate() if any(name.endswith("SSL") for name in self._protocols) else None
+        settings = SETTINGS | properties(self._ports, self._users, tls)
+        settings |= {"controller.quorum.voters": f"1@{HOST}:{self._ports[CONTROLLER]}", "log.dirs": str(self._logs)}
+        _write(self._properties, "".join(f"{name}={value}\n" for name, value in settings.items()))
+
+    def _format(self, java: Java) -> None:
+        """Give a new folder its cluster id and first metadata. Kafka writes meta.properties last, so half a format is done again."""
+        if (self._logs / "meta.properties").exists():
+            return
+        log = self.data / "format.log"
+        child = launch(
+            java.command(
+                "kafka.tools.StorageTool", "format", "--ignore-formatted", f"--cluster-id={_cluster_id()}", "-c", self._properties
+            ),
+            log,
+            outlive=False,
+            environment=environment(),
+        )
+        if not until(lambda: not child.alive(), START_S):
+            child.kill()
+        if not (self._logs / "meta.properties").exists():
+            raise Failed(f"Kafka cannot format {self._logs}", log)
+
+    def _serve(self, java: Java, *, outlive: bool) -> None:
+        self._child = launch(java.command("kafka.Kafka", self._properties), self.log, outlive=outlive, environment=environment())
+        try:
+            wait_ready(self._child, lambda: answers(self.port), self.log, name="Kafka", within_s=START_S)
+        except BaseException:
+            self.kill()
+            raise
+
+
+def installed(cache: Path, repository: str | None = None, progress: Callable[[str], None] = lambda _: None) -> Java:
+    """Have Kafka's jars, verified, and the archive of their classes, made by one rehearsal; what both need of time is spent once."""
+    java = Java(jars.fetched(jars.locked(), cache, repository=repository, progress=progress))
+    archive = cache / java.archive_name()
+    with exclusive(cache / "archive.lock", REHEARSAL_S * 2, f"another process has been preparing Kafka in {cache} for long: end it"):
+        if not archive.exists():
+            progress("preparing Kafka for quick starts (15 s, once)")
+            _rehearse(java, archive)
+    return replace(java, archive=archive)
+
+
+def _rehearse(java: Java, archive: Path) -> None:
+    """Run Kafka once, in a folder of its own, and keep the classes that it loaded; archives of other versions go."""
+    with TemporaryDirectory(dir=archive.parent) as folder:
+        written = Path(folder) / "kafka.aot"
+        kafka = Kafka(Path(folder), java=replace(java, rehearsal=written))
+        kafka.start()
+        kafka.stop(REHEARSAL_S)
+        for old in archive.parent.glob("*.aot"):
+            old.unlink()
+        if not written.exists():
+            raise Failed("Kafka did not write its archive of classes", kafka.log)
+        written.replace(archive)
+
+
+def answers(port: int, patience_s: float = 0.5) -> bool:
+    """Whether a broker serves requests on the plain listener: it answers ApiVersions (key 18, version 0, KIP-35)."""
+    request = struct.pack(">hhih", 18, 0, 1, -1)
+    try:
+        with socket.create_connection((HOST, port), patience_s) as connection:
+            connection.settimeout(patience_s)
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            return len(connection.recv(8)) > 0
+    except OSError:
+        return False
+
+
+def _holder(lock: Path) -> int | None:
+    """Find the pid of the process that holds Kafka's own lock on its log folder. The file stays after a crash and means nothing."""
+    if not lock.exists():
+        return None
+    with lock.open("r+b") as file:
+        asked = struct.pack("hhqqi", fcntl.F_WRLCK, 0, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack("hhqqi", fcntl.fcntl(file, fcntl.F_GETLK, asked))
+    return None if kind == fcntl.F_UNLCK else int(pid)
+
+
+def _cluster_id() -> str:
+    """Make an id as Kafka does: 16 random bytes in URL-safe base64, not starting with a dash."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
+
+
+def _write(file: Path, text: str) -> None:
+    """Write whole or not at all, for the owner's eyes only: passwords may be in it."""
+    new = file.with_name(f"{file.name}.new")
+    new.touch(mode=0o600)
+    new.write_text(text)
+    new.replace(file)
+
+
+@contextmanager
+def _plainly(data: Path) -> Iterator[None]:
+    """Tell what the file system refuses in one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"cannot use {error.filename or data}: {error.strerror}; make the folder {data} yours, or choose another data folder"
+        ) from error
