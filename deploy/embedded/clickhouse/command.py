@@ -1,0 +1,78 @@
+"""The command line of the door: options, log, exit codes, and one clear line for whatever keeps it from starting.
+
+Users come in the environment, never on the command line, where every process of the machine could read their passwords.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.embedded import Unavailable
+from deploy.embedded.clickhouse.door import DEFAULT_MEMORY_BYTES, Options, run
+from deploy.embedded.clickhouse.users import USERS_VARIABLE, User, loaded
+
+
+OK, USAGE, UNAVAILABLE = 0, 2, 3
+LAST_PORT = 65535
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0 after an ordered stop, 2 for wrong options, 3 if the folder or a port cannot be had."""
+    options = parsed(arguments)
+    try:
+        start_log(options.data)
+        run(options)
+    except Unavailable as error:
+        sys.stderr.write(f"clickhouse: {error}\n")
+        return UNAVAILABLE
+    return OK
+
+
+def start_log(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        logging.basicConfig(filename=folder / "door.log", level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    except OSError as error:
+        raise Unavailable(f"the data folder {folder} cannot be written: {error.strerror}") from error
+
+
+def parsed(arguments: Sequence[str]) -> Options:
+    parser = argparse.ArgumentParser(prog="python -m deploy.embedded.clickhouse", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data; made if it does not exist")
+    parser.add_argument("--native-port", type=port, default=0, help="native protocol; 0 (the default) is any free port")
+    parser.add_argument("--http-port", type=port, default=0, help="HTTP; 0 (the default) is any free port")
+    parser.add_argument("--secure-native-port", type=port, help="native protocol over TLS; needs --tls-cert and --tls-key")
+    parser.add_argument("--tls-cert", type=Path, help="certificate, PEM")
+    parser.add_argument("--tls-key", type=Path, help="its key, PEM")
+    parser.add_argument("--memory-bytes", type=int, default=DEFAULT_MEMORY_BYTES, help="what all queries together may use")
+    given = parser.parse_args(arguments)
+    tls = (given.tls_cert, given.tls_key)
+    if given.secure_native_port is not None and not all(path and path.is_file() for path in tls):
+        parser.error("--secure-native-port needs --tls-cert and --tls-key, and both files must exist")
+    return Options(
+        data=given.data.absolute(),
+        native_port=given.native_port,
+        http_port=given.http_port,
+        secure_native_port=given.secure_native_port,
+        tls=tls if given.secure_native_port is not None else None,
+        memory_bytes=given.memory_bytes,
+        users=users_of_environment(parser),
+    )
+
+
+def users_of_environment(parser: argparse.ArgumentParser) -> tuple[User, ...]:
+    text = os.environ.get(USERS_VARIABLE)
+    try:
+        return tuple(loaded(text)) if text else (User("default"),)
+    except (ValueError, TypeError):
+        parser.error(f"{USERS_VARIABLE} is not a JSON list of name, password and readonly")
+
+
+def port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{number} is not a port (0 to {LAST_PORT})")
+    return number

@@ -1,0 +1,61 @@
+"""The engine's configuration: small, quiet, and with its time in UTC.
+
+A default server keeps logs of every query and pools for sixteen cores; beside Kafka and a worker on two cores the
+engine gets little of each. Blocks are written out from 32 MB on, so that an insert of any size stays in bounded memory.
+"""
+
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+CONFIG = """<clickhouse>
+  <logger>
+    <level>warning</level>
+    <log>{log}</log>
+    <errorlog>{error_log}</errorlog>
+    <size>20M</size>
+    <count>2</count>
+  </logger>
+  <max_server_memory_usage>{memory_bytes}</max_server_memory_usage>
+  <background_pool_size>2</background_pool_size>
+  <background_merges_mutations_concurrency_ratio>2</background_merges_mutations_concurrency_ratio>
+  <background_common_pool_size>2</background_common_pool_size>
+  <background_move_pool_size>1</background_move_pool_size>
+  <background_fetches_pool_size>1</background_fetches_pool_size>
+  <background_schedule_pool_size>4</background_schedule_pool_size>
+  <background_message_broker_schedule_pool_size>1</background_message_broker_schedule_pool_size>
+  <background_distributed_schedule_pool_size>1</background_distributed_schedule_pool_size>
+  <mark_cache_size>67108864</mark_cache_size>
+  <uncompressed_cache_size>0</uncompressed_cache_size>
+  <merge_tree>
+    <number_of_free_entries_in_pool_to_lower_max_size_of_merge>0</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
+    <number_of_free_entries_in_pool_to_execute_mutation>0</number_of_free_entries_in_pool_to_execute_mutation>
+    <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>0</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
+  </merge_tree>
+  <query_log remove="1"/>
+  <query_thread_log remove="1"/>
+  <part_log remove="1"/>
+  <trace_log remove="1"/>
+  <metric_log remove="1"/>
+  <asynchronous_metric_log remove="1"/>
+</clickhouse>
+"""
+# Set on every session: a server's defaults where the embedded engine has others, and bounded blocks.
+SESSION_SETTINGS = {
+    "implicit_select": "0",
+    "async_insert": "0",
+    "min_insert_block_size_bytes": str(32 << 20),
+    "log_queries": "0",
+}
+
+
+def write_config(folder: Path, memory_bytes: int) -> Path:
+    """Writes the configuration into the folder and returns its path."""
+    path = folder / "engine.xml"
+    path.write_text(
+        CONFIG.format(
+            log=escape(str(folder / "engine.log")),
+            error_log=escape(str(folder / "engine.error.log")),
+            memory_bytes=memory_bytes,
+        )
+    )
+    return path

@@ -1,0 +1,91 @@
+"""The engine of one data folder: opened once, then a session for each client.
+
+chdb hosts one engine a process and one process a folder; a second process fails there with an empty message, so a lock of our
+own stands in front of it and says who is inside.
+"""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+import chdb
+
+from deploy.embedded import Unavailable
+from deploy.embedded.clickhouse.config import SESSION_SETTINGS, write_config
+from deploy.embedded.clickhouse.failure import Failure
+from deploy.embedded.clickhouse.session import Session, guarded
+from deploy.embedded.clickhouse.statement import identifier, quoted
+
+
+class Engine:
+    """An open engine. Sessions may run in parallel, each in a thread of its own."""
+
+    def __init__(self, folder: Path, memory_bytes: int) -> None:
+        self._lock_file = locked(folder)
+        os.environ["TZ"] = "UTC"  # the engine heeds no <timezone>
+        time.tzset()
+        config = write_config(folder, memory_bytes)
+        self._where = f"{folder / 'engine'}?config-file={quote(str(config))}"
+        try:
+            self._admin = self.session()
+        except Failure as failure:
+            raise Unavailable(f"the engine cannot open {folder}: {failure.text} (see {folder / 'engine.error.log'})") from failure
+        self._admin_lock = threading.Lock()
+        ((self.version,),) = self._admin.rows("SELECT version()")
+        self.table_functions = frozenset(name.lower() for (name,) in self._admin.rows("SELECT name FROM system.table_functions"))
+
+    def session(self) -> Session:
+        """A new session; the caller closes it."""
+        session = Session(guarded(chdb.connect, self._where))
+        for name, value in SESSION_SETTINGS.items():
+            session.query(f"SET {identifier(name)} = {quoted(value)}")
+        return session
+
+    def kill(self, tag: str) -> None:
+        """Ends the running statement that begins with the tag (`Running.mark`)."""
+        with self._admin_lock:
+            self._admin.query(f"KILL QUERY WHERE startsWith(query, {quoted(tag)}) ASYNC", "Null")
+
+    def rows(self, sql: str) -> list[list[Any]]:
+        """A question of the door's own."""
+        with self._admin_lock:
+            return self._admin.rows(sql)
+
+    def close(self) -> None:
+        self._admin.close()
+        self._lock_file.close()
+
+
+def locked(folder: Path) -> IO[str]:
+    """Takes the folder for this process alone; Unavailable if that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock_file = (folder / "door.lock").open("a+")
+    except OSError as error:
+        raise Unavailable(f"the data folder {folder} cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        with lock_file:
+            lock_file.seek(0)
+            raise Unavailable(f"the data folder {folder} is in use by process {lock_file.read().strip() or 'unknown'}") from error
+    lock_file.truncate(0)
+    lock_file.write(f"{os.getpid()}\n")
+    lock_file.flush()
+    return lock_file
+
+
+@contextmanager
+def opened(folder: Path, memory_bytes: int) -> Iterator[Engine]:
+    """An engine that is closed at the end."""
+    engine = Engine(folder, memory_bytes)
+    try:
+        yield engine
+    finally:
+        engine.close()

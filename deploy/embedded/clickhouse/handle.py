@@ -1,0 +1,158 @@
+"""The handle by which tests and the command line hold an embedded ClickHouse: start it, find its ports, stop it.
+
+The handle imports nothing of the engine: that lives in the child process, and the parent stays small.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from deploy.embedded import Unavailable
+from deploy.embedded.clickhouse.users import USERS_VARIABLE, User, dumped
+from deploy.embedded.port import is_free
+from deploy.embedded.process import Child, Failed, Identity, launch, wait_ready
+
+START_S = 60.0
+STOP_S = 30.0
+MODULE = "deploy.embedded.clickhouse"
+ROOT = Path(__file__).parents[3]
+
+
+class ClickHouseServer:
+    """One ClickHouse in the folder `data`. A port of 0 is the one that it had before, or any free one.
+
+    `users` are all who may come in; without them it is `default` without a password, as on a new server. With `tls`
+    (certificate and key, PEM files) a second native port speaks TLS. Used as a context manager it is started, and stopped whatever happens.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        native_port: int = 0,
+        http_port: int = 0,
+        users: Sequence[User] | None = None,
+        *,
+        tls: tuple[Path, Path] | None = None,
+        memory_bytes: int | None = None,
+    ) -> None:
+        self.data = data.absolute()
+        self.log = self.data / "clickhouse.log"
+        self._wanted = {"native_port": native_port, "http_port": http_port}
+        self._users = tuple(users) if users is not None else None
+        self._tls = tls
+        self._memory_bytes = memory_bytes
+        self._ready: dict[str, Any] = {}
+        self._child: Child | None = None
+
+    @property
+    def native_port(self) -> int:
+        """Where clickhouse-driver connects, once started."""
+        return int(self._ready["native_port"])
+
+    @property
+    def http_port(self) -> int:
+        """Where curl connects, once started."""
+        return int(self._ready["http_port"])
+
+    @property
+    def secure_native_port(self) -> int:
+        """Where clickhouse-driver connects with TLS, once started with a certificate."""
+        return int(self._ready["secure_native_port"])
+
+    @property
+    def identity(self) -> Identity:
+        """The running process, for finding it again."""
+        return self._running().identity
+
+    def alive(self) -> bool:
+        """Whether the process that this object started still runs."""
+        return self._child is not None and self._child.alive()
+
+    def resident_bytes(self) -> int:
+        """Resident memory of the running process."""
+        return self._running().resident_bytes()
+
+    def start(self, *, outlive: bool = False) -> None:
+        """Start, and return when clients are served. With `outlive` it goes on when this process ends.
+
+        Raises `Unavailable`, its message saying why; nothing is left running then.
+        """
+        if self.alive():
+            return
+        try:
+            child = launch(self._command(), self.log, outlive=outlive, environment=self._environment(), folder=ROOT)
+        except OSError as error:
+            raise Unavailable(f"the data folder {self.data} cannot be written: {error.strerror}") from error
+        try:
+            wait_ready(child, lambda: self._is_ready(child), self.log, name="ClickHouse", within_s=START_S)
+        except Failed as failure:
+            child.kill()
+            raise self._plainly(failure) from failure
+        self._child = child
+        (self.data / "ports.json").write_text(json.dumps({name: self._ready[name] for name in self._wanted}))
+
+    def stop(self, grace_s: float = STOP_S) -> None:
+        """End it in order, within `grace_s` seconds; after that, by force."""
+        child, self._child = self._child, None
+        if child:
+            child.stop(grace_s)
+
+    def kill(self) -> None:
+        """End it with SIGKILL, as a crash would."""
+        child, self._child = self._child, None
+        if child:
+            child.kill()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def _running(self) -> Child:
+        if self._child is None:
+            raise Unavailable(f"ClickHouse in {self.data} was not started")
+        return self._child
+
+    def _command(self) -> list[str | Path]:
+        ports = self._ports()
+        command: list[str | Path] = [sys.executable, "-m", MODULE, "--data", self.data]
+        command += ["--native-port", str(ports["native_port"]), "--http-port", str(ports["http_port"])]
+        if self._tls:
+            command += ["--secure-native-port", "0", "--tls-cert", self._tls[0].absolute(), "--tls-key", self._tls[1].absolute()]
+        if self._memory_bytes is not None:
+            command += ["--memory-bytes", str(self._memory_bytes)]
+        return command
+
+    def _ports(self) -> dict[str, int]:
+        """The wanted ports, else those of the last start where they are still free, else any."""
+        file = self.data / "ports.json"
+        before: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+        return {name: port or still_free(before.get(name, 0)) for name, port in self._wanted.items()}
+
+    def _environment(self) -> dict[str, str]:
+        users = {} if self._users is None else {USERS_VARIABLE: dumped(self._users)}
+        return {**os.environ, **users}
+
+    def _is_ready(self, child: Child) -> bool:
+        file = self.data / "door.json"
+        if file.exists():
+            ready = json.loads(file.read_text())
+            if ready["pid"] == child.identity.pid:
+                self._ready = ready
+                return True
+        return False
+
+    def _plainly(self, failure: Failed) -> Unavailable:
+        """The child's own line, where it left one."""
+        lines = [line for line in failure.tail.splitlines() if line.startswith("clickhouse: ")]
+        return Unavailable(lines[-1].removeprefix("clickhouse: ")) if lines else failure
+
+
+def still_free(port: int) -> int:
+    return port if port and is_free(port) else 0

@@ -1,0 +1,55 @@
+"""An INSERT whose blocks come from a native client: each goes to the engine while it arrives.
+
+The engine writes parts as blocks fill up, so a client that goes away in the middle leaves the complete blocks that were already
+written, as with a server, and nothing of the block that it was sending.
+"""
+
+from contextlib import closing
+
+from deploy.embedded.clickhouse.channel import Channel
+from deploy.embedded.clickhouse.column import skimmer
+from deploy.embedded.clickhouse.failure import Failure
+from deploy.embedded.clickhouse.session import Ingest, Session
+from deploy.embedded.clickhouse.statement import Insert
+
+
+class Intake:
+    """Hands pieces to the engine until it refuses one; the rest is read and dropped, and the refusal kept for the end."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        self._ingest = ingest
+        self._failure: Failure | None = None
+
+    def write(self, piece: bytes) -> None:
+        if self._failure:
+            return
+        try:
+            self._ingest.append(piece)
+        except Failure as failure:
+            self._failure = failure
+
+    def finish(self) -> tuple[int, int]:
+        """(rows, bytes) written; raises what the engine refused."""
+        if self._failure:
+            raise self._failure
+        return self._ingest.finish()
+
+
+def take_insert(channel: Channel, session: Session, insert: Insert) -> None:
+    """Carries the client's blocks into the engine and answers when they are written. Failure if it refuses."""
+    columns = session.insert_columns(insert)
+    for column in columns:
+        skimmer(column.type)  # refuses here, before the client sends what could not be read
+    with closing(session.ingest(insert.sql)) as ingest:
+        channel.reply.header(columns)
+        rows, size = taken(channel, Intake(ingest))
+    channel.reply.progress({"written_rows": rows, "written_bytes": size})
+    channel.reply.end()
+
+
+def taken(channel: Channel, intake: Intake) -> tuple[int, int]:
+    while channel.receive_block(intake.write)[1].rows:
+        channel.reply.block_taken()
+    written = intake.finish()
+    channel.reply.block_taken()
+    return written

@@ -1,0 +1,173 @@
+"""One engine session: its own SET, temporary tables and current database; one statement at a time.
+
+A client connection holds exactly one. The settings that arrive with a query hold for that query only, so they are set
+before it and taken back before the next; only what differs is sent to the engine.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import chdb
+
+from deploy.embedded.clickhouse.block import Column
+from deploy.embedded.clickhouse.failure import Failure, failure_of, refused
+from deploy.embedded.clickhouse.statement import Insert, identifier, is_set, is_streamed, quoted, without_format
+
+UNKNOWN_SETTING = 115
+BAD_ARGUMENTS = 36
+SYNTAX_ERROR = 62
+Progress = Mapping[str, int]
+ENGINE_ERRORS = (RuntimeError, chdb.ChdbError)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a result. `streamed` pieces in Native are single blocks; others may hold several."""
+
+    data: bytes
+    streamed: bool
+
+
+class Ingest:
+    """An INSERT under way: bytes in its format go in, `finish` makes the last of them permanent."""
+
+    def __init__(self, connection: Any, sql: str, data_format: str) -> None:
+        self._stream = guarded(connection.send_insert, sql, data_format)
+
+    def append(self, data: bytes) -> None:
+        guarded(self._stream.append, data)
+
+    def finish(self) -> tuple[int, int]:
+        """(rows, bytes) written; returns only when they are in parts of the table."""
+        done = guarded(self._stream.finish)
+        return done.rows_written, done.bytes_written
+
+    def close(self) -> None:
+        """Gives up what is not finished; nothing after `finish`."""
+        guarded(self._stream.cancel)
+
+
+@dataclass
+class Session:
+    """`connection` is a chdb connection that belongs to this session alone."""
+
+    connection: Any
+    progress: Progress = field(default_factory=dict)
+    _borrowed: dict[str, str] = field(default_factory=dict)
+    _own: dict[str, str | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.connection.set_progress_callback(self._on_progress)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def query(self, sql: str, result_format: str = "Native", parameters: Mapping[str, str] | None = None) -> bytes:
+        """The whole result at once."""
+        return bytes(guarded(self.connection.query, sql, result_format, params=dict(parameters or {})).bytes())
+
+    def rows(self, sql: str, parameters: Mapping[str, str] | None = None) -> list[list[Any]]:
+        """Small results as lists."""
+        return [json.loads(line) for line in self.query(sql, "JSONCompactEachRow", parameters).splitlines()]
+
+    def use(self, database: str) -> None:
+        if database:
+            self.query(f"USE {identifier(database)}")
+
+    def check_single(self, sql: str) -> None:
+        """Refuses several statements in one text, as a server does."""
+        if self.classify(sql)["statement_count"] > 1:
+            raise refused(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error (Multi-statements are not allowed)")
+
+    def classify(self, sql: str) -> dict[str, Any]:
+        """The engine's own judgement of what a text would do: query_class, statement_count and flags."""
+        return dict(guarded(self.connection._conn.classify_query, sql))  # noqa: SLF001 - chdb offers it nowhere else
+
+    # ---- settings
+
+    def borrow(self, settings: Mapping[str, str], important: Collection[str] = ()) -> None:
+        """Settings of one query: whatever an earlier query borrowed and this one does not name goes back to what it was.
+
+        Unknown settings are passed over unless they are marked as important, as a server does.
+        """
+        for name in self._borrowed.keys() - settings.keys():
+            self._give_back(name)
+        changed = {name: value for name, value in settings.items() if self._borrowed.get(name) != value}
+        self._remember(changed.keys() - self._own.keys())
+        for name, value in changed.items():
+            self._set(name, value, name in important)
+
+    def _set(self, name: str, value: str, important: bool) -> None:
+        try:
+            self.query(f"SET {identifier(name)} = {quoted(value)}")
+        except Failure as failure:
+            if failure.code != UNKNOWN_SETTING or important:
+                raise
+        else:
+            self._borrowed[name] = value
+
+    def _remember(self, names: Collection[str]) -> None:
+        if names:
+            wanted = ", ".join(quoted(name) for name in names)
+            rows = self.rows(f"SELECT name, value, changed FROM system.settings WHERE name IN ({wanted})")
+            self._own.update({name: value if changed else None for name, value, changed in rows})
+
+    def _give_back(self, name: str) -> None:
+        own = self._own.pop(name, None)
+        self.query(f"SET {identifier(name)} = {'DEFAULT' if own is None else quoted(own)}")
+        del self._borrowed[name]
+
+    # ---- results
+
+    def stream(self, sql: str, result_format: str, parameters: Mapping[str, str], by_rows: bool = True) -> Iterator[Chunk]:
+        """The result piece by piece as the engine makes it; whole where the engine cannot stream it or `by_rows` is False."""
+        self.progress = {}
+        if is_set(sql):
+            self.borrow({})
+        if by_rows and is_streamed(sql):
+            yield from self._streamed(sql, result_format, parameters)
+        elif data := self.query(sql, result_format, parameters):
+            yield Chunk(data, streamed=False)
+
+    def _streamed(self, sql: str, result_format: str, parameters: Mapping[str, str]) -> Iterator[Chunk]:
+        with closing(guarded(self.connection.send_query, sql, result_format, params=dict(parameters))) as result:
+            while (chunk := guarded(result.fetch)) is not None:
+                yield Chunk(chunk.bytes(), streamed=True)
+
+    def header(self, sql: str, parameters: Mapping[str, str]) -> list[Column]:
+        """Names and types of a SELECT that gave no rows, for which the engine gives no bytes at all."""
+        if not is_streamed(sql):
+            return []
+        described = self.rows(f"DESCRIBE ({without_format(sql)}\n)", parameters)
+        return [Column(name, type_name) for name, type_name, *_ in described]
+
+    # ---- inserts
+
+    def insert_columns(self, insert: Insert) -> list[Column]:
+        """The columns that the client is to send, in its order."""
+        described = self.rows(f"DESCRIBE TABLE {insert.table}")
+        types = {name: type_name for name, type_name, *_ in described}
+        if not insert.columns:
+            return [Column(name, type_name) for name, type_name, kind, *_ in described if kind in ("", "DEFAULT")]
+        names = [name.strip().strip('`"') for name in insert.columns[1:-1].split(",")]
+        if all(name in types for name in names):
+            return [Column(name, types[name]) for name in names]
+        chosen = self.rows(f"DESCRIBE (SELECT {insert.columns[1:-1]} FROM {insert.table})")
+        return [Column(name, type_name) for name, type_name, *_ in chosen]
+
+    def ingest(self, sql: str, data_format: str = "Native") -> Ingest:
+        return Ingest(self.connection, sql, data_format)
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.progress = progress
+
+
+def guarded(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Calls the engine; its exceptions come out as Failure with the engine's code."""
+    try:
+        return call(*arguments, **named)
+    except ENGINE_ERRORS as error:
+        raise failure_of(error) from None
