@@ -32,7 +32,7 @@ class Contact(Envelope):
 
 
 def contacted(contact: Contact, time: int) -> Contacted:
-    """The flat record of a model, or of anything with the same attributes and None for what is absent."""
+    """Flat record of a model, or of anything with the same attributes and None for what is absent."""
     data = contact.data
     return Contacted(
         time,

@@ -5,11 +5,11 @@ size, UTF-8, JSON, CloudEvents, type, the members of the type's model in their d
 the time against the record's timestamp.
 """
 
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
-from msgspec import Raw
-from pydantic import ValidationError
+from msgspec import Raw, Struct
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from events.contact import Contact
@@ -26,20 +26,28 @@ MODELS: dict[str, type[Contact | Reply | Resolution | Rating]] = {
 LARGEST = 256 * 1024
 """Bytes that the value of a record may have."""
 
-KNOWN: dict[str, frozenset[str]] = {tag: frozenset(model.model_fields["data"].annotation.model_fields) for tag, model in MODELS.items()}
-"""Names of the members of each type's `data`."""
+EMPTY = Rejection(Reason.NOT_JSON, "$", "the record has no value")
+TOO_LARGE = Rejection(Reason.TOO_LARGE, "$", f"must be at most {LARGEST} bytes")
 
-_EMPTY = Rejection(Reason.NOT_JSON, "$", "the record has no value")
+
+class _Probe(Struct, gc=False):
+    data: dict[str, Raw]
+
+
+_KNOWN: dict[type[BaseModel], frozenset[str]] = {model: frozenset(get_type_hints(model)["data"].model_fields) for model in MODELS.values()}
+_probe = msgspec.json.Decoder(_Probe).decode
 _json = msgspec.json.Decoder(Raw).decode
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _text = msgspec.json.Decoder(str).decode
 
 
 def judge(value: bytes | None) -> Contact | Reply | Resolution | Rating | Rejection:
-    """The event in these bytes (structured mode), or the first reason why there is none."""
+    """Event in these bytes (structured mode), or the first reason why there is none."""
+    if not value:
+        return EMPTY
     unread = unreadable(value)
-    if unread or not value:
-        return unread or _EMPTY
+    if unread:
+        return unread
     attributes = _attributes(value)
     if isinstance(attributes, Rejection):
         return attributes
@@ -52,12 +60,8 @@ def judge(value: bytes | None) -> Contact | Reply | Resolution | Rating | Reject
         return _rejection(error.errors(include_url=False, include_context=False, include_input=False)[0])
 
 
-def unreadable(value: bytes | None) -> Rejection | None:
-    """Why these bytes are no JSON of an acceptable size, if they are not."""
-    if not value:
-        return _EMPTY
-    if len(value) > LARGEST:
-        return Rejection(Reason.TOO_LARGE, "$", f"must be at most {LARGEST} bytes, is {len(value)}")
+def unreadable(value: bytes) -> Rejection | None:
+    """Why these bytes are no JSON, if they are not."""
     try:
         value.decode()
         _json(value)
@@ -70,14 +74,14 @@ def unreadable(value: bytes | None) -> Rejection | None:
     return None
 
 
-def unknown_members(value: bytes) -> set[str]:
-    """Names in `data` that the contract of the record's type does not know; `value` is a record that was accepted."""
-    attributes = _members(value)
-    return _members(attributes["data"]).keys() - KNOWN[_text(attributes["type"])]
+def unknown_members(value: bytes, model: type[BaseModel]) -> set[str]:
+    """Names in `data` that the model's own does not know; `value` is a record that was accepted."""
+    members: dict[str, Raw] = _probe(value).data
+    return members.keys() - _KNOWN[model]
 
 
 def _attributes(value: bytes) -> dict[str, Raw] | Rejection:
-    """The members of a CloudEvents 1.0 object, still as JSON; of two with one name the last."""
+    """Members of a CloudEvents 1.0 object, still as JSON; of two with one name the last."""
     try:
         attributes = _members(value)
     except msgspec.ValidationError:
@@ -86,7 +90,7 @@ def _attributes(value: bytes) -> dict[str, Raw] | Rejection:
 
 
 def _missing(attributes: dict[str, Raw]) -> Rejection | None:
-    """The first of CloudEvents' own required attributes that is not there, or is no text."""
+    """First of CloudEvents' own required attributes that is not there, or is no text."""
     for name in ("specversion", "id", "source", "type"):
         text = _text_of(attributes.get(name))
         if not text:

@@ -32,7 +32,7 @@ class Directory:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The directory in a YAML text; DirectoryError tells every mistake, a line each."""
+        """Directory in a YAML text; DirectoryError tells every mistake, a line each."""
         file = read(text)
         schedule = _schedule(file)
         return cls(file.revision, _content_hash(file), file.zone, schedule, _terms(file, schedule))
@@ -51,15 +51,15 @@ class Directory:
         channel: str,  # noqa: ARG002 channel
         received_at: int,  # noqa: ARG002 and instant
     ) -> Terms:
-        """The targets in force for a contact, with the schedule they run on; '' for what the contact does not name."""
+        """Targets in force for a contact, with the schedule they run on; '' for what the contact does not name."""
         return self._terms[priority]
 
     def schedule_of(self, district: str, department: str, school: str) -> Schedule:  # noqa: ARG002 one schedule serves all
-        """The open hours of a department of a district, for a contact of that school."""
+        """Open hours of a department of a district, for a contact of that school."""
         return self._schedule
 
     def targets(self) -> list[TargetRow]:
-        """A row for each priority."""
+        """One row for each priority."""
         return [
             (priority, terms.response_ms, terms.response_clock, terms.resolution_ms, terms.resolution_clock)
             for priority, terms in self._terms.items()

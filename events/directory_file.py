@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -55,7 +56,7 @@ def _forwards(interval: str) -> str:
 
 def _apart(intervals: list[str]) -> list[str]:
     pairs = [interval_ms(interval) for interval in intervals]
-    if any(later[0] < earlier[1] for earlier, later in zip(pairs, pairs[1:], strict=False)):
+    if any(later[0] < earlier[1] for earlier, later in pairwise(pairs)):
         raise ValueError("has intervals that overlap or are out of order")
     return intervals
 
@@ -137,7 +138,7 @@ def duration_ms(duration: str | None) -> tuple[int | None, Clock]:
 
 
 def read(text: str) -> DirectoryFile:
-    """The checked file, or DirectoryError with all its mistakes."""
+    """Read and check the text of a file; DirectoryError tells all its mistakes."""
     try:
         node = yaml.compose(text, Loader=yaml.BaseLoader)
         members = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 BaseLoader makes texts, lists and dicts only

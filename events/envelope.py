@@ -4,11 +4,10 @@ The models are the contract. They are frozen, they ignore what they do not know,
 member means the same as leaving it out. A name that stands twice in one object counts with its last value.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from typing import Annotated
 
 from events.instant import Instant
 from events.vocabulary import JsonType, Name
@@ -16,7 +15,7 @@ from events.vocabulary import JsonType, Name
 _REQUIRED = ["specversion", "id", "source", "type", "subject", "time", "data"]
 
 
-def _publish(schema: dict[str, Any], model: type[BaseModel]) -> None:
+def _publish(schema: dict[str, Any]) -> None:
     """Say in the JSON Schema what the validators do: null for what is optional, and the envelope's own members always."""
     if "specversion" in schema["properties"]:
         schema["required"] = _REQUIRED

@@ -33,7 +33,7 @@ def millis(moment: datetime) -> int:
 
 
 def moment(text: str) -> datetime:
-    """The instant that an RFC 3339 text names, to the microsecond; ValueError says what is missing."""
+    """Instant that an RFC 3339 text names, to the microsecond; ValueError says what is missing."""
     if not _matches(text):
         raise ValueError("must be an RFC 3339 date and time with seconds and a zone, such as 2026-11-23T14:03:22.120Z")
     fraction = _FRACTION.search(text)

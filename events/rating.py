@@ -39,7 +39,7 @@ class Rating(Envelope):
 
 
 def rated(rating: Rating, time: int) -> Rated:
-    """The flat record of a model, or of anything with the same attributes and None for what is absent."""
+    """Flat record of a model, or of anything with the same attributes and None for what is absent."""
     data = rating.data
     worst = 1.0 if data.worst is None else data.worst
     best = 5.0 if data.best is None else data.best

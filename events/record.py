@@ -33,5 +33,5 @@ def _fields(model: type[BaseModel], without: tuple[str, ...]) -> list[Any]:
 
 
 def records(*, strict: bool) -> dict[type[BaseModel], type[Struct]]:
-    """A record class for each model, with None for what is absent. The strict ones refuse unknown members of `data`."""
+    """One record class for each model, with None for what is absent. The strict ones refuse unknown members of `data`."""
     return {model: _record(tag, model, strict=strict) for tag, model in MODELS.items()}

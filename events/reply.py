@@ -25,7 +25,7 @@ class Reply(Envelope):
 
 
 def replied(reply: Reply, time: int) -> Replied:
-    """The flat record of a model, or of anything with the same attributes and None for what is absent."""
+    """Flat record of a model, or of anything with the same attributes and None for what is absent."""
     data = reply.data
     return Replied(
         time,

@@ -23,6 +23,6 @@ class Resolution(Envelope):
 
 
 def resolved(resolution: Resolution, time: int) -> Resolved:
-    """The flat record of a model, or of anything with the same attributes and None for what is absent."""
+    """Flat record of a model, or of anything with the same attributes and None for what is absent."""
     data = resolution.data
     return Resolved(time, resolution.source, resolution.id, data.school or "", data.department or "", data.outcome or "resolved")

@@ -14,6 +14,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 DAY_MS = 86_400_000
+_SECOND_MS = 1_000
 FIRST, LAST = date(2000, 1, 1), date(2040, 12, 31)
 """First and last day of the table."""
 
@@ -31,7 +32,7 @@ class Schedule:
     __slots__ = ("_before", "_closes", "_ends", "_opens")
 
     def __init__(self, zone: str, hours: Hours, closed: Iterable[date] = ()) -> None:
-        """`closed` days are dates of the wall clock. A schedule that never opens is a ValueError: no target could be due."""
+        """Take `closed` days as dates of the wall clock. A schedule that never opens is a ValueError: no target could be due."""
         openings = _merged(_openings(zone, hours, frozenset(day.toordinal() - _EPOCH_DAY for day in closed)))
         if not openings:
             raise ValueError("a schedule needs open hours")
@@ -45,10 +46,10 @@ class Schedule:
         if row < 0:
             return 0
         passed = self._before[row] + at - self._opens[row]
-        return passed if passed < self._ends[row] else self._ends[row]
+        return min(passed, self._ends[row])
 
     def instant(self, open_ms: int) -> int:
-        """The earliest instant at which so much open time has passed since the beginning of the table."""
+        """Earliest instant at which so much open time has passed since the beginning of the table."""
         if open_ms <= 0:
             return self._opens[0]
         row = bisect_left(self._ends, open_ms)
@@ -71,7 +72,7 @@ def _sums(openings: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
 
 
 def _merged(openings: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Openings that touch, such as at midnight, as one."""
+    """Join openings that touch, such as at midnight."""
     merged: list[tuple[int, int]] = []
     for opens, closes in openings:
         if merged and merged[-1][1] == opens:
@@ -82,7 +83,7 @@ def _merged(openings: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _openings(zone: str, hours: Hours, closed: frozenset[int]) -> Iterator[tuple[int, int]]:
-    """Openings in order: the wall clock's days within each stretch of time in which its offset does not change."""
+    """Yield openings in order: the wall clock's days within each stretch of time in which its offset does not change."""
     first, last = FIRST.toordinal() - _EPOCH_DAY, LAST.toordinal() - _EPOCH_DAY
     for begins, ends, offset in _stretches(zone):
         for day in range(max(first, (begins + offset) // DAY_MS), min(last, (ends - 1 + offset) // DAY_MS) + 1):
@@ -105,8 +106,8 @@ def _stretches(zone: str) -> tuple[tuple[int, int, int], ...]:
 
 
 def _change(clock: ZoneInfo, before: int, offset: int, after: int) -> int:
-    """The instant, to the second, of the one change of offset between two."""
-    while after - before > 1_000:
+    """Instant, to the second, of the one change of offset between two."""
+    while after - before > _SECOND_MS:
         middle = (before + after) // 2_000 * 1_000
         before, after = (middle, after) if _offset(clock, middle) == offset else (before, middle)
     return after

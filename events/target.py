@@ -23,7 +23,7 @@ class Terms:
     resolution_clock: Clock = "business"
 
     def response_due(self, received_at: int) -> int | None:
-        """The last instant at which an answer keeps the promise."""
+        """Last instant at which an answer keeps the promise."""
         return self._after(received_at, self.response_ms, self.response_clock)
 
     def response_warn(self, received_at: int) -> int | None:
@@ -31,7 +31,7 @@ class Terms:
         return self._after(received_at, _warning(self.response_ms), self.response_clock)
 
     def resolution_due(self, received_at: int) -> int | None:
-        """The last instant at which a resolution keeps the promise."""
+        """Last instant at which a resolution keeps the promise."""
         return self._after(received_at, self.resolution_ms, self.resolution_clock)
 
     def resolution_warn(self, received_at: int) -> int | None:

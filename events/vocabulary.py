@@ -59,13 +59,21 @@ def are_names(joined: str) -> bool:
     return _names(joined) is not None
 
 
+def is_language(text: str | None) -> bool:
+    """Whether the text, where there is one, has the form of a BCP 47 tag."""
+    return text is None or _is_language(text)
+
+
+def is_json_type(text: str | None) -> bool:
+    """Whether the media type, where there is one, says that `data` is JSON; parameters are allowed."""
+    return text is None or text == "application/json" or _is_json_type(text)
+
+
 @lru_cache(maxsize=1_024)
-def is_language(text: str) -> bool:
-    """Whether the text has the form of a BCP 47 tag."""
+def _is_language(text: str) -> bool:
     return _language(text) is not None
 
 
 @lru_cache(maxsize=1_024)
-def is_json_type(text: str) -> bool:
-    """Whether the media type says that `data` is JSON, parameters allowed."""
+def _is_json_type(text: str) -> bool:
     return _json_type(text) is not None

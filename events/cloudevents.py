@@ -1,0 +1,38 @@
+"""For publishers: a model as a Kafka record, in either of the two content modes of CloudEvents 1.0.
+
+The key is the district, so that Kafka's own partitioner sends the record where the district lives. What is absent is
+left out rather than written as null.
+"""
+
+from typing import Any, NamedTuple
+
+from events.contact import Contact
+from events.rating import Rating
+from events.reply import Reply
+from events.resolution import Resolution
+
+STRUCTURED = b"application/cloudevents+json; charset=UTF-8"
+BINARY = b"application/json"
+
+Published = Contact | Reply | Resolution | Rating
+
+
+class Wire(NamedTuple):
+    """What a producer sends."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+def structured(model: Published) -> Wire:
+    """The whole event as one JSON object."""
+    return Wire(model.data.district.encode(), model.model_dump_json(exclude_none=True).encode(), [("content-type", STRUCTURED)])
+
+
+def binary(model: Published) -> Wire:
+    """The attributes as `ce_` headers, `data` as the value."""
+    attributes: dict[str, Any] = model.model_dump(mode="json", exclude_none=True, exclude={"data", "datacontenttype"})
+    media_type = (model.datacontenttype or BINARY.decode()).encode()
+    headers = [("content-type", media_type), *((f"ce_{name}", text.encode()) for name, text in attributes.items())]
+    return Wire(model.data.district.encode(), model.data.model_dump_json(exclude_none=True).encode(), headers)
