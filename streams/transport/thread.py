@@ -1,0 +1,146 @@
+"""The thread in which aiokafka runs: heartbeats go out there while the main loop folds.
+
+The main loop asks it to seek, fetch and commit, each as one coroutine in the thread's own loop: aiokafka's objects are
+touched nowhere else. Offsets never reset by themselves (`auto_offset_reset="none"`): records that the broker no longer
+has are an error, not a place to go on from.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+
+from streams.transport.away import now_s
+from streams.transport.custody import Span
+
+T = TypeVar("T")
+
+DAY_MS = 24 * 60 * 60 * 1000
+FETCH_WAIT_MS = 100
+"""How long the broker may wait for a first record; the bound of the delay is the network's, not this."""
+PARTITION_BYTES = 16 << 20
+FETCH_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """Which topic to read as which group, and how to connect."""
+
+    topic: str
+    group: str
+    session_timeout_s: float
+    connection: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def heartbeat_s(self) -> float:
+        """Often enough that a rebalance is noticed soon, and that one lost heartbeat does not matter."""
+        return min(1.0, self.session_timeout_s / 10)
+
+    @property
+    def request_timeout_s(self) -> float:
+        """Longer than a rebalance may take: joining a group is a request that the broker answers at its end."""
+        return 2 * self.session_timeout_s + 10
+
+
+class LostRecords(Exception):
+    """The group's offset is outside of what the topic holds: records are gone, or the topic is another one."""
+
+
+class FetchThread(AIOKafkaConsumerThread):
+    """Faust's consumer thread, with a consumer made for large fetches and no silent resets."""
+
+    subscription: Subscription
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        self.subscription = transport.subscription
+        self._polls: dict[TopicPartition, tuple[int | None, float]] = {}
+        session_ms = int(self.subscription.session_timeout_s * 1000)
+        return AIOKafkaConsumer(
+            client_id=self.subscription.group,
+            group_id=self.subscription.group,
+            partition_assignment_strategy=[StickyPartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            # A worker that waits for ClickHouse polls nothing and is well: the heartbeats alone decide about membership.
+            max_poll_interval_ms=DAY_MS,
+            session_timeout_ms=session_ms,
+            rebalance_timeout_ms=session_ms,
+            heartbeat_interval_ms=int(self.subscription.heartbeat_s * 1000),
+            request_timeout_ms=int(self.subscription.request_timeout_s * 1000),
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=PARTITION_BYTES,
+            **self.subscription.connection,
+        )
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the thread's loop and wait for it in the caller's."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.thread_loop))
+
+    def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
+        """Say nothing: the exception reaches whoever started the app, who reports it."""
+
+    # -- in the thread's loop -----------------------------------------------------------------------------------------
+    async def seek_to_start(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Put each partition at its committed offset, or its first record, and return these. Raises `LostRecords`."""
+        consumer = self._ensure_consumer()
+        tps = [TopicPartition(self.subscription.topic, p) for p in partitions]
+        first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        committed = await asyncio.gather(*(consumer.committed(tp) for tp in tps))
+        starts = {tp: first[tp] if offset is None else offset for tp, offset in zip(tps, committed, strict=True)}
+        for tp, start in starts.items():
+            if not first[tp] <= start <= end[tp]:
+                raise LostRecords(
+                    f"the group stands at offset {start} of {tp.topic} partition {tp.partition}, which holds {first[tp]} to {end[tp]}: "
+                    "records were deleted, or the topic was made anew"
+                )
+            consumer.seek(tp, start)
+        self._polls.clear()
+        return {tp.partition: start for tp, start in starts.items()}
+
+    async def seek_to(self, partition: int, offset: int) -> None:
+        """Fetch from that offset next."""
+        self._ensure_consumer().seek(TopicPartition(self.subscription.topic, partition), offset)
+
+    async def fetch(self, partitions: Sequence[int], max_records: int, timeout_s: float) -> list[Span]:
+        """What aiokafka has for these partitions, waiting at most `timeout_s` for a first record: one span for each of them.
+
+        Raises `LostRecords`; IllegalStateError when one of them is not assigned any more.
+        """
+        consumer = self._ensure_consumer()
+        tps = [TopicPartition(self.subscription.topic, p) for p in partitions]
+        before = [await consumer.position(tp) for tp in tps]
+        try:
+            records = await consumer.getmany(*tps, timeout_ms=int(timeout_s * 1000), max_records=max_records)
+        except OffsetOutOfRangeError as error:
+            raise LostRecords(f"records of {self.subscription.topic} are gone that were not read yet: {error}") from error
+        if not set(tps) <= consumer.assignment():
+            raise IllegalStateError("the assignment changed during a fetch")
+        spans = []
+        for tp, position in zip(tps, before, strict=True):
+            highwater, polled_at = self._polled(consumer, tp)
+            spans.append(Span(tp.partition, position, records.get(tp, ()), await consumer.position(tp), highwater, polled_at))
+        return spans
+
+    def _polled(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int | None, float]:
+        """The partition's end as the broker last told it, and when, by our own clock."""
+        stamp = consumer.last_poll_timestamp(tp)
+        known = self._polls.get(tp)
+        if known is None or known[0] != stamp:
+            known = self._polls[tp] = (stamp, now_s())
+        return consumer.highwater(tp), known[1] if stamp is not None else float("-inf")
+
+    async def commit_offsets(self, offsets: Mapping[int, int]) -> None:
+        """Commit, retrying while the broker is away. Raises CommitFailedError when the group has moved on."""
+        consumer = self._ensure_consumer()
+        await consumer.commit({TopicPartition(self.subscription.topic, p): offset for p, offset in offsets.items()})
+
+    async def check(self) -> None:
+        """Raise what went wrong in aiokafka's own tasks: while nothing is fetched, nobody else would hear of it."""
+        if self._consumer is not None and self._consumer._coordinator is not None:  # noqa: SLF001 - see below
+            self._consumer._coordinator.check_errors()  # noqa: SLF001 - aiokafka tells these errors only to a fetch under way
