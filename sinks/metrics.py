@@ -16,7 +16,10 @@ class WorkerMetrics:
         self._dead_letters = Counter("frontdesk_dead_letters", "Records set aside", ["reason"], registry=registry)
         self._forwards = Counter("frontdesk_forwards", "Records sent on to the partition they belong to", registry=registry)
         self._freshness = Histogram(
-            "frontdesk_freshness_seconds", "Oldest event of a fetch produced, until its rows were readable", buckets=FRESHNESS, registry=registry
+            "frontdesk_freshness_seconds",
+            "From the oldest event of a fetch to its readable rows",
+            buckets=FRESHNESS,
+            registry=registry,
         )
         self._recovered = Counter("frontdesk_recovered_records", "Changelog records read at recoveries", ["partition"], registry=registry)
         self._insert_seconds = Histogram("frontdesk_insert_seconds", "One insert into ClickHouse", ["table", "outcome"], registry=registry)

@@ -7,16 +7,18 @@ end takes its partitions' memory with it: they are read again from the changelog
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Protocol
 
 import structlog
 
 from events.directory import Directory
 from projections.partition import Partition
-from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
+from projections.rows import Row, columns
 from streams.changelog import Changelog
 from streams.clock import Clock
 from streams.intray import Intray, Record, Refused, Sorted
@@ -25,10 +27,10 @@ from streams.outbox import Outbox
 Columns = list[Any]
 Cell = tuple[str, str, str, str]
 
-MINUTE = 60_000
-DAY = 24 * 60 * MINUTE
-AHEAD = 5 * MINUTE
+AHEAD = 5 * 60_000
 """A record whose timestamp is further ahead of the wall clock does not move a partition's clock."""
+REWRITTEN_AT_ONCE = 20_000
+"""Cases of another directory revision or fold version that one turn writes anew beside what it folds: keeps turns short."""
 
 log = structlog.get_logger("desk")
 
@@ -109,6 +111,7 @@ class Desk:
         *,
         directory: Directory,
         partitions: int,
+        topic_id: str,
         epoch: int,
         rows: Rows,
         changelog: Changelog,
@@ -120,6 +123,7 @@ class Desk:
     ) -> None:
         """`epoch` numbers the topic's incarnation (row versions); `follow_wall` is `clock = "wall"` of the settings."""
         self._directory = directory
+        self._topic_id = topic_id
         self._epoch = epoch
         self._rows = rows
         self._changelog = changelog
@@ -176,21 +180,22 @@ class Desk:
             await self._sleep()
             if not self._open:
                 continue
-            self._turn = asyncio.create_task(self._work())
+            turn = self._turn = asyncio.create_task(self._work())
             try:
-                await asyncio.wait({self._turn})
-            finally:
-                self._turn.cancel()
-            if not self._turn.cancelled():
-                self._turn.result()
+                await asyncio.wait({turn})
+            except asyncio.CancelledError:
+                turn.cancel()
+                await asyncio.wait({turn})
+                raise
+            if not turn.cancelled():
+                turn.result()
 
     async def _sleep(self) -> None:
         """Until there is something to do, at most a second (time passes also where nothing happens)."""
-        if not self._waiting or not self._open:
-            try:
+        busy = self._open and (self._waiting or any(state.pending for state in self.partitions.values()))
+        if not busy:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), 1.0)
-            except TimeoutError:
-                pass
         self._wake.clear()
 
     async def _work(self) -> None:
@@ -227,26 +232,15 @@ class Desk:
             state = self._state(fetched.partition)
             if any(e[2] for e in tray.entries):
                 await self._load(state, tray)
-            rejections = state.fold(tray.entries)
+            rejections = state.fold(tray.entries, self._clock.now() + AHEAD)
             tray.refused += [Refused(tray.records[i], rejection) for i, rejection in rejections]
-            self._advance(state, fetched)
             turn.sorted.append(tray)
             turn.refused += tray.refused
         if self._follow_wall:
             now = self._clock.now()
             for number, state in self.partitions.items():
-                if self._guard.caught_up(number) or number in turn.partitions() and self._live(turn, number, now):
+                if self._guard.caught_up(number):
                     state.advance(now)
-
-    def _live(self, turn: Turn, number: int, now: int) -> bool:
-        """Nothing of this partition waits, and the newest record of the turn is as young as a moment."""
-        return not any(f.partition == number for f in self._waiting) and any(
-            f.partition == number and now - f.records[-1].timestamp < MINUTE for f in turn.fetched
-        )
-
-    def _advance(self, state: Partition, fetched: Fetched) -> None:
-        limit = self._clock.now() + AHEAD
-        state.advance(max((r.timestamp for r in fetched.records if r.timestamp <= limit), default=0))
 
     async def _load(self, state: Partition, tray: Sorted) -> None:
         """Cases that a backfill touches and that are forgotten come back from the archive before anything is added."""
@@ -257,13 +251,13 @@ class Desk:
 
     # -- write, in this order -----------------------------------------------------------------------------------------
     async def _write(self, turn: Turn) -> None:
-        changes = {number: state.drain() for number, state in self.partitions.items()}
+        changes = {number: state.drain(REWRITTEN_AT_ONCE) for number, state in self.partitions.items()}
         changes = {number: change for number, change in changes.items() if change.changelog}
         tables = {
             "events": _joined([c.events for c in changes.values()]),
             "cases": _joined([c.cases for c in changes.values()]),
             "windows": _joined([c.windows for c in changes.values()]),
-            "dead_letters": _dead_letters(turn.refused),
+            "dead_letters": columns([self._dead_letter(refused) for refused in turn.refused]),
         }
         tables = {name: columns for name, columns in tables.items() if columns}
         touched = changes.keys() | turn.partitions()
@@ -278,6 +272,13 @@ class Desk:
         for number, change in changes.items():
             self._check({number})
             await self._log(number, change.changelog)
+
+    def _dead_letter(self, refused: Refused) -> Row:
+        """One row of `dead_letters`, as `sinks.clickhouse` names its columns."""
+        record, why = refused.record, refused.rejection
+        key = (record.key or b"").decode(errors="replace")
+        where = (self._topic_id, record.topic, record.partition, record.offset, record.timestamp)
+        return (*where, why.reason.value, why.path, why.message, key, len(record.value or b""))
 
     async def _log(self, number: int, items: list[tuple[bytes, bytes | None]]) -> None:
         """Write state, and notice if somebody else wrote to this changelog since: then that is read before the next turn."""
@@ -304,7 +305,8 @@ class Desk:
         state = held.state or Partition(number, self._directory, self._epoch)
         held.state = None
         records, end = 0, 0 if new else held.changelog_end
-        async for items, end in self._changelog.read(number, end):
+        async for items, after in self._changelog.read(number, end):
+            end = after
             for key, value in items:
                 state.restore(key, value)
             records += len(items)
@@ -312,8 +314,7 @@ class Desk:
             await asyncio.sleep(0)
         if new or records:
             state.restored()
-            for cell in await self._rows.cells_not_empty(number):
-                state.claim(*cell)
+            state.claim(await self._rows.cells_not_empty(number))
         held.state, held.changelog_end, held.recovered = state, end, True
         self._meter.recovered(number, records)
         log.info("partition recovered", partition=number, records=records, kept=not new)
@@ -349,8 +350,10 @@ class Desk:
 
 
 def _joined(parts: list[Columns]) -> Columns:
-    """Columns of several partitions as columns of one insert."""
-    parts = [p for p in parts if p]
-    if len(parts) < 2:  # noqa: PLR2004 - one part, or none, is joined already
-        return parts[0] if parts else []
-    return [[value for column in columns for value in column] for columns in zip(*parts, strict=True)]
+    """Columns of several partitions as the columns of one insert; numbers of numpy become Python's, which the driver packs faster."""
+    parts = [part for part in parts if part]
+    return [list(chain.from_iterable(map(_listed, columns))) for columns in zip(*parts, strict=True)]
+
+
+def _listed(column: Any) -> list[Any]:
+    return column if isinstance(column, list) else column.tolist()

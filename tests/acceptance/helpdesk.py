@@ -16,9 +16,8 @@ REPLY, RESOLUTION = "Take in charge ticket", "Resolve ticket"
 
 
 def rows_of(file: Path) -> list[Row]:
-    opened = gzip.open(file, "rt", newline="") if file.suffix == ".gz" else file.open(newline="")
-    with opened as lines:
-        return list(csv.DictReader(lines))
+    content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    return list(csv.DictReader(content.decode().splitlines()))
 
 
 def slug(text: str) -> str:

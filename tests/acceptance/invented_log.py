@@ -18,7 +18,18 @@ def write(out: TextIO, cases: int = 60, seed: int = 7) -> None:
         at = datetime(2013, 3, 1, 8, tzinfo=UTC) + timedelta(minutes=draw.randrange(60_000))
         place = {name: f"Value {draw.randint(1, most)}" for name, most in (("customer", 20), ("product", 4), ("workgroup", 3))}
         for _ in range(draw.randint(1, 9)):
-            log.append((at, {"case": f"Case {case}", "activity": draw.choice(STEPS), "time": f"{at:%Y-%m-%dT%H:%M:%SZ}", "resource": "Value 1", **place}))
+            log.append(
+                (
+                    at,
+                    {
+                        "case": f"Case {case}",
+                        "activity": draw.choice(STEPS),
+                        "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+                        "resource": "Value 1",
+                        **place,
+                    },
+                )
+            )
             at += timedelta(seconds=draw.choice([0, 1, 59, 600, 3_600, 86_400, 400_000]))
     writer = csv.DictWriter(out, COLUMNS, restval="Value 1", lineterminator="\n")
     writer.writeheader()
