@@ -2,7 +2,7 @@
 
 A bucket's last value is at most 5 % above its first, and it stands for the value whose largest relative error over the
 bucket is least (the harmonic mean of both ends), so a quantile is off by less than 2.44 % and never off at all below
-21 ms. Buckets lie in pages of 32 that exist only where something was counted: a department's response times spread over
+20 ms. Buckets lie in pages of 32 that exist only where something was counted: a department's response times spread over
 a handful of pages, not over sixteen years.
 """
 
@@ -19,6 +19,7 @@ SERIES = 4
 """Histograms of a row: response and resolution, each on the calendar's and on the business clock."""
 _PAGE = 32
 _PAGES = BUCKETS // _PAGE
+_BLOCK = 512  # histograms looked through at once: what fits the cache takes half the time
 
 STARTS = np.fromiter(accumulate(repeat(0, BUCKETS), lambda start, _: start * 21 // 20 + 1), np.int64)
 """The least value of each bucket, in whole milliseconds; the last one begins at 16 years and has no end."""
@@ -44,12 +45,14 @@ class Histograms:
         self._page_of = np.zeros(256 * SERIES * _PAGES, np.int32)  # the same -> where it lies; 0 is no page
         self._pages = np.zeros((256, _PAGE), np.int32)
         self._pages_n = 1
+        self._stale = np.zeros(256 * SERIES, np.bool_)  # by (row, series): changed since its quantiles were found
+        self._found = np.zeros((256 * SERIES, 2))
         self._free: list[int] = []
 
     @property
     def nbytes(self) -> int:
         """Bytes in use: both tables and the pages handed out so far."""
-        return self._places.rows_n * SERIES * _PAGES * 8 + self._pages_n * _PAGE * 4
+        return self._places.rows_n * SERIES * (_PAGES * 8 + 17) + self._pages_n * _PAGE * 4
 
     def add(self, windows: Ints, keys: Ints, amounts: Ints) -> None:
         """Add each signed amount to its bucket in all cells of its place."""
@@ -59,6 +62,7 @@ class Histograms:
         indices = (rows * (SERIES * _PAGES) + (slots // _PAGE)[:, None]).ravel()
         spread = np.repeat(amounts.astype(np.int32), SCOPES)
         pages = self._pages_at(indices)
+        self._stale[indices // _PAGES] = True
         np.add.at(self._counts, indices, spread)
         np.add.at(self._pages.reshape(-1), pages * _PAGE + np.repeat(slots % _PAGE, SCOPES), spread)
         self._give_back(indices[self._counts[indices] == 0])
@@ -66,28 +70,32 @@ class Histograms:
     def quantiles(self, rows: Ints) -> NDArray[np.float64]:
         """(2, 4, rows): p50 and p90 of each series by nearest rank, in ms; 0.0 where there is nothing."""
         self._reserve()
-        series = (rows[None, :] * SERIES + np.arange(SERIES)[:, None]).ravel()
-        counts = self._counts.reshape(-1, _PAGES)[series]
-        filled = np.flatnonzero(counts.any(axis=1))
-        found = np.zeros((2, len(series)))
-        if len(filled):
-            found[:, filled] = self._nearest(series[filled], counts[filled])
-        return found.reshape(2, SERIES, len(rows))
+        stale = np.flatnonzero(self._stale)
+        self._stale[stale] = False
+        for start in range(0, len(stale), _BLOCK):
+            block = stale[start : start + _BLOCK]
+            self._found[block] = self._nearest(block)
+        return self._found.reshape(-1, SERIES, 2)[rows].transpose(2, 1, 0)
 
-    def _nearest(self, series: Ints, counts: NDArray[np.int32]) -> NDArray[np.float64]:
+    def _nearest(self, series: Ints) -> NDArray[np.float64]:
+        counts = self._counts.reshape(-1, _PAGES)[series]
         upto = np.cumsum(counts, axis=1, dtype=np.int64)
-        n = upto[:, -1]
-        ranks = np.stack([(n + 1) // 2, (9 * n + 9) // 10])
-        pages = np.minimum((upto < ranks[:, :, None]).sum(axis=2), _PAGES - 1)  # the first page that reaches the rank
-        each = np.arange(len(series))
+        n = upto[:, -1:]
+        ranks = np.concatenate([(n + 1) // 2, (9 * n + 9) // 10], axis=1)
+        each = np.arange(len(series))[:, None]
+        pages = np.argmax(upto[:, None] >= ranks[:, :, None], axis=2)  # the first page that reaches the rank
         within = ranks - upto[each, pages] + counts[each, pages]
-        buckets = np.cumsum(self._pages[self._page_of.reshape(-1, _PAGES)[series, pages]], axis=2, dtype=np.int32)
-        return VALUES[pages * _PAGE + np.minimum((buckets < within[:, :, None]).sum(axis=2), _PAGE - 1)]
+        lies_at = self._page_of.reshape(-1, _PAGES)[series[:, None], pages]
+        buckets = np.cumsum(self._pages[lies_at], axis=2, dtype=np.int32)
+        found: NDArray[np.float64] = VALUES[pages * _PAGE + np.argmax(buckets >= within[:, :, None], axis=2)]
+        return found
 
     def _reserve(self) -> None:
         size = self._places.rows_n * SERIES * _PAGES
         self._counts = grown(self._counts, size)
         self._page_of = grown(self._page_of, size)
+        self._stale = grown(self._stale, size // _PAGES)
+        self._found = grown(self._found, size // _PAGES)
 
     def _pages_at(self, indices: Ints) -> Ints:
         pages = self._page_of[indices]

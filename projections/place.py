@@ -44,7 +44,9 @@ class Places:
     def __init__(self) -> None:
         self._ids: dict[tuple[str, str, str], int] = {}
         self._cell_ids: dict[Cell, int] = {}
-        self.cells: list[Cell] = [Cell("", "", "", "")]
+        self.cells_n = 1
+        self.names: NDArray[np.object_] = np.full((256, len(Cell._fields)), "", np.object_)
+        """Cell -> the four texts of its `Cell`."""
         self.cells_of = np.zeros((256, SCOPES), np.int32)
         """Place -> its four cells (district, school, department, both); NOWHERE where it has none."""
         self._touched_places = np.zeros(256 * len(WINDOWS), np.bool_)
@@ -56,7 +58,7 @@ class Places:
     @property
     def rows_n(self) -> int:
         """Rows there are, those of nowhere included."""
-        return len(self.cells) * len(WINDOWS)
+        return self.cells_n * len(WINDOWS)
 
     def place(self, district: str, school: str, department: str) -> int:
         """Give the id of a place, the same for the same names."""
@@ -68,10 +70,12 @@ class Places:
         known = self._cell_ids.get(cell)
         if known is not None:
             return known
-        self._cell_ids[cell] = len(self.cells)
-        self.cells.append(cell)
+        number = self._cell_ids[cell] = self.cells_n
+        self.cells_n += 1
+        self.names = grown(self.names, self.cells_n)
+        self.names[number] = cell
         self._touched_rows = grown(self._touched_rows, self.rows_n)
-        return len(self.cells) - 1
+        return number
 
     def rows_of(self, places: Ints, windows: Ints) -> Ints:
         """(n, 4): the rows that contributions at `places` change in `windows`; marks them as touched."""

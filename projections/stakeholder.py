@@ -5,40 +5,29 @@ goes from nothing to something (or back) changes its cell's number of people. Na
 everything that time does afterwards is arithmetic on ids. What no window holds any more is forgotten, and its ids used again.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 from projections.panes import WINDOWS, Ints
-from projections.place import NOWHERE, SCOPES, Places, grown
+from projections.place import SCOPES, Places, grown
 
 _LAST = len(WINDOWS) - 1
 
 
-class _Names:
-    """Dense ids of (owner, name), given back when they are no longer needed."""
+class _Ids:
+    """Small numbers from 1 on, given back when they are no longer needed; calling it gives one."""
 
     def __init__(self) -> None:
-        self._ids: list[dict[str, int]] = []
-        self._free: list[int] = []
-        self.n = 1  # id 0 is nobody
+        self.n = 1  # 0 is nobody
+        self.free: list[int] = []
 
-    def get(self, owner: int, name: str) -> int | None:
-        while owner >= len(self._ids):
-            self._ids.append({})
-        return self._ids[owner].get(name)
-
-    def new(self, owner: int, name: str) -> int:
-        if self._free:
-            number = self._free.pop()
-        else:
-            number = self.n
-            self.n += 1
-        self._ids[owner][name] = number
-        return number
-
-    def forget(self, owner: int, name: str) -> None:
-        self._free.append(self._ids[owner].pop(name))
+    def __call__(self) -> int:
+        if self.free:
+            return self.free.pop()
+        self.n += 1
+        return self.n - 1
 
 
 class Stakeholders:
@@ -46,8 +35,10 @@ class Stakeholders:
 
     def __init__(self, places: Places) -> None:
         self._places = places
-        self._entries = _Names()
-        self._pairs = _Names()
+        self._entry_ids = _Ids()
+        self._pair_ids = _Ids()
+        self._entries: defaultdict[int, dict[str, int]] = defaultdict(dict)  # place -> name -> entry
+        self._pairs: defaultdict[int, defaultdict[str, int]] = defaultdict(lambda: defaultdict(self._pair_ids))  # cell -> name -> pair
         self._name_of: list[str] = [""]
         self._place_of = np.zeros(256, np.int32)
         self._pairs_of = np.zeros((256, SCOPES), np.int32)
@@ -59,80 +50,72 @@ class Stakeholders:
 
     def __len__(self) -> int:
         """Pseudonyms in cells that are remembered."""
-        return sum(map(len, self._pairs._ids))  # noqa: SLF001 - the two classes of this module are one thing
+        return sum(map(len, self._pairs.values()))
 
     def enter(self, places: Sequence[int], names: Sequence[str]) -> Ints:
         """Give the entries of stakeholders at places, made where they are new; they live until no window holds them."""
-        fresh: list[tuple[int, int, list[int]]] = []
-        entries = []
+        entries, fresh = [], []
         for place, name in zip(places, names, strict=True):
-            entry = self._entries.get(place, name)
+            known = self._entries[place]
+            entry = known.get(name)
             if entry is None:
-                entry = self._new_entry(place, name)
-                fresh.append((entry, place, self._pairs_for(place, name)))
+                entry = known[name] = self._entry_ids()
+                fresh.append((entry, place, name))
             entries.append(entry)
-        self._write(fresh)
+        if fresh:
+            self._write(fresh)
         return np.array(entries, np.int64)
 
     def add(self, windows: Ints, keys: Ints, amounts: Ints) -> None:
         """Add signed numbers of messages to entries in windows; count who came and who went."""
         self._people = grown(self._people, self._places.rows_n)
-        self._places.rows_of(self._place_of[keys].astype(np.int64), windows)
-        slots, which = np.unique(self._pairs_of[keys].astype(np.int64) * len(WINDOWS) + windows[:, None], return_inverse=True)
+        rows = self._places.rows_of(self._place_of[keys].astype(np.int64), windows)
+        slots, first, which = np.unique(
+            self._pairs_of[keys].astype(np.int64) * len(WINDOWS) + windows[:, None], return_index=True, return_inverse=True
+        )
         before = self._messages[slots]
         after = before + np.bincount(which.ravel(), np.repeat(amounts, SCOPES), len(slots)).astype(np.int32)
         self._messages[slots] = after
-        change = (after > 0).astype(np.int32) - (before > 0)
-        rows = self._cell_of[slots // len(WINDOWS)].astype(np.int64) * len(WINDOWS) + slots % len(WINDOWS)
-        np.add.at(self._people, rows, change)
+        np.add.at(self._people, rows.ravel()[first], (after > 0).astype(np.int32) - (before > 0))
         lasting = windows == _LAST
-        np.add.at(self._held, keys[lasting], amounts[lasting].astype(np.int32))
-        self._forget(np.unique(keys[lasting][self._held[keys[lasting]] == 0]))
+        self._hold(keys[lasting], amounts[lasting].astype(np.int32))
 
     def people(self, rows: Ints) -> Ints:
         """Count the different pseudonyms in each row."""
         self._people = grown(self._people, self._places.rows_n)
         return self._people[rows].astype(np.int64)
 
-    def _new_entry(self, place: int, name: str) -> int:
-        entry = self._entries.new(place, name)
-        if entry == len(self._name_of):
-            self._name_of.append(name)
-        else:
+    def _write(self, fresh: list[tuple[int, int, str]]) -> None:
+        entries, places, names = (list(column) for column in zip(*fresh, strict=True))
+        cells = self._places.cells_of[places]
+        pairs = [[self._pairs[cell][name] if cell else 0 for cell in of] for of, name in zip(cells.tolist(), names, strict=True)]
+        self._place_of = grown(self._place_of, self._entry_ids.n)
+        self._pairs_of = grown(self._pairs_of, self._entry_ids.n)
+        self._held = grown(self._held, self._entry_ids.n)
+        self._cell_of = grown(self._cell_of, self._pair_ids.n)
+        self._users = grown(self._users, self._pair_ids.n)
+        self._messages = grown(self._messages, self._pair_ids.n * len(WINDOWS))
+        self._name_of += [""] * (self._entry_ids.n - len(self._name_of))
+        for entry, name in zip(entries, names, strict=True):
             self._name_of[entry] = name
-        return entry
-
-    def _pairs_for(self, place: int, name: str) -> list[int]:
-        pairs = []
-        for cell in self._places.cells_of[place].tolist():
-            pair = self._pairs.get(cell, name) if cell else 0
-            pairs.append(self._pairs.new(cell, name) if pair is None else pair)
-        return pairs
-
-    def _write(self, fresh: list[tuple[int, int, list[int]]]) -> None:
-        if not fresh:
-            return
-        self._place_of = grown(self._place_of, self._entries.n)
-        self._pairs_of = grown(self._pairs_of, self._entries.n)
-        self._held = grown(self._held, self._entries.n)
-        self._cell_of = grown(self._cell_of, self._pairs.n)
-        self._users = grown(self._users, self._pairs.n)
-        self._messages = grown(self._messages, self._pairs.n * len(WINDOWS))
-        entries, places, pairs = (list(column) for column in zip(*fresh, strict=True))
         self._place_of[entries] = places
         self._pairs_of[entries] = pairs
-        self._cell_of[pairs] = self._places.cells_of[places]
+        self._cell_of[pairs] = cells
         np.add.at(self._users, np.array(pairs).ravel(), 1)
 
+    def _hold(self, entries: Ints, amounts: "np.ndarray[tuple[int, ...], np.dtype[np.int32]]") -> None:
+        np.add.at(self._held, entries, amounts)
+        idle = entries[self._held[entries] == 0]
+        if len(idle):
+            self._forget(np.unique(idle))
+
     def _forget(self, entries: Ints) -> None:
-        if not len(entries):
-            return
         pairs = self._pairs_of[entries]
         np.add.at(self._users, pairs.ravel(), -1)
-        for entry, place in zip(entries.tolist(), self._place_of[entries].tolist(), strict=True):
-            self._entries.forget(place, self._name_of[entry])
-        unused, first = np.unique(np.where(self._users[pairs] == 0, pairs, 0).ravel(), return_index=True)
-        owners = entries[first // SCOPES]
-        for pair, entry in zip(unused.tolist(), owners.tolist(), strict=True):
-            if pair != NOWHERE:
-                self._pairs.forget(int(self._cell_of[pair]), self._name_of[entry])
+        names = [self._name_of[entry] for entry in entries.tolist()]
+        for place, name in zip(self._place_of[entries].tolist(), names, strict=True):
+            self._entry_ids.free.append(self._entries[place].pop(name))
+        unused, first = np.unique(np.where(self._users[pairs] == 0, pairs, 0), return_index=True)
+        named = unused != 0
+        for cell, which in zip(self._cell_of[unused[named]].tolist(), (first[named] // SCOPES).tolist(), strict=True):
+            self._pair_ids.free.append(self._pairs[cell].pop(names[which]))

@@ -41,6 +41,7 @@ COUNTERS = (
 """What is counted and summed in every (cell, window); totals such as `quality_n` are sums of two of these."""
 
 SATISFIED_BP = 7500
+_NAMES = np.array(WINDOWS, np.object_)
 _AT = {name: i for i, name in enumerate(COUNTERS)}
 _SLOTS = 32  # room for a counter in a key
 _FIELDS = 6  # measure, minute, place, a, b, sign
@@ -187,8 +188,7 @@ class Windows:
         if not len(rows):
             return []
         cells, windows = np.divmod(rows, len(WINDOWS))
-        names = [self._places.cells[cell] for cell in cells.tolist()]
-        district, scope, school, department = (list(column) for column in zip(*names, strict=True))
+        district, scope, school, department = self._places.names[cells].T.tolist()
         total = dict(zip(COUNTERS, np.ascontiguousarray(self._counters.totals(rows).T), strict=True))
         p50, p90 = self._histograms.quantiles(rows)
         return [
@@ -196,7 +196,7 @@ class Windows:
             scope,
             school,
             department,
-            [WINDOWS[window] for window in windows.tolist()],
+            _NAMES[windows].tolist(),
             np.full(len(rows), self._as_of * 60),
             total["contact_n"],
             total["message_n"],
