@@ -53,6 +53,13 @@ class Case(Head, array_like=True, gc=False):
 
     episodes: list[Episode]
 
+    def touch(self, offset: int, timestamp: int) -> None:
+        """Remember that the record at `offset`, produced at `timestamp` ms, named the case."""
+        if offset > self.last_offset:
+            self.last_offset = offset
+        if timestamp > self.touched_at:
+            self.touched_at = timestamp
+
 
 ENCODE: Final = msgpack.Encoder().encode
 decode_case: Final = msgpack.Decoder(Case).decode

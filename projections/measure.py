@@ -10,12 +10,12 @@ from collections import Counter
 from math import floor
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from projections.episode import SPAM
+from projections.episode import SPAM, UNRESOLVED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from projections.episode import Episode, Facts
+    from projections.episode import Episode
 
 CONTACT, RESPONSE, RESOLUTION, REOPENED, RESPONSE_DUE, RESOLUTION_DUE, QUALITY, RATING = range(8)
 
@@ -23,84 +23,98 @@ MINUTE_MS: Final = 60_000
 RATING_ONE: Final = 10_000
 """Ratings are summed as integers, in ten-thousandths of 0..1 (bp), so that any order of adding gives the same sum."""
 
-Contribution: TypeAlias = tuple[int, int, int, int]
-"""(minute since the epoch, place, a, b): a and b are durations in ms (calendar, business), 1 or 0, or a rating in bp."""
-Contributions: TypeAlias = tuple[Contribution | None, ...]
-"""One of each measure at most, in the order of the measures' numbers."""
+Contribution: TypeAlias = tuple[int, int, int, int, int]
+"""(measure, minute since the epoch, place, a, b): a and b are durations in ms (calendar, business), 1 or 0, or a rating in bp."""
+Contributions: TypeAlias = list[Contribution]
+"""Of an episode: at most one of each measure."""
 Message: TypeAlias = tuple[int, int, str]
 """(minute since the epoch, place, stakeholder)."""
 
-NOTHING: Final[Contributions] = (None,) * 8
+
+def is_measured(episode: Episode) -> bool:
+    """Tell whether an episode counts: orphans and spam are in no measure."""
+    return episode.contacted and not (episode.outcome == SPAM and episode.standing != UNRESOLVED)
 
 
-def is_measured(facts: Facts) -> bool:
-    """Orphans and spam are in no measure."""
-    return facts.received_at is not None and facts.status != SPAM
+def contributions(episode: Episode, here: int, there: Callable[[str, str], int]) -> Contributions:
+    """List what a measured episode contributes.
 
-
-def contributions(facts: Facts, place: Callable[[str, str], int]) -> Contributions:
-    """What an episode contributes; `place` gives the number of a (school, department) of its district."""
-    received_at, first_response_at, resolved_at = facts.received_at, facts.first_response_at, facts.resolved_at
-    if received_at is None or facts.status == SPAM:
-        return NOTHING
-    here = place(facts.school, facts.department)
-    response = resolution = reopened = response_due = resolution_due = quality = rating = None
+    `here` is the place of its opening contact, `there` gives the number of a (school, department) that is another one.
+    """
+    received_at, response_due_at, resolution_due_at = episode.opening.time, episode.response_due_at, episode.resolution_due_at
+    first_response_at, first_resolved_at = episode.first_response_at, episode.first_resolved_at
+    found: list[Contribution] = [(CONTACT, received_at // MINUTE_MS, here, 1, 0)]
     if first_response_at is not None:
-        responder = place(facts.responded_school, facts.responded_department)
-        response = (first_response_at // MINUTE_MS, responder, facts.response_ms, facts.response_business_ms)
-    due = facts.response_due_at
-    if due is not None:
-        response_due = (due // MINUTE_MS + 1, here, is_kept(facts.answered_at, due), 0)
-    due = facts.resolution_due_at
-    if due is not None:
-        resolution_due = (due // MINUTE_MS + 1, here, is_kept(facts.first_resolved_at, due), 0)
-    there = here
-    if resolved_at is not None:
-        there = place(facts.resolved_school, facts.resolved_department)
+        place = responder(episode, here, there)
+        durations = first_response_at - received_at, episode.response_business_ms or 0
+        found.append((RESPONSE, first_response_at // MINUTE_MS, place, *durations))
+    if response_due_at is not None:
+        kept = is_kept(first_response_at, response_due_at) or is_kept(first_resolved_at, response_due_at)
+        found.append((RESPONSE_DUE, response_due_at // MINUTE_MS + 1, here, kept, 0))
+    if resolution_due_at is not None:
+        found.append((RESOLUTION_DUE, resolution_due_at // MINUTE_MS + 1, here, is_kept(first_resolved_at, resolution_due_at), 0))
+    place = here
+    if episode.standing != UNRESOLVED and (resolved_at := episode.last_resolved_at) is not None:
+        place = resolver(episode, here, there)
         minute = resolved_at // MINUTE_MS
-        resolution = (minute, there, facts.resolution_ms, facts.resolution_business_ms)
-        if facts.reopens:
-            reopened = (minute, there, 1, 0)
-        if due is not None:
-            quality = (minute, there, 0 if facts.reopens else is_kept(resolved_at, due), 0)
-    if facts.rated_at is not None and facts.rating is not None:
-        rating = (facts.rated_at // MINUTE_MS, there, in_bp(facts.rating), 0)
-    return ((received_at // MINUTE_MS, here, 1, 0), response, resolution, reopened, response_due, resolution_due, quality, rating)  # type: ignore[return-value] # durations are set with their instants
+        found.append((RESOLUTION, minute, place, resolved_at - received_at, episode.resolution_business_ms or 0))
+        if episode.reopens:
+            found.append((REOPENED, minute, place, 1, 0))
+        if resolution_due_at is not None:
+            found.append((QUALITY, minute, place, 0 if episode.reopens else is_kept(resolved_at, resolution_due_at), 0))
+    if episode.rated_at is not None and episode.rating is not None:
+        found.append((RATING, episode.rated_at // MINUTE_MS, place, in_bp(episode.rating), 0))
+    return found
+
+
+def responder(episode: Episode, here: int, there: Callable[[str, str], int]) -> int:
+    """Give the place of the first response: `here`, unless the reply named another."""
+    school, department = episode.responded_school, episode.responded_department
+    return there(school or episode.opening.school, department or episode.opening.department) if school or department else here
+
+
+def resolver(episode: Episode, here: int, there: Callable[[str, str], int]) -> int:
+    """Give the place of the last resolution: `here`, unless it named another."""
+    school, department = episode.resolved_school, episode.resolved_department
+    return there(school or episode.opening.school, department or episode.opening.department) if school or department else here
 
 
 def is_kept(answered_at: int | None, due_at: int) -> int:
-    """1 when the answer came in time, the deadline included; else 0."""
+    """Tell whether the answer came in time, the deadline included: 1 or 0."""
     return 1 if answered_at is not None and answered_at <= due_at else 0
 
 
 def in_bp(rating: float) -> int:
-    """A rating in ten-thousandths, halves up."""
+    """Give a rating in ten-thousandths, halves up."""
     return floor(rating * RATING_ONE + 0.5)
 
 
-def messages(episode: Episode, facts: Facts, place: Callable[[str, str], int]) -> list[Message]:
-    """Every contact event of an episode, at its own time, in the place of the contact that opened it."""
-    if not is_measured(facts):
-        return []
-    here = place(facts.school, facts.department)
-    opening = (facts.opened_at // MINUTE_MS, here, facts.stakeholder)
-    return [opening, *((at // MINUTE_MS, here, stakeholder) for at, stakeholder in episode.messages)]
+def messages(episode: Episode, here: int) -> list[Message]:
+    """List every contact event of a measured episode, at its own time, in the place of the contact that opened it."""
+    opening = episode.opening
+    found = [(opening.time // MINUTE_MS, here, opening.stakeholder)]  # type: ignore[union-attr] # a measured episode was opened by a contact
+    if episode.messages:
+        found += [(at // MINUTE_MS, here, stakeholder) for at, stakeholder in episode.messages]
+    return found
 
 
 def differences(old: Contributions, new: Contributions) -> list[int]:
-    """Old minus, new plus, only where they differ: flat records (measure, minute, place, a, b, sign)."""
+    """Subtract: old minus, new plus, only where they differ; flat records (measure, minute, place, a, b, sign)."""
     flat: list[int] = []
-    for measure, (before, after) in enumerate(zip(old, new, strict=True)):
-        if before != after:
-            if before is not None:
-                flat += (measure, *before, -1)
-            if after is not None:
-                flat += (measure, *after, 1)
+    for contribution in old:
+        if contribution not in new:
+            flat += contribution
+            flat.append(-1)
+    for contribution in new:
+        if contribution not in old:
+            flat += contribution
+            flat.append(1)
     return flat
 
 
-def message_differences(old: Iterable[Message], new: Iterable[Message]) -> list[tuple[Message, int]]:
-    """The messages to take away and to add, each with its signed number of times."""
-    counts = Counter(new)
-    counts.subtract(Counter(old))
-    return [(message, times) for message, times in counts.items() if times]
+def message_differences(old: list[Message], new: list[Message]) -> list[tuple[Message, int]]:
+    """Subtract: the messages to take back (-1) and to add (1), each as many times as it differs."""
+    if new[: len(old)] == old:
+        return [(message, 1) for message in new[len(old) :]]
+    gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
+    return [*((message, -1) for message in gone.elements()), *((message, 1) for message in come.elements())]

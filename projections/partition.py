@@ -31,7 +31,16 @@ from projections.case import (
     made_of,
 )
 from projections.episode import OPEN, finish, key_of, status_of
-from projections.measure import MINUTE_MS, NOTHING, Contributions, Message, contributions, differences, message_differences, messages
+from projections.measure import (
+    MINUTE_MS,
+    Contributions,
+    Message,
+    contributions,
+    differences,
+    is_measured,
+    message_differences,
+    messages,
+)
 from projections.rows import Columns, Row, case_row, columns, event_row, gone, row_version, window_version
 from projections.windows import Windows
 
@@ -39,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from events.directory import Directory
-    from projections.episode import Facts
+    from projections.episode import Episode
 
 Entry: TypeAlias = tuple[int, int, bool, str, str, Event]
 """An accepted record of the log: (offset, record timestamp in ms, backfill, district, subject, event)."""
@@ -58,7 +67,7 @@ RESTORED_AT_ONCE: Final = 60_000
 
 _decode_clock: Final = msgpack.Decoder(tuple[int, int]).decode
 Measured: TypeAlias = tuple[Contributions, list[Message]]
-NOT_MEASURED: Final[Measured] = (NOTHING, [])
+NOT_MEASURED: Final[Measured] = ([], [])
 
 
 @dataclass(frozen=True)
@@ -125,9 +134,7 @@ class Partition:
             if not work.add(event, directory):
                 rejected.append((index, CASE_FULL))
                 continue
-            case = work.case
-            case.last_offset = max(case.last_offset, offset)
-            case.touched_at = max(case.touched_at, min(timestamp, clock))
+            work.case.touch(offset, timestamp if timestamp < clock else clock)
             version = row_version(self.epoch, offset, revision)
             rows.append(event_row(district, subject, event, (self.number, offset, timestamp, 1 if backfill else 0, version)))
         self._clock = clock
@@ -145,14 +152,15 @@ class Partition:
         flat: list[int] = []
         for key, (work, before) in self._works.items():
             work.vanished |= self._rewritten.pop(key, set())
-            flat += self._settle(work, before, case_rows)
+            flat += self._settle(work, before)
+            self._describe(work, case_rows)
             record = self._cases[key] = ENCODE(work.case)
             changelog.append((key, record))
         for key in list(self._rewritten)[:most]:
             district, _, subject = key.decode().partition(" ")
             work = self._work(district, subject, self._cases[key])
             work.vanished = self._rewritten.pop(key)
-            self._describe(work, [finish(episode) for episode in work.case.episodes], case_rows)
+            self._describe(work, case_rows)
             changelog.append((key, self._cases[key]))
         changes = Changes(columns(self._event_rows), columns(case_rows), self._window_columns(flat), self._with_clock(changelog))
         self._works, self._event_rows, self._tombstones = {}, [], []
@@ -252,21 +260,20 @@ class Partition:
         return Work(district, subject, decode_case(record), record)
 
     def _measured(self, district: str, case: Case) -> list[Measured]:
-        place = partial(self.windows.place, district)
-        return [
-            (contributions(facts, place), messages(episode, facts, place))
-            for episode, facts in ((episode, finish(episode)) for episode in case.episodes)
-        ]
+        """What each episode of a case contributes."""
+        return [self._measure(district, episode) if is_measured(episode) else NOT_MEASURED for episode in case.episodes]
 
-    def _settle(self, work: Work, before: list[Measured], rows: list[Row]) -> list[int]:
-        """The facts of a touched case as rows, and what they contribute now and did not before, or no longer."""
-        place = partial(self.windows.place, work.district)
-        facts = [finish(episode) for episode in work.case.episodes]
-        self._describe(work, facts, rows)
+    def _measure(self, district: str, episode: Episode) -> Measured:
+        opening = episode.opening
+        here = self.windows.place(district, opening.school, opening.department)
+        return contributions(episode, here, partial(self.windows.place, district)), messages(episode, here)
+
+    def _settle(self, work: Work, before: list[Measured]) -> list[int]:
+        """What a touched case contributes now and did not before, or no longer."""
+        after = self._measured(work.district, work.case)
+        if len(before) == len(after) == 1:
+            return self._difference(before[0], after[0])
         flat: list[int] = []
-        after = (
-            (contributions(known, place), messages(episode, known, place)) for known, episode in zip(facts, work.case.episodes, strict=True)
-        )
         for old, new in zip_longest(before, after, fillvalue=NOT_MEASURED):
             flat += self._difference(old, new)
         return flat
@@ -274,19 +281,17 @@ class Partition:
     def _difference(self, old: Measured, new: Measured) -> list[int]:
         """Hand over the messages that differ; the other contributions are returned, for the windows take them in bulk."""
         if old[1] != new[1]:
-            for (minute, place, stakeholder), times in message_differences(old[1], new[1]):
-                sign = 1 if times > 0 else -1
-                for _ in range(abs(times)):
-                    self.windows.add_message(minute, place, stakeholder, sign)
-        return [] if old[0] == new[0] else differences(old[0], new[0])
+            for message, sign in message_differences(old[1], new[1]):
+                self.windows.add_message(*message, sign)
+        return differences(old[0], new[0])
 
-    def _describe(self, work: Work, facts: list[Facts], rows: list[Row]) -> None:
-        """The rows of a case: its episodes, and the keys that it once had and has no more, as deleted."""
+    def _describe(self, work: Work, rows: list[Row]) -> None:
+        """Add the rows of a case: its episodes, and the keys that it once had and has no more, as deleted."""
         case = work.case
         revision = self.directory.revision
         version = row_version(self.epoch, case.last_offset, revision)
         stands = (self.number, case.last_offset, revision, 0, version)
-        rows += [case_row(work.district, work.subject, known, stands) for known in facts]
+        rows += [case_row(work.district, work.subject, finish(episode), stands) for episode in case.episodes]
         if work.vanished:
             deleted = (self.number, case.last_offset, revision, 1, version)
             keys = sorted(work.vanished.difference(map(key_of, case.episodes)))

@@ -75,8 +75,8 @@ def event_row(district: str, subject: str, event: Event, delivery: Row) -> Row:
 
 def case_row(district: str, subject: str, facts: Facts, record: Row) -> Row:
     """One row of `cases`; `record` is (partition, last_offset, directory_revision, is_deleted, version)."""
-    opened_at, *known = astuple(facts)
-    return (district, opened_at, subject, *known, *record)
+    known = astuple(facts)
+    return (district, known[0], subject, *known[1:], *record)
 
 
 def gone(key: tuple[int, str]) -> Facts:
