@@ -4,5 +4,5 @@ Only the command line and the tests import this package. Whatever keeps a server
 """
 
 
-class Unavailable(Exception):  # noqa: N818  (it names a state of the world, as the exit code 3 "unavailable" does)
+class Unavailable(Exception):
     """An embedded server cannot run here and now; the message says why and what to do about it."""

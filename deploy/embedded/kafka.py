@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -183,9 +182,9 @@ class Kafka:
                 f"the disk of {self.data} has {free >> 20} MB free and Kafka needs {self._least_free_bytes >> 20} MB: "
                 "free some, or choose a data folder on another disk"
             )
-        holder = _holder(self._logs / ".lock")
-        if holder:
-            raise Unavailable(f"another Kafka (process {holder}) works in {self.data}: stop it first, or choose another data folder")
+        other = holder(self.data)
+        if other:
+            raise Unavailable(f"another Kafka (process {other}) works in {self.data}: stop it first, or choose another data folder")
 
     @property
     def _logs(self) -> Path:
@@ -252,17 +251,27 @@ def installed(cache: Path, repository: str | None = None, progress: Callable[[st
 
 
 def _rehearse(java: Java, archive: Path) -> None:
-    """Run Kafka once, in a folder of its own, and keep the classes that it loaded; archives of other versions go."""
-    with TemporaryDirectory(dir=archive.parent) as folder:
-        written = Path(folder) / "kafka.aot"
-        kafka = Kafka(Path(folder), java=replace(java, rehearsal=written))
-        kafka.start()
-        kafka.stop(REHEARSAL_S)
-        for old in archive.parent.glob("*.aot"):
-            old.unlink()
-        if not written.exists():
-            raise Failed("Kafka did not write its archive of classes", kafka.log)
-        written.replace(archive)
+    """Run Kafka once, in a folder of its own, and keep the classes that it loaded; archives of other versions go.
+
+    Where the runtime wrote none, an empty one stands for it, which HotSpot ignores: starts are slower, and no rehearsal is made again.
+    """
+    folder = archive.parent / "rehearsal"
+    _remove(folder)
+    written = folder / "kafka.aot"
+    kafka = Kafka(folder, java=replace(java, rehearsal=written))
+    kafka.start()
+    kafka.stop(REHEARSAL_S)
+    for old in archive.parent.glob("*.aot"):
+        old.unlink()
+    if not written.exists():
+        written.touch()
+    written.replace(archive)
+    _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def answers(port: int, patience_s: float = 0.5) -> bool:
@@ -277,8 +286,9 @@ def answers(port: int, patience_s: float = 0.5) -> bool:
         return False
 
 
-def _holder(lock: Path) -> int | None:
-    """Find the pid of the process that holds Kafka's own lock on its log folder. The file stays after a crash and means nothing."""
+def holder(data: Path) -> int | None:
+    """Find the pid of the Kafka that works in the data folder, by Kafka's own lock. A lock file that a crash left means nothing."""
+    lock = data / "log" / ".lock"
     if not lock.exists():
         return None
     with lock.open("r+b") as file:
