@@ -1,0 +1,28 @@
+"""Real servers for whoever asks: one Kafka and one ClickHouse a session, on temporary folders, stopped whatever happens."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from deploy.embedded.clickhouse import ClickHouseServer
+    from deploy.embedded.kafka import Kafka
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Kafka]":
+    """A running Kafka with a plain listener. Topics of a test bear names of its own."""
+    from deploy.embedded.kafka import Kafka  # noqa: PLC0415  (pure tests need no server's code)
+
+    with Kafka(tmp_path_factory.mktemp("kafka")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[ClickHouseServer]":
+    """A running ClickHouse, user `default` without a password. Databases of a test bear names of its own."""
+    from deploy.embedded.clickhouse import ClickHouseServer  # noqa: PLC0415  (pure tests need no server's code)
+
+    with ClickHouseServer(tmp_path_factory.mktemp("clickhouse")) as server:
+        yield server
