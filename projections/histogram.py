@@ -78,15 +78,16 @@ class Histograms:
         return self._found.reshape(-1, SERIES, 2)[rows].transpose(2, 1, 0)
 
     def _nearest(self, series: Ints) -> NDArray[np.float64]:
-        counts = self._counts.reshape(-1, _PAGES)[series]
-        upto = np.cumsum(counts, axis=1, dtype=np.int64)
+        # `take` and 32 bits: half the time of indexing in 64
+        counts = self._counts.reshape(-1, _PAGES).take(series, axis=0)
+        upto = np.cumsum(counts, axis=1, dtype=np.int32)
         n = upto[:, -1:]
-        ranks = np.concatenate([(n + 1) // 2, (9 * n + 9) // 10], axis=1)
-        each = np.arange(len(series))[:, None]
+        ranks = np.concatenate([n - n // 2, n - n // 10], axis=1)
         pages = np.argmax(upto[:, None] >= ranks[:, :, None], axis=2)  # the first page that reaches the rank
-        within = ranks - upto[each, pages] + counts[each, pages]
-        lies_at = self._page_of.reshape(-1, _PAGES)[series[:, None], pages]
-        buckets = np.cumsum(self._pages[lies_at], axis=2, dtype=np.int32)
+        at = np.arange(len(series))[:, None] * _PAGES + pages
+        within = ranks - upto.take(at) + counts.take(at)
+        lies_at = self._page_of.take(series[:, None] * _PAGES + pages)
+        buckets = np.cumsum(self._pages.take(lies_at, axis=0), axis=2, dtype=np.int32)
         found: NDArray[np.float64] = VALUES[pages * _PAGE + np.argmax(buckets >= within[:, :, None], axis=2)]
         return found
 

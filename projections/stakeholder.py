@@ -17,17 +17,18 @@ _LAST = len(WINDOWS) - 1
 
 
 class _Ids:
-    """Small numbers from 1 on, given back when they are no longer needed; calling it gives one."""
+    """Small numbers from 1 on (0 is nobody), used again once they are given back."""
 
     def __init__(self) -> None:
-        self.n = 1  # 0 is nobody
+        self.n = 1
         self.free: list[int] = []
 
-    def __call__(self) -> int:
-        if self.free:
-            return self.free.pop()
-        self.n += 1
-        return self.n - 1
+    def reserve(self, n: int) -> None:
+        """Have at least `n` numbers in `free`, so that its `pop` can make them: a third of the time of a call in Python."""
+        missing = n - len(self.free)
+        if missing > 0:
+            self.free[:0] = range(self.n + missing - 1, self.n - 1, -1)
+            self.n += missing
 
 
 class Stakeholders:
@@ -38,7 +39,9 @@ class Stakeholders:
         self._entry_ids = _Ids()
         self._pair_ids = _Ids()
         self._entries: defaultdict[int, dict[str, int]] = defaultdict(dict)  # place -> name -> entry
-        self._pairs: defaultdict[int, defaultdict[str, int]] = defaultdict(lambda: defaultdict(self._pair_ids))  # cell -> name -> pair
+        self._pairs: defaultdict[int, defaultdict[str, int]] = defaultdict(
+            lambda: defaultdict(self._pair_ids.free.pop)
+        )  # cell -> name -> pair
         self._name_of: list[str] = [""]
         self._place_of = np.zeros(256, np.int32)
         self._pairs_of = np.zeros((256, SCOPES), np.int32)
@@ -54,12 +57,13 @@ class Stakeholders:
 
     def enter(self, places: Sequence[int], names: Sequence[str]) -> Ints:
         """Give the entries of stakeholders at places, made where they are new; they live until no window holds them."""
+        self._entry_ids.reserve(len(places))
         entries, fresh = [], []
         for place, name in zip(places, names, strict=True):
             known = self._entries[place]
             entry = known.get(name)
             if entry is None:
-                entry = known[name] = self._entry_ids()
+                entry = known[name] = self._entry_ids.free.pop()
                 fresh.append((entry, place, name))
             entries.append(entry)
         if fresh:
@@ -88,6 +92,7 @@ class Stakeholders:
     def _write(self, fresh: list[tuple[int, int, str]]) -> None:
         entries, places, names = (list(column) for column in zip(*fresh, strict=True))
         cells = self._places.cells_of[places]
+        self._pair_ids.reserve(cells.size)
         pairs = [[self._pairs[cell][name] if cell else 0 for cell in of] for of, name in zip(cells.tolist(), names, strict=True)]
         self._place_of = grown(self._place_of, self._entry_ids.n)
         self._pairs_of = grown(self._pairs_of, self._entry_ids.n)

@@ -87,6 +87,7 @@ def test_what_is_taken_back_while_it_waits_never_counts() -> None:
     contact(windows, NOON + 5)
     windows.changed()
     contact(windows, NOON + 5, sign=-1)
+    assert windows.changed() == []
     windows.advance(NOON + 10)
     assert windows.changed() == []
     assert contacts(windows) == [0, 0, 0, 0]
