@@ -1,9 +1,9 @@
 """What a user may do in a session. The engine has one user; readers are held back here.
 
-Two locks stand one behind the other. The engine's own `readonly = 1` refuses every writing statement, temporary table and foreign
-source. What it lets through (scalar `file`, INTO OUTFILE, KILL, DESCRIBE of a foreign source) the door refuses, on the engine's own reading of
-the statement and on its tokens. As `readonly = 1` refuses settings too, a reader's session is made anew, with its
-settings first and the lock last, whenever harmless settings change.
+Two locks stand one behind the other. The engine's own `readonly = 1` refuses every writing statement, temporary table and
+foreign source. What it lets through (scalar `file`, INTO OUTFILE, KILL, DESCRIBE of a foreign source) the door refuses, on
+the engine's own reading of the statement and on its tokens. As `readonly = 1` refuses settings too, a reader's session is
+made anew, with its settings first and the lock last, whenever harmless settings change.
 """
 
 import re

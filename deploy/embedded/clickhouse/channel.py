@@ -10,7 +10,7 @@ from deploy.embedded.clickhouse.request import Query, read_data_head, read_query
 from deploy.embedded.clickhouse.source import BUFFER_BYTES, FrameSource, SocketSource, Write
 
 
-class Unreadable(Exception):  # noqa: N818 - the cause is a Failure, and this says only what follows from it
+class Unreadable(Exception):
     """A block whose end cannot be found: the client is told, and the connection ends."""
 
     def __init__(self, failure: Failure) -> None:

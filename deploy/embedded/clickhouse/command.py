@@ -14,7 +14,6 @@ from deploy.embedded import Unavailable
 from deploy.embedded.clickhouse.door import DEFAULT_MEMORY_BYTES, Options, run
 from deploy.embedded.clickhouse.users import USERS_VARIABLE, User, loaded
 
-
 OK, USAGE, UNAVAILABLE = 0, 2, 3
 LAST_PORT = 65535
 

@@ -7,9 +7,10 @@ engine gets little of each. Blocks are written out from 32 MB on, so that an ins
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+BLOCK_BYTES = 32 << 20
+
 CONFIG = """<clickhouse>
   <logger>
-    <level>warning</level>
     <log>{log}</log>
     <errorlog>{error_log}</errorlog>
     <size>20M</size>
@@ -40,12 +41,15 @@ CONFIG = """<clickhouse>
 </clickhouse>
 """
 # Set on every session: a server's defaults where the embedded engine has others, and bounded blocks.
-SESSION_SETTINGS = {
-    "implicit_select": "0",
-    "async_insert": "0",
-    "min_insert_block_size_bytes": str(32 << 20),
-    "log_queries": "0",
-}
+SESSION_SETTINGS = ", ".join(
+    (
+        "implicit_select = 0",
+        "async_insert = 0",
+        "allow_introspection_functions = 0",
+        "log_queries = 0",
+        f"min_insert_block_size_bytes = {BLOCK_BYTES}",
+    )
+)
 
 
 def write_config(folder: Path, memory_bytes: int) -> Path:

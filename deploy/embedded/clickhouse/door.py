@@ -10,8 +10,10 @@ import os
 import signal
 import ssl
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from deploy.embedded.clickhouse.engine import Engine, opened
 from deploy.embedded.clickhouse.http import HttpDoor
@@ -39,6 +41,13 @@ class Options:
     users: tuple[User, ...] = field(default=(User("default"),), repr=False)
 
 
+class Door(Protocol):
+    """What listens; `stop` says whether everybody was gone by the deadline."""
+
+    def start(self) -> None: ...
+    def stop(self, deadline_s: float) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ready:
     """What `door.json` holds."""
@@ -63,20 +72,21 @@ def serve(options: Options, engine: Engine, stop: threading.Event) -> None:
     users = Users(options.users)
     natives = [NativeDoor(port, engine, running, users, tls) for port, tls in native_ports(options)]
     http = HttpDoor(options.http_port, engine, running, users)
-    for door in (*natives, http):
+    doors: list[Door] = [*natives, http]
+    for door in doors:
         door.start()
     ready_file = options.data / READY_FILE
     secure = natives[1].port if options.secure_native_port is not None else None
     write_whole(ready_file, json.dumps(asdict(Ready(os.getpid(), natives[0].port, http.port, secure))))
     stop.wait()
     ready_file.unlink(missing_ok=True)
-    leave(natives, http, running)
+    leave(doors, running)
 
 
-def leave(natives: list[NativeDoor], http: HttpDoor, running: Running) -> None:
+def leave(doors: Sequence[Door], running: Running) -> None:
     running.close()
     running.end_all()
-    left = [door.stop(STOP_S) for door in (*natives, http)]
+    left = [door.stop(STOP_S) for door in doors]
     if not all(left):
         log.error("statements were still running %s seconds after the stop; leaving without them", STOP_S)
         logging.shutdown()

@@ -20,7 +20,7 @@ from deploy.embedded import Unavailable
 from deploy.embedded.clickhouse.config import SESSION_SETTINGS, write_config
 from deploy.embedded.clickhouse.failure import Failure
 from deploy.embedded.clickhouse.session import Session, guarded
-from deploy.embedded.clickhouse.statement import identifier, quoted
+from deploy.embedded.clickhouse.statement import quoted
 
 
 class Engine:
@@ -31,7 +31,7 @@ class Engine:
         os.environ["TZ"] = "UTC"  # the engine heeds no <timezone>
         time.tzset()
         config = write_config(folder, memory_bytes)
-        self._where = f"{folder / 'engine'}?config-file={quote(str(config))}"
+        self._where = f"{folder / 'engine'}?config-file={quote(str(config))}&log-level=warning"  # the engine heeds no <level>
         try:
             self._admin = self.session()
         except Failure as failure:
@@ -43,8 +43,7 @@ class Engine:
     def session(self) -> Session:
         """A new session; the caller closes it."""
         session = Session(guarded(chdb.connect, self._where))
-        for name, value in SESSION_SETTINGS.items():
-            session.query(f"SET {identifier(name)} = {quoted(value)}")
+        session.query(f"SET {SESSION_SETTINGS}")
         return session
 
     def kill(self, tag: str) -> None:

@@ -12,7 +12,7 @@ NAMED = re.compile(r"\(([A-Z][A-Z0-9_]+)\)\s*$")
 UNKNOWN_EXCEPTION = 1002
 
 
-class Failure(Exception):  # noqa: N818 - it is the protocol's word for an answer, not a defect of the program
+class Failure(Exception):
     """A refused statement: `code` as in ClickHouse's ErrorCodes, `text` without the code."""
 
     def __init__(self, code: int, text: str) -> None:

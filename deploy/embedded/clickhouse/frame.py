@@ -28,8 +28,8 @@ def checksum(data: bytes) -> bytes:
 def packed(data: bytes) -> bytes:
     """One LZ4 frame around `data`."""
     body = lz4.block.compress(data, store_size=False)
-    frame = struct.pack("<BII", LZ4, len(body) + HEAD_BYTES, len(data)) + body
-    return checksum(frame) + frame
+    frame: bytes = struct.pack("<BII", LZ4, len(body) + HEAD_BYTES, len(data)) + body
+    return checksum(frame) + bytes(frame)
 
 
 def unpacked(read: Callable[[int], bytes]) -> bytes:
@@ -49,7 +49,7 @@ def decompressed(method: int, body: bytes, plain_size: int) -> bytes:
     if method == LZ4:
         return bytes(lz4.block.decompress(body, uncompressed_size=plain_size))
     if method == ZSTD:
-        return zstd.decompress(body)
+        return bytes(zstd.decompress(body))
     if method == PLAIN:
         return body
     raise ProtocolError(f"compression method {method:#x} is unknown")

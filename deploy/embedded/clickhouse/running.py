@@ -98,7 +98,7 @@ class Running:
 
 
 def is_given_up(sock: socket.socket, encrypted: bool) -> bool:
-    """Has the client of a running statement sent cancel or closed the connection? (Nothing else may come from it meanwhile.)"""
+    """Whether the client of a running statement has sent cancel or closed the connection; nothing else may come from it meanwhile."""
     try:
         if not select.select([sock.fileno()], [], [], 0)[0]:
             return False

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 
 from deploy.embedded.clickhouse.block import Column, copy_block, empty_block
 from deploy.embedded.clickhouse.channel import Channel
@@ -18,10 +19,11 @@ def send_result(channel: Channel, session: Session, sql: str, statement: Stateme
     """Runs a statement and sends what it gives. A statement that its own client cancelled just ends."""
     result = Result(channel.reply, session)
     try:
-        for chunk in session.stream(statement.mark + sql, "Native", parameters):
-            result.send(chunk)
-            if statement.ended:
-                break
+        with closing(session.stream(statement.mark + sql, "Native", parameters)) as chunks:
+            for chunk in chunks:
+                result.send(chunk)
+                if statement.ended:
+                    break
     except Failure as failure:
         if failure.code != QUERY_WAS_CANCELLED or not statement.ended:
             raise

@@ -5,7 +5,7 @@ before it and taken back before the next; only what differs is sent to the engin
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,7 +112,7 @@ class Session:
     def _remember(self, names: Collection[str]) -> None:
         if names:
             wanted = ", ".join(quoted(name) for name in names)
-            rows = self.rows(f"SELECT name, value, changed FROM system.settings WHERE name IN ({wanted})")
+            rows = self.rows(f"SELECT name, value, changed FROM system.settings WHERE name IN ({wanted})")  # noqa: S608 - quoted
             self._own.update({name: value if changed else None for name, value, changed in rows})
 
     def _give_back(self, name: str) -> None:
@@ -122,7 +122,7 @@ class Session:
 
     # ---- results
 
-    def stream(self, sql: str, result_format: str, parameters: Mapping[str, str], by_rows: bool = True) -> Iterator[Chunk]:
+    def stream(self, sql: str, result_format: str, parameters: Mapping[str, str], by_rows: bool = True) -> Generator[Chunk]:
         """The result piece by piece as the engine makes it; whole where the engine cannot stream it or `by_rows` is False."""
         self.progress = {}
         if is_set(sql):
@@ -132,7 +132,7 @@ class Session:
         elif data := self.query(sql, result_format, parameters):
             yield Chunk(data, streamed=False)
 
-    def _streamed(self, sql: str, result_format: str, parameters: Mapping[str, str]) -> Iterator[Chunk]:
+    def _streamed(self, sql: str, result_format: str, parameters: Mapping[str, str]) -> Generator[Chunk]:
         with closing(guarded(self.connection.send_query, sql, result_format, params=dict(parameters))) as result:
             while (chunk := guarded(result.fetch)) is not None:
                 yield Chunk(chunk.bytes(), streamed=True)
@@ -155,7 +155,7 @@ class Session:
         names = [name.strip().strip('`"') for name in insert.columns[1:-1].split(",")]
         if all(name in types for name in names):
             return [Column(name, types[name]) for name in names]
-        chosen = self.rows(f"DESCRIBE (SELECT {insert.columns[1:-1]} FROM {insert.table})")
+        chosen = self.rows(f"DESCRIBE (SELECT {insert.columns[1:-1]} FROM {insert.table})")  # noqa: S608 - the client's own text
         return [Column(name, type_name) for name, type_name, *_ in chosen]
 
     def ingest(self, sql: str, data_format: str = "Native") -> Ingest:

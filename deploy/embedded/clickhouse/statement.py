@@ -17,7 +17,8 @@ INSERT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 INSERT_HEAD = re.compile(
-    rf"(?P<head>{GAP}*INSERT{GAP}+INTO{GAP}+(?:(?!\bSELECT\b|\bVALUES\b|\bFORMAT\b).)*?)\b(?:FORMAT\s+(?P<format>\w+)|(?P<values>VALUES))[ \t]*\r?\n?",
+    rf"(?P<head>{GAP}*INSERT{GAP}+INTO{GAP}+(?:(?!\bSELECT\b|\bVALUES\b|\bFORMAT\b).)*?)"
+    rf"\b(?:FORMAT\s+(?P<format>\w+)|(?P<values>VALUES))[ \t]*\r?\n?",
     re.IGNORECASE | re.DOTALL,
 )
 STREAMED = re.compile(rf"{GAP}*\(*{GAP}*(?:SELECT|WITH|FROM)\b", re.IGNORECASE | re.DOTALL)

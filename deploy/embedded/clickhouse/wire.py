@@ -9,6 +9,7 @@ from typing import Any
 
 from clickhouse_driver.varint import read_varint
 
+MORE = 0x80  # in a varint: another byte follows
 TEXT_LIMIT = 1 << 20
 QUERY_LIMIT = 1 << 28
 
@@ -20,8 +21,8 @@ class ProtocolError(ValueError):
 def varint(number: int) -> bytes:
     """An unsigned integer, seven bits a byte, least significant first."""
     out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
+    while number >= MORE:
+        out.append(number & (MORE - 1) | MORE)
         number >>= 7
     out.append(number)
     return bytes(out)
