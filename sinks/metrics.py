@@ -24,7 +24,9 @@ class WorkerMetrics:
         self._recovered = Counter("frontdesk_recovered_records", "Changelog records read at recoveries", ["partition"], registry=registry)
         self._insert_seconds = Histogram("frontdesk_insert_seconds", "One insert into ClickHouse", ["table", "outcome"], registry=registry)
         self._insert_rows = Counter("frontdesk_insert_rows", "Rows that ClickHouse acknowledged", ["table"], registry=registry)
-        self._retries = Counter("frontdesk_insert_retries", "Inserts that are tried again", ["code"], registry=registry)
+        self._failures = Counter(
+            "frontdesk_insert_failures", "Inserts that failed, most of them to be tried again", ["code"], registry=registry
+        )
         self._paused = Gauge("frontdesk_paused", "1 while an insert is being retried and nothing is consumed", registry=registry)
         self._unknown = Gauge("frontdesk_unknown_members", "Members of data that the contract does not know", ["name"], registry=registry)
 
@@ -40,3 +42,17 @@ class WorkerMetrics:
 
     def recovered(self, partition: int, records: int) -> None:
         self._recovered.labels(str(partition)).inc(records)
+
+    def inserted(self, table: str, rows: int, seconds: float) -> None:
+        self._insert_seconds.labels(table, "ok").observe(seconds)
+        self._insert_rows.labels(table).inc(rows)
+
+    def insert_failed(self, table: str, code: int, seconds: float) -> None:
+        self._insert_seconds.labels(table, "failed").observe(seconds)
+        self._failures.labels(str(code)).inc()
+
+    def paused(self, paused: bool) -> None:
+        self._paused.set(paused)
+
+    def unknown_member(self, name: str, seen: int) -> None:
+        self._unknown.labels(name).set(seen)

@@ -1,0 +1,18 @@
+"""Which columns a worker writes, in which order. The tables have these and a few that the server fills in itself."""
+
+from typing import Any, Final
+
+from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
+
+Columns = list[Any]
+"""Equally long lists (or numpy arrays), one for each column of the table; [] for no rows."""
+
+DEAD_LETTER_COLUMNS: Final = ("topic_id", "topic", "partition", "offset", "produced_at", "reason", "path", "message", "bytes")
+"""`produced_at` in milliseconds since the epoch, `bytes` the size of the record's value."""
+
+WRITTEN: Final[dict[str, tuple[str, ...]]] = {
+    "events": EVENT_COLUMNS,
+    "cases": CASE_COLUMNS,
+    "windows": WINDOW_COLUMNS,
+    "dead_letters": DEAD_LETTER_COLUMNS,
+}

@@ -1,0 +1,184 @@
+"""Rows into ClickHouse: table by table in the order given, in one thread, again and again until they are there.
+
+While ClickHouse is away `write` simply does not return; nothing else is taken up meanwhile, so memory stays bounded and
+the caller's group membership, which lives in the event loop, stays too. A retry sends the same block: rows are absolute
+and versioned, so one that had landed before its answer was lost is the same row. What cannot succeed raises `Fatal`.
+"""
+
+import asyncio
+import random
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import structlog
+from clickhouse_driver import Client, errors
+
+from sinks.clickhouse.connection import INSERT_SETTINGS
+from sinks.clickhouse.retry import code_of, pause_s
+from sinks.clickhouse.tables import WRITTEN, Columns
+
+log = structlog.get_logger("clickhouse")
+
+
+class Fatal(Exception):
+    """ClickHouse, or the driver, refuses these rows for good. `code` is ClickHouse's, 0 where the driver gave none."""
+
+    def __init__(self, table: str, code: int, position: str, why: str) -> None:
+        super().__init__(f"{table}: rows of {position} were refused ({code}): {why}")
+        self.table = table
+        self.code = code
+        self.position = position
+
+
+class Abandoned(Exception):
+    """The insert was given up before it was sent."""
+
+
+class Observer(Protocol):
+    """What is worth knowing about inserts (`sinks.metrics`)."""
+
+    def inserted(self, table: str, rows: int, seconds: float) -> None: ...
+    def insert_failed(self, table: str, code: int, seconds: float) -> None: ...
+    def paused(self, paused: bool) -> None: ...
+
+
+class Writer:
+    """One connection in one thread. Not for concurrent calls of `write`: order is the point."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Client],
+        observer: Observer,
+        *,
+        tables: Mapping[str, Sequence[str]] = WRITTEN,
+        sleep: Callable[[float], Any] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """`connect` gives a new client; `tables` the columns of each table, in the order in which they are handed over."""
+        self._connect = connect
+        self._observer = observer
+        self._inserts = {table: f"INSERT INTO {table} ({', '.join(f'`{c}`' for c in columns)}) VALUES" for table, columns in tables.items()}
+        self._tables = tables
+        self._sleep = sleep
+        self._chance = chance
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="clickhouse")
+        self._client: Client | None = None
+        self.paused: str | None = None
+        """Why nothing is written at present; None while all is well."""
+
+    async def write(self, tables: Mapping[str, Columns]) -> None:
+        """All rows of the first table, then of the next. Returns when ClickHouse has acknowledged them.
+
+        Raises `Fatal`. A cancelled write may have landed, in part or in whole.
+        """
+        for table, columns in tables.items():
+            if columns and len(columns[0]):
+                await self._insert(table, columns)
+
+    async def close(self) -> None:
+        """Hang up. Waits for an insert that is under way only as long as hanging up takes."""
+        self._hang_up()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _insert(self, table: str, columns: Columns) -> None:
+        attempt = 0
+        try:
+            while True:
+                code = await self._try(table, columns)
+                if code is None:
+                    return
+                self._observer.paused(paused=True)
+                await self._sleep(pause_s(attempt, code, self._chance))
+                attempt += 1
+        finally:
+            if self.paused is not None:
+                log.info("insert is over", table=table, attempts=attempt + 1, paused_for=self.paused)
+                self.paused = None
+                self._observer.paused(paused=False)
+
+    async def _try(self, table: str, columns: Columns) -> int | None:
+        """Send the block once: None when it was acknowledged, else the code of a failure that passes."""
+        began = time.perf_counter()
+        attempt = Attempt()
+        try:
+            await self._in_thread(attempt, self._send, attempt, table, columns)
+        except Exception as failure:
+            code = code_of(failure)
+            self._observer.insert_failed(table, _server_code(failure) if code is None else code, time.perf_counter() - began)
+            if code is None:
+                raise Fatal(table, _server_code(failure), self._position(table, columns), _first_line(failure)) from failure
+            self.paused = f"{table}: {_first_line(failure)}"
+            log.warning("insert is tried again", table=table, code=code, why=_first_line(failure))
+            return code
+        self._observer.inserted(table, len(columns[0]), time.perf_counter() - began)
+        return None
+
+    async def _in_thread(self, attempt: "Attempt", call: Callable[..., None], *arguments: Any) -> None:
+        """Run in the thread. When cancelled, cut the connection, so that the thread is free for whoever comes next."""
+        work = asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            attempt.given_up = True
+            self._hang_up()
+            await asyncio.wait({work})
+            if not work.cancelled():
+                work.exception()  # seen: it is the connection that was cut
+            raise
+
+    def _send(self, attempt: "Attempt", table: str, columns: Columns) -> None:
+        """In the thread. A connection that failed is not used again."""
+        client = self._client or self._connect()
+        try:
+            client.connection.force_connect()
+            self._client = client
+            attempt.check()
+            client.execute(self._inserts[table], _lists(columns), columnar=True, types_check=False, settings=INSERT_SETTINGS)
+        except BaseException:
+            self._client = None
+            client.disconnect()
+            raise
+
+    def _hang_up(self) -> None:
+        """Cut the connection under whoever waits on it, in whichever thread."""
+        client, self._client = self._client, None
+        line = client.connection.socket if client is not None else None
+        if line is not None:
+            try:
+                line.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                log.debug("the connection was down already")
+
+    def _position(self, table: str, columns: Columns) -> str:
+        """Where in the log these rows come from."""
+        named = dict(zip(self._tables[table], columns, strict=True))
+        partitions = sorted({int(p) for p in named["partition"]})
+        where = f"partition {', '.join(map(str, partitions))}"
+        offsets = named.get("offset", named.get("last_offset"))
+        return where if offsets is None else f"{where}, offsets {min(offsets)} to {max(offsets)}"
+
+
+class Attempt:
+    """One try at an insert; `given_up` tells the thread not to begin any more."""
+
+    given_up = False
+
+    def check(self) -> None:
+        if self.given_up:
+            raise Abandoned
+
+
+def _lists(columns: Columns) -> list[list[Any]]:
+    return [c if isinstance(c, list) else c.tolist() for c in columns]
+
+
+def _server_code(failure: Exception) -> int:
+    return int(failure.code) if isinstance(failure, errors.Error) else 0
+
+
+def _first_line(failure: Exception) -> str:
+    lines = str(failure).split("Stack trace")[0].strip().splitlines()
+    return f"{type(failure).__name__}: {lines[0]}" if lines else type(failure).__name__

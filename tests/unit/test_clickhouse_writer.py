@@ -1,0 +1,176 @@
+"""The writer against a fake ClickHouse: what it sends, in which order, what it does when that fails."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from clickhouse_driver import errors
+
+from sinks.clickhouse.retry import MERGE_PAUSE_S, code_of, pause_s
+from sinks.clickhouse.writer import Fatal, Writer
+
+TABLES = {"events": ("subject", "partition", "offset"), "windows": ("contact_n", "partition")}
+ROWS = {"events": [["a", "b"], [3, 3], [7, 9]], "windows": [np.array([4]), [3]]}
+
+
+@dataclass
+class Server:
+    """Remembers what was inserted; `failures` are raised first, one for each insert that is tried."""
+
+    failures: list[Exception] = field(default_factory=list)
+    tried: list[tuple[str, Any]] = field(default_factory=list)
+    connections: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def connect(self) -> "FakeClient":
+        self.connections += 1
+        return FakeClient(self)
+
+
+class FakeClient:
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.connection = self
+        self.socket = None
+        self.open = True
+
+    def force_connect(self) -> None:
+        assert self.open
+
+    def disconnect(self) -> None:
+        self.open = False
+
+    def execute(self, query: str, columns: Any, **options: Any) -> None:
+        assert self.open
+        self.server.settings = options["settings"]
+        self.server.tried.append((query, [list(c) for c in columns]))
+        if self.server.failures:
+            raise self.server.failures.pop(0)
+
+
+@dataclass
+class Seen:
+    """An observer that writes down what it is told."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    codes: list[int] = field(default_factory=list)
+    pauses: list[bool] = field(default_factory=list)
+
+    def inserted(self, table: str, rows: int, seconds: float) -> None:
+        assert seconds >= 0
+        self.rows[table] = self.rows.get(table, 0) + rows
+
+    def insert_failed(self, table: str, code: int, seconds: float) -> None:
+        assert table in TABLES
+        assert seconds >= 0
+        self.codes.append(code)
+
+    def paused(self, paused: bool) -> None:
+        self.pauses.append(paused)
+
+
+def failure(code: int) -> errors.ServerException:
+    return errors.ServerException("DB::Exception: no\nStack trace: ...", code)
+
+
+def writer(server: Server, seen: Seen, sleeps: list[float]) -> Writer:
+    async def sleep(seconds: float) -> None:
+        sleeps.append(seconds)
+        await asyncio.sleep(0)
+
+    return Writer(server.connect, seen, tables=TABLES, sleep=sleep, chance=lambda: 1.0)
+
+
+async def test_tables_are_written_in_the_order_given_and_counted() -> None:
+    server, seen = Server(), Seen()
+    await writer(server, seen, []).write(ROWS)
+    assert [q for q, _ in server.tried] == [
+        "INSERT INTO events (`subject`, `partition`, `offset`) VALUES",
+        "INSERT INTO windows (`contact_n`, `partition`) VALUES",
+    ]
+    assert server.tried[1][1] == [[4], [3]]
+    assert seen.rows == {"events": 2, "windows": 1}
+    assert server.connections == 1
+
+
+async def test_what_an_upgrade_might_change_is_pinned_on_every_insert() -> None:
+    server = Server()
+    await writer(server, Seen(), []).write(ROWS)
+    assert server.settings["async_insert"] == 0
+    assert server.settings["insert_deduplicate"] == 0
+
+
+async def test_nothing_is_sent_for_no_rows() -> None:
+    server = Server()
+    await writer(server, Seen(), []).write({"events": [], "windows": [[], []]})
+    assert server.tried == []
+
+
+@pytest.mark.parametrize(
+    "trouble", [failure(241), ConnectionResetError("reset"), EOFError("gone"), TimeoutError("slow"), errors.NetworkError("away")]
+)
+async def test_a_failure_that_passes_is_retried_with_the_same_block_on_a_new_connection(trouble: Exception) -> None:
+    server, seen, sleeps = Server([trouble, trouble]), Seen(), []
+    await writer(server, seen, sleeps).write(ROWS)
+    assert server.tried[0] == server.tried[1] == server.tried[2]
+    assert server.connections == 3
+    assert seen.rows == {"events": 2, "windows": 1}
+    assert len(seen.codes) == 2
+    assert sleeps == sorted(sleeps)
+    assert seen.pauses == [True, True, False]
+
+
+async def test_it_says_why_it_waits_and_stops_saying_so() -> None:
+    server, reasons = Server([failure(210)]), []
+
+    async def sleep(_: float) -> None:
+        reasons.append(it.paused)
+
+    it = Writer(server.connect, Seen(), tables=TABLES, sleep=sleep)
+    await it.write(ROWS)
+    assert reasons == ["events: ServerException: Code: 210."]
+    assert it.paused is None
+
+
+@pytest.mark.parametrize("trouble", [failure(117), failure(53), failure(16), failure(60), ValueError("not a number")])
+async def test_a_failure_that_stays_names_table_code_and_position(trouble: Exception) -> None:
+    server = Server([trouble])
+    with pytest.raises(Fatal, match="events: rows of partition 3, offsets 7 to 9") as fatal:
+        await writer(server, Seen(), []).write(ROWS)
+    assert fatal.value.table == "events"
+    assert fatal.value.code == getattr(trouble, "code", 0)
+    assert len(server.tried) == 1
+
+
+async def test_a_write_can_be_cancelled_during_an_outage_and_another_one_made_later() -> None:
+    server = Server([failure(210)] * 1_000_000)
+    waiting = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        waiting.set()
+        await asyncio.sleep(0)
+
+    it = Writer(server.connect, Seen(), tables=TABLES, sleep=sleep)
+    task = asyncio.create_task(it.write(ROWS))
+    await asyncio.wait_for(waiting.wait(), 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert it.paused is None
+    server.failures, server.tried = [], []
+    await it.write(ROWS)
+    assert len(server.tried) == 2
+    await it.close()
+
+
+def test_too_many_parts_waits_longer_than_anything_else() -> None:
+    assert pause_s(0, 252, lambda: 0.0) >= MERGE_PAUSE_S
+    assert pause_s(0, 210, lambda: 1.0) < 1
+    assert pause_s(100, 210, lambda: 1.0) <= 10
+
+
+@pytest.mark.parametrize("code", [3, 107, 159, 164, 202, 203, 209, 210, 241, 242, 252, 285, 319, 425, 999])
+def test_codes_that_pass(code: int) -> None:
+    assert code_of(failure(code)) == code
