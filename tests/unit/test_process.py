@@ -28,7 +28,7 @@ def start():
 thread = threading.Thread(target=start)
 thread.start()
 thread.join()
-until(lambda: psutil.Process().num_threads() <= 2, 20)
+until(lambda: thread.native_id not in [each.id for each in psutil.Process().threads()], 20)
 print(children[0].identity.pid, children[0].identity.created, flush=True)
 time.sleep(600)
 """
