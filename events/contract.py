@@ -31,7 +31,7 @@ TOO_LARGE = Rejection(Reason.TOO_LARGE, "$", f"must be at most {LARGEST} bytes")
 
 
 class _Probe(Struct, gc=False):
-    data: dict[str, Raw]
+    data: Raw  # read on its own, because of two members with this name only the last counts
 
 
 _KNOWN: dict[type[BaseModel], frozenset[str]] = {model: frozenset(get_type_hints(model)["data"].model_fields) for model in MODELS.values()}
@@ -76,7 +76,7 @@ def unreadable(value: bytes) -> Rejection | None:
 
 def unknown_members(value: bytes, model: type[BaseModel]) -> set[str]:
     """Names in `data` that the model's own does not know; `value` is a record that was accepted."""
-    members: dict[str, Raw] = _probe(value).data
+    members: dict[str, Raw] = _members(_probe(value).data)
     return members.keys() - _KNOWN[model]
 
 

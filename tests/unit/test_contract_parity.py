@@ -73,7 +73,7 @@ WRITTEN_TIMES = [
     "2026-11-23T14:03:22+0530",
     "2026-11-23T14:03:22+24:00",
     "2026-11-23T14:03:22+05",
-    "2026-11-23T14:03:22−06:00",
+    "2026-11-23T14:03:22\u221206:00",
     "2026-11-23T14:03:22",
     "2026-11-23T14:03Z",
     "2026-11-23",
@@ -102,7 +102,7 @@ WRITTEN_TIMES = [
     "9999-12-31T23:59:59.9999999-05:00",
     "2026-W48-1T14:03:22Z",
     "20261123T140322Z",
-    "２026-11-23T14:03:22Z",
+    "\uff12026-11-23T14:03:22Z",
 ]
 TIMES = st.one_of(
     st.datetimes(timezones=st.timezones()).map(lambda moment: moment.isoformat()),
@@ -233,11 +233,12 @@ def contact(**data: object) -> bytes:
 
 
 @given(mutated(), st.sampled_from([LATER, NOW, NOW - AHEAD_MS, NOW - AHEAD_MS - 1]))
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @example(contact(extra=1), NOW)
 @example(contact(school="a b"), NOW)
 @example(contact(topic="autobús"), NOW)
 @example(contact().replace(b'"riverside"', b'"riverside", "x": "\xff"'), NOW)
+@example(contact(extra=1).replace(b'"id"', b'"data": null, "id"'), NOW)
 @example(contact().replace(b"1.0", b"1.\\u0030"), NOW)
 def test_both_ways_take_and_refuse_the_same_records_and_read_the_same(value: bytes, timestamp: int) -> None:
     assert Decoder().decode(value, [], timestamp) == by_contract(value, timestamp)
@@ -250,7 +251,7 @@ def test_any_bytes_are_an_event_or_a_rejection(value: bytes) -> None:
 
 
 @given(well_formed())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_what_is_read_the_fast_way_is_what_the_contract_reads(tree: Members) -> None:
     value = text_of(tree, ascii_only=False).encode()
     try:
