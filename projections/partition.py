@@ -181,8 +181,7 @@ class Partition:
             self._cases.pop(key, None)
             self._rewritten.pop(key, None)
         else:
-            known = self._cases.get(key, value)
-            self._cases[key] = value if known == value else self._united(key, known, value)
+            self._cases[key] = self._united(key, self._cases.get(key, value), value)
 
     def restored(self) -> None:
         """After the last `restore`: make anew what another fold or directory made, and build the windows as of the clock."""
@@ -318,8 +317,7 @@ class Partition:
 
     def _united(self, key: bytes, known: bytes, value: bytes) -> bytes:
         """The record of the union of two; it has to be written again unless it is the later one, `value`, itself."""
-        one, other = decode_kept(known), decode_kept(value)
-        if has_grown(one, other):
+        if known == value or has_grown(one := decode_kept(known), other := decode_kept(value)):
             self._rewritten.pop(key, None)
             return value
         head = Head(FOLD, 0, max(one.last_offset, other.last_offset), max(one.touched_at, other.touched_at), 0, [])

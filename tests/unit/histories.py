@@ -1,0 +1,56 @@
+"""Random histories: few identities, few instants and few names, so that everything that can collide does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+
+from events.event import Contacted, Event, Rated, Replied, Resolved
+from tests.unit.stories import DAY, DISTRICT, START, H
+
+if TYPE_CHECKING:
+    from projections.partition import Entry
+
+MOMENTS = st.one_of(
+    st.integers(0, 12).map(lambda i: START + i * H // 2),
+    st.integers(0, 50).map(lambda i: START + i * DAY),
+    st.integers(0, 50 * DAY).map(lambda ms: START + ms),
+)
+SOURCES = st.sampled_from(["/riverside/helpdesk", "/riverside/web"])
+NAMES = st.sampled_from(["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "long-enough-to-be-told-apart", "k" * 40])
+SCHOOLS = st.sampled_from(["", "", "north", "south"])
+DEPARTMENTS = st.sampled_from(["", "nursing", "office"])
+STAKEHOLDERS = st.sampled_from(["", "s-1", "s-2"])
+
+CONTACTS = st.builds(
+    Contacted,
+    MOMENTS,
+    SOURCES,
+    NAMES,
+    SCHOOLS,
+    DEPARTMENTS,
+    STAKEHOLDERS,
+    st.sampled_from(["", "family"]),
+    st.sampled_from(["", "web"]),
+    st.sampled_from(["", "es"]),
+    st.sampled_from(["", "bus-late"]),
+    st.sampled_from(["routine", "urgent", "critical"]),
+    st.booleans(),
+)
+REPLIES = st.builds(Replied, MOMENTS, SOURCES, NAMES, SCHOOLS, DEPARTMENTS, st.just(""), st.booleans(), st.booleans())
+RESOLUTIONS = st.builds(Resolved, MOMENTS, SOURCES, NAMES, SCHOOLS, DEPARTMENTS, st.sampled_from(["resolved", "spam"]))
+RATINGS = st.builds(Rated, MOMENTS, SOURCES, NAMES, SCHOOLS, DEPARTMENTS, st.sampled_from([1.0, 2.0, 5.0]))
+EVENTS: st.SearchStrategy[Event] = st.one_of(CONTACTS, REPLIES, REPLIES, RESOLUTIONS, RATINGS)
+
+
+def histories(most: int = 14) -> st.SearchStrategy[list[Event]]:
+    """Lists of events of one case, with repeats and conflicts, in any order."""
+    return st.lists(EVENTS, min_size=1, max_size=most)
+
+
+@st.composite
+def logs(draw: Any, most: int = 20) -> list[Entry]:
+    """Records of a few cases, as they could lie in the log of one partition."""
+    told = draw(st.lists(st.tuples(st.sampled_from(["case-1", "case-2"]), EVENTS), min_size=1, max_size=most))
+    return [(i, START + 50 * DAY + i, False, DISTRICT, subject, event) for i, (subject, event) in enumerate(told)]
