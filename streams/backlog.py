@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.broker import client_options
 from streams.settings import Settings
+from streams.topics import partition_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +24,16 @@ class Backlog:
 
 
 async def backlog(settings: Settings) -> Backlog:
-    """Ask the brokers. Raises aiokafka's `KafkaError` when they are away."""
-    partitions = [TopicPartition(settings.topic, number) for number in range(settings.partitions)]
-    ends = await _ends(settings, partitions)
-    committed = await _committed(settings, partitions)
+    """Ask the brokers; nothing is produced where there is no topic yet. Raises aiokafka's `KafkaError` when they are away."""
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await admin.start()
+        count = (await partition_counts(admin)).get(settings.topic, 0)
+        partitions = [TopicPartition(settings.topic, number) for number in range(count)]
+        ends = await _ends(settings, partitions)
+        committed = await _committed(admin, settings.group, partitions)
+    finally:
+        await admin.close()
     return Backlog(sum(ends.values()), sum(min(committed.get(p, 0), ends[p]) for p in partitions))
 
 
@@ -39,11 +47,9 @@ async def _ends(settings: Settings, partitions: list[TopicPartition]) -> dict[To
     return ends
 
 
-async def _committed(settings: Settings, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-    admin = AIOKafkaAdminClient(**client_options(settings))
+async def _committed(admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
     try:
-        await admin.start()
-        offsets = await admin.list_consumer_group_offsets(settings.group, partitions=partitions)
-    finally:
-        await admin.close()
+        offsets = await admin.list_consumer_group_offsets(group, partitions=partitions)
+    except GroupCoordinatorNotAvailableError:  # the brokers have never seen any group: their topic for offsets is made just now
+        return {}
     return {partition: max(0, found.offset) for partition, found in offsets.items()}

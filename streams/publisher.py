@@ -1,12 +1,11 @@
 """Sends events to the topic as fast as one core can, and knows how many of them the brokers have for certain.
 
 Whole batches are built here and handed to an idempotent producer with acks=all, because one future for each event
-costs more than the event itself (measured: 25 us against 3). A record goes to the partition of its district.
+costs more than the event itself (measured: 25 us against MEASURED). A record goes to the partition of its district.
 """
 
 import asyncio
 import time
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,7 +20,11 @@ BACKFILL = ("frontdesk-backfill", b"1")
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
 BATCH_BYTES = 512 * 1024
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = list[tuple[str, bytes]]
+"""aiokafka takes no other sequence."""
+
+STRUCTURED: Headers = [CONTENT_TYPE]
+STRUCTURED_BACKFILL: Headers = [CONTENT_TYPE, BACKFILL]
 
 
 class Publisher:
@@ -63,7 +66,7 @@ class Publisher:
         finally:
             await self._producer.stop()
 
-    async def send(self, district: str, value: bytes, headers: Headers = (CONTENT_TYPE,)) -> None:
+    async def send(self, district: str, value: bytes, headers: Headers = STRUCTURED) -> None:
         """Queue one structured CloudEvent of a district; waits while the brokers are behind."""
         partition, key = self._place(district)
         now = time.time_ns() // 1_000_000

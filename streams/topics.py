@@ -53,16 +53,16 @@ async def ensure_topics(settings: Settings) -> list[str]:
     try:
         await admin.start()
         wanted = topics(settings)
-        existing = await _partition_counts(admin)
+        existing = await partition_counts(admin)
         missing = [topic for topic in wanted if topic.name not in existing]
         await _make(admin, missing)
-        _compare(wanted, await _partition_counts(admin) if missing else existing)
+        _compare(wanted, await partition_counts(admin) if missing else existing)
     finally:
         await admin.close()
     return [topic.name for topic in missing]
 
 
-async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
+async def partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
     """Of all topics: asking for one by name would make it where brokers make topics by themselves."""
     return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
 

@@ -1,0 +1,22 @@
+"""The command `frontdesk`. One file for each subcommand; `outcome` turns whatever went wrong into a line and an exit code.
+
+Commands import what they need when they run, so that `--help` and wrong flags are answered at once.
+"""
+
+# ruff: noqa: PLC0415 - see above
+
+import sys
+from collections.abc import Sequence
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """One command line in, its exit code out; never raises for what a user can cause."""
+    from streams.cli.application import command
+    from streams.cli.outcome import guarded
+
+    return guarded(lambda: command().main(list(arguments), prog_name="frontdesk", standalone_mode=False))

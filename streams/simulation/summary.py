@@ -127,6 +127,17 @@ class Summary:
     def cases(self) -> int:
         return len(self._cases)
 
+    def counters(self) -> dict[str, Counter[str]]:
+        """How the cases are spread, and the events over the kinds."""
+        return {
+            "kinds of event": self.kinds,
+            "departments": self.departments,
+            "channels": self.channels,
+            "languages": self.languages,
+            "audiences": self.audiences,
+            "priorities": self.priorities,
+        }
+
     def _complete_school_days(self) -> list[int]:
         """Cases on the school days that lie wholly within the plan."""
         complete = sorted(self._days)[1:-1]

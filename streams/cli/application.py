@@ -1,0 +1,61 @@
+"""All commands, put together; what each does stands in the file of its name."""
+
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.main import get_command
+
+from streams.cli.demo import demo
+from streams.cli.down import down
+from streams.cli.indicators import indicators
+from streams.cli.migrate import migrate
+from streams.cli.publish import publish
+from streams.cli.simulate import simulate
+from streams.cli.status import status
+from streams.cli.up import up
+from streams.cli.worker import worker
+
+EXAMPLES = {
+    demo: "Example: [bold]frontdesk demo[/]   (everything below, one after the other, in a folder of its own)",
+    up: "Example: [bold]frontdesk up --data ~/frontdesk-data[/]   then: frontdesk worker",
+    down: "Example: [bold]frontdesk down --data ~/frontdesk-data[/]",
+    status: "Example: [bold]frontdesk status && echo all is well[/]   (exit code 3 while something is away)",
+    worker: "Example: [bold]FRONTDESK_METRICS_PORT=9464 frontdesk worker[/]   (start more of them to share the districts)",
+    publish: "Example: [bold]frontdesk publish events.ndjson --rate 500[/]   or: tail -f events.ndjson | frontdesk publish -",
+    simulate: "Example: [bold]frontdesk simulate --students 2000 --days 7 --live[/]   or, without Kafka: frontdesk simulate --days 2 --out -",
+    migrate: "Example: [bold]FRONTDESK_CLICKHOUSE_HOST=ch.example.org frontdesk migrate[/]",
+    indicators: "Example: [bold]frontdesk indicators --by school --window 24h[/]   or: frontdesk indicators --format csv > today.csv",
+}
+GUIDE = (
+    "Exit codes: 0 done, 1 a difference was found, 2 wrong flag, file or setting, 3 a server is away, 4 refused, 130 stopped by Ctrl-C. "
+    "Settings are environment variables FRONTDESK_..., see docs/schema.md."
+)
+
+
+def application() -> typer.Typer:
+    app = typer.Typer(name="frontdesk", no_args_is_help=True, add_completion=False, rich_markup_mode="rich", epilog=GUIDE)
+    app.callback()(frontdesk)
+    for function, example in EXAMPLES.items():
+        app.command(epilog=example)(function)
+    return app
+
+
+def command() -> Any:
+    """The command line's parser (a click command: `main(arguments, standalone_mode=False)` returns the exit code)."""
+    return get_command(application())
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"frontdesk {version('frontdesk')}")
+        raise typer.Exit
+
+
+def frontdesk(
+    _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    """How many people contacted a school district, how fast they were answered, and how well: live, from Kafka to ClickHouse.
+
+    Begin with [bold]frontdesk demo[/].
+    """

@@ -1,0 +1,76 @@
+"""The one place where settings are made: the environment, then the ports that `frontdesk up` chose, then the defaults.
+
+A slip of the pen in a name is an error with a suggestion, because a setting that is silently ignored costs an evening.
+"""
+
+import difflib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+
+from streams.cli.outcome import ExitCode, Stop
+from streams.settings import Settings
+
+PREFIX = "FRONTDESK_"
+STATE_FILE = "stack.json"
+
+
+def load_settings(data: Path | None = None) -> Settings:
+    """Settings of this process; `data` is the folder of the embedded servers from the command line, if it was given."""
+    chosen = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
+    folder = data_folder(data)
+    ports = embedded_addresses(folder)
+    return _made({"data": folder} | {name: value for name, value in ports.items() if PREFIX + name.upper() not in chosen})
+
+
+def data_folder(data: Path | None = None) -> Path:
+    """The folder of the embedded servers, without a look into it."""
+    _refuse_unknown({name.upper() for name in os.environ if name.upper().startswith(PREFIX)})
+    return _made({} if data is None else {"data": data}).data
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables, for a process that is to have the same ones."""
+    values = {PREFIX + name.upper(): getattr(settings, name) for name in Settings.model_fields}
+    return {name: value.get_secret_value() if isinstance(value, SecretStr) else str(value) for name, value in values.items() if value is not None}
+
+
+def embedded_addresses(data: Path) -> dict[str, object]:
+    """Settings that the state file of a data folder answers; none where nothing was started."""
+    file = data / STATE_FILE
+    try:
+        state = json.loads(file.read_bytes())
+        return {name: value for name, value in _addresses(state).items() if value}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise Stop(ExitCode.UNAVAILABLE, f"{file} is damaged ({error}): run `frontdesk down`, then `frontdesk up`") from error
+
+
+def _addresses(state: Mapping[str, Any]) -> dict[str, object]:
+    kafka, clickhouse = state.get("kafka") or {}, state.get("clickhouse") or {}
+    return {
+        "kafka_bootstrap": kafka.get("bootstrap"),
+        "clickhouse_host": clickhouse.get("host"),
+        "clickhouse_port": clickhouse.get("native_port"),
+    }
+
+
+def _made(given: Mapping[str, Any]) -> Settings:
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = (f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise Stop(ExitCode.USAGE, "; ".join(problems)) from error
+
+
+def _refuse_unknown(chosen: set[str]) -> None:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    for name in sorted(chosen.difference(known)):
+        near = difflib.get_close_matches(name, known, n=1)
+        suggestion = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
+        raise Stop(ExitCode.USAGE, f"{name} is no setting: {suggestion}")

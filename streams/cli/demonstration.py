@@ -1,0 +1,162 @@
+"""What `frontdesk demo` does, step by step. Whatever a step starts is handed to one ExitStack, which stops it however it ends."""
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from time import sleep
+
+from deploy.embedded.process import Child, launch
+from deploy.embedded.process import tail as log_tail
+from deploy.embedded.stack import Stack
+from sinks.clickhouse.verification import differences
+from streams.backlog import backlog
+from streams.cli.configuration import PREFIX, environment_of, load_settings
+from streams.cli.inventory import distinct_events
+from streams.cli.outcome import ExitCode, Stop
+from streams.cli.playback import Playback, ToKafka
+from streams.cli.prepare import prepare
+from streams.cli.reading import indicator_table, read_indicators
+from streams.cli.screen import progress, remarks, results, step
+from streams.clock import WallClock
+from streams.publisher import Publisher
+from streams.settings import Settings
+from streams.simulation import Plan
+from streams.warehouse import clickhouse_of
+
+LARGEST_SCHOOLS = 5
+DIFFERENCES_SHOWN = 10
+POLL_S = 0.5
+OTHER_SERVERS = tuple(PREFIX + name for name in ("KAFKA_BOOTSTRAP", "KAFKA_SECURITY", "CLICKHOUSE_HOST", "CLICKHOUSE_PORT", "CLICKHOUSE_DATABASE"))
+
+
+def demonstrate(data: Path | None, students: int, days: int, seed: int) -> int:
+    """The demo from the first server to the last word; returns the exit code."""
+    _refuse_other_servers()
+    with ExitStack() as started:
+        folder = data or started.enter_context(_temporary_folder())
+        _start_servers(folder, started)
+        settings = load_settings(folder)
+        prepare(settings)
+        worker = _start_worker(settings, folder, started)
+        playback = Playback(plan := Plan(WallClock().now(), students, days, seed))
+        published = asyncio.run(_publish(settings, playback, plan))
+        _wait_for_rows(settings, worker, folder)
+        _show_indicators(settings)
+        if not _verified(settings, published):
+            return ExitCode.DIFFERENCE
+        _say_how_to_go_on(settings, folder)
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            _stay(settings, playback)
+    return ExitCode.OK
+
+
+def _refuse_other_servers() -> None:
+    """Invented events must never end up where real ones are."""
+    given = [name for name in OTHER_SERVERS if name in os.environ]
+    if given:
+        raise Stop(ExitCode.USAGE, f"the demo brings its own servers: unset {', '.join(given)} (`frontdesk simulate` sends to others)")
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="frontdesk-demo-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _start_servers(folder: Path, started: ExitStack) -> None:
+    stack = Stack(folder)
+    with step("starting Kafka and ClickHouse") as say:
+        started.callback(_stop_servers, stack)
+        stack.up(progress=say)
+
+
+def _stop_servers(stack: Stack) -> None:
+    with step("stopping Kafka and ClickHouse"):
+        stack.down()
+
+
+def _start_worker(settings: Settings, folder: Path, started: ExitStack) -> Child:
+    others = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
+    command = [sys.executable, "-m", "streams.cli", "worker"]
+    worker = launch(command, _log_of_worker(folder), outlive=False, environment=others | environment_of(settings))
+    started.callback(_stop_worker, worker)
+    return worker
+
+
+def _stop_worker(worker: Child) -> None:
+    with step("stopping the worker"):
+        worker.stop()
+
+
+def _log_of_worker(folder: Path) -> Path:
+    return folder / "worker.log"
+
+
+async def _publish(settings: Settings, playback: Playback, plan: Plan) -> int:
+    async with Publisher(settings) as publisher:
+        await playback.history(ToKafka(publisher, plan.until))
+    return publisher.acknowledged
+
+
+def _wait_for_rows(settings: Settings, worker: Child, folder: Path) -> None:
+    """Until the group has committed the log's end: the rows of what is committed are in ClickHouse."""
+    total = asyncio.run(backlog(settings)).produced
+    with progress("counting into ClickHouse", total) as advance:
+        while left := asyncio.run(backlog(settings)).left:
+            advance(total - left)
+            if not worker.alive():
+                last = log_tail(_log_of_worker(folder), 1)
+                raise Stop(ExitCode.UNAVAILABLE, f"the worker ended before everything was counted; the last line of its log: {last}")
+            sleep(POLL_S)
+
+
+def _show_indicators(settings: Settings) -> None:
+    departments = read_indicators(settings, "department", "28d", None)
+    schools = read_indicators(settings, "school", "28d", None)
+    results().print(indicator_table(departments, "department", "28d"))
+    results().print(indicator_table(schools[:LARGEST_SCHOOLS], "school", "28d", title="the five largest schools"))
+
+
+def _verified(settings: Settings, published: int) -> bool:
+    """Every number against one computed from the raw events, and the raw events against the topic."""
+    with step("computing every number anew from the raw events"):
+        server = clickhouse_of(settings)
+        found = differences(server)
+        with server.connect() as client:
+            rows = int(client.execute("SELECT count() FROM events FINAL")[0][0])
+            cells = int(client.execute("SELECT count() FROM windows FINAL")[0][0])
+    with step("counting the distinct events in the topic"):
+        distinct = asyncio.run(distinct_events(settings))
+    for difference in found[:DIFFERENCES_SHOWN]:
+        remarks().print(f"  different: {difference}", markup=False)
+    if found or rows != distinct:
+        remarks().print(f"{len(found):,} differences; {rows:,} rows in events, {distinct:,} distinct events in the topic", markup=False)
+        return False
+    results().print(f"{cells:,} rows of indicators equal a computation from the raw events.")
+    results().print(f"{rows:,} rows in events equal {distinct:,} distinct events in the topic ({published:,} were sent now).")
+    return True
+
+
+def _say_how_to_go_on(settings: Settings, folder: Path) -> None:
+    remarks().print(f"go on: frontdesk status --data {folder}; frontdesk indicators --by school --window 24h --data {folder}", markup=False)
+
+
+def _stay(settings: Settings, playback: Playback) -> None:
+    """Live traffic until Ctrl-C, which is its regular end here."""
+    try:
+        asyncio.run(_live(settings, playback))
+    except KeyboardInterrupt:
+        remarks().print("stopping", markup=False)
+
+
+async def _live(settings: Settings, playback: Playback) -> None:
+    async with Publisher(settings) as publisher:
+        await playback.live(ToKafka(publisher, WallClock().now()))

@@ -1,0 +1,18 @@
+"""`frontdesk down`: stops what `frontdesk up` started."""
+
+# ruff: noqa: PLC0415 - so that --help is instant
+
+from streams.cli.options import DataFolder
+
+
+def down(data: DataFolder = None) -> None:
+    """Stop the Kafka and ClickHouse that `frontdesk up` started with this folder. The data stays.
+
+    Where nothing runs, nothing is done.
+    """
+    from deploy.embedded.stack import Stack
+    from streams.cli.configuration import data_folder
+    from streams.cli.screen import step
+
+    with step("stopping Kafka and ClickHouse"):
+        Stack(data_folder(data)).down()

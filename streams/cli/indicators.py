@@ -1,0 +1,47 @@
+"""`frontdesk indicators`: the three numbers, for people or for a spreadsheet."""
+
+# ruff: noqa: PLC0415 - so that --help is instant
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from streams.cli.options import DataFolder
+
+
+class Scope(StrEnum):
+    DISTRICT = "district"
+    SCHOOL = "school"
+    DEPARTMENT = "department"
+
+
+class Window(StrEnum):
+    HOUR = "1h"
+    DAY = "24h"
+    WEEK = "7d"
+    MONTH = "28d"
+
+
+class Form(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def indicators(
+    by: Annotated[Scope, typer.Option("--by", help="One line for each district, school or department.")] = Scope.DEPARTMENT,
+    window: Annotated[Window, typer.Option(help="The trailing period.")] = Window.MONTH,
+    district: Annotated[str | None, typer.Option(help="Only this district. [default: all]")] = None,
+    form: Annotated[Form, typer.Option("--format", help="table for people, json or csv for programs.")] = Form.TABLE,
+    data: DataFolder = None,
+) -> None:
+    """Show how many contacted, how long responses and resolutions took, and how content people were.
+
+    Durations are working time by each department's schedule. The numbers are those of the minute given as 'as of', in the district's own time.
+    """
+    from streams.cli.configuration import load_settings
+    from streams.cli.reading import read_indicators, write_indicators
+
+    settings = load_settings(data)
+    write_indicators(read_indicators(settings, by, window, district), form, settings)

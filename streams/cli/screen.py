@@ -1,0 +1,67 @@
+"""What people see: results on standard output, progress and remarks on standard error.
+
+Where standard error is no terminal (a log, a pipe), progress is a plain line at the begin of each step, nothing that moves.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+Advance = Callable[[int], None]
+SECONDS_BETWEEN_LINES = 5.0
+
+
+def results() -> Console:
+    return Console(highlight=False, soft_wrap=False)
+
+
+def remarks() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def step(title: str) -> Iterator[Callable[[str], None]]:
+    """A step without a known length: a spinner, or a line; the function given says what it does just now."""
+    console, begun = remarks(), monotonic()
+    if console.is_terminal:
+        with console.status(title) as status:
+            yield lambda text: status.update(f"{title}: {text}")
+    else:
+        console.print(f"{title} ...", markup=False)
+        yield lambda text: console.print(f"  {text}", markup=False)
+    console.print(f"[green]✓[/] {title} ({monotonic() - begun:.1f} s)")
+
+
+@contextmanager
+def progress(title: str, total: int | None) -> Iterator[Advance]:
+    """A bar, or a line every few seconds; the function given takes how much is done so far (of `total`)."""
+    console, begun = remarks(), monotonic()
+    if console.is_terminal:
+        with _bar(console) as bar:
+            task = bar.add_task(title, total=total)
+            yield lambda done: bar.update(task, completed=done)
+    else:
+        console.print(f"{title} ...", markup=False)
+        yield _Lines(console, title, total)
+    console.print(f"[green]✓[/] {title} ({monotonic() - begun:.1f} s)")
+
+
+def _bar(console: Console) -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True)
+
+
+class _Lines:
+    """Progress where nothing can move."""
+
+    def __init__(self, console: Console, title: str, total: int | None) -> None:
+        self._console, self._title, self._total = console, title, total
+        self._next = monotonic() + SECONDS_BETWEEN_LINES
+
+    def __call__(self, done: int) -> None:
+        if monotonic() >= self._next:
+            self._next = monotonic() + SECONDS_BETWEEN_LINES
+            self._console.print(f"  {self._title}: {done:,}" + (f" of {self._total:,}" if self._total else ""), markup=False)

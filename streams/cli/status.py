@@ -1,0 +1,26 @@
+"""`frontdesk status`: what runs, how far the workers are, what the tables hold."""
+
+# ruff: noqa: PLC0415 - so that --help is instant
+
+from streams.cli.options import DataFolder
+
+
+def status(data: DataFolder = None) -> int:
+    """Show which servers answer, how many events wait to be counted, and how many rows there are.
+
+    Exit code 0 when all answer, 3 when something is away.
+    """
+    from streams.cli.configuration import load_settings
+    from streams.cli.health import checks
+    from streams.cli.outcome import ExitCode
+    from streams.cli.screen import results
+    from streams.log import silence_libraries
+
+    silence_libraries()
+    settings, console = load_settings(data), results()
+    healthy = True
+    for check in checks(settings):
+        healthy = healthy and check.good
+        console.print(f"[green]✓[/] {check.name:<12}" if check.good else f"[red]✗[/] {check.name:<12}", end="")
+        console.print(check.finding, markup=False, soft_wrap=True)
+    return ExitCode.OK if healthy else ExitCode.UNAVAILABLE

@@ -1,0 +1,26 @@
+"""`frontdesk up`: servers, topics and tables, ready for a worker."""
+
+# ruff: noqa: PLC0415 - so that --help is instant
+
+from streams.cli.options import DataFolder
+
+
+def up(data: DataFolder = None) -> None:
+    """Start Kafka and ClickHouse on this machine, in the background, and make the topics and tables.
+
+    Needs nothing but Python: both servers come as Python packages (frontdesk[embedded]). They listen on 127.0.0.1 only,
+    keep their data in the folder, and stay until `frontdesk down`. Starting what runs already does nothing.
+    """
+    from deploy.embedded.stack import Stack
+    from streams.cli.configuration import load_settings
+    from streams.cli.prepare import prepare
+    from streams.cli.screen import remarks, step
+
+    folder = load_settings(data).data
+    with step("starting Kafka and ClickHouse") as say:
+        Stack(folder).up(progress=say)
+    settings = load_settings(folder)
+    prepare(settings)
+    option = "" if data is None else f" --data {data}"
+    say_where = f"Kafka {settings.kafka_bootstrap}, ClickHouse {settings.clickhouse_host}:{settings.clickhouse_port} (native protocol)"
+    remarks().print(f"{say_where}\nnext: frontdesk worker{option}, then frontdesk simulate{option}; frontdesk down{option} stops them", markup=False)
