@@ -176,8 +176,9 @@ def test_ids_of_forgotten_stakeholders_are_used_again() -> None:
         for who in range(300):
             windows.add_message(windows.as_of, place, f"{month}-{who}", 1)
         assert [row["stakeholder_n"] for row in rows(windows.total("north"))] == [300] * 4
-    assert len(windows._stakeholders) == 4 * 300
+    assert len(windows._stakeholders) == 300
     assert windows._stakeholders._entry_ids.n == 301
+    assert windows._stakeholders._pair_ids.n == 1 + 4 * 300
 
 
 def test_a_message_of_the_next_minutes_waits_and_can_be_taken_back() -> None:
