@@ -23,6 +23,8 @@ from deploy.embedded import Unavailable
 GRACE_S = 30.0
 POLL_S = 0.02
 TAIL_LINES = 20
+TAIL_BYTES = 1 << 16
+JAVA_FRAME = "\tat "
 SAME_INSTANT_S = 2.0
 """How far two readings of one creation time may be apart: psutil adds the boot time, which clock adjustments move."""
 
@@ -135,12 +137,13 @@ def until(condition: Callable[[], bool], within_s: float) -> bool:
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:
-    """Read the last lines of a log; empty when there is none."""
+    """Read the last lines of a log, less the frames of Java's stack traces; empty when there is none."""
     if not log.exists():
         return ""
     with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 400 * lines))
-        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+        file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        text = file.read().decode(errors="replace")
+    return "\n".join([line for line in text.splitlines() if not line.startswith(JAVA_FRAME)][-lines:])
 
 
 def _spawn(command: list[str], output: int, outlive: bool, environment: Mapping[str, str] | None, folder: Path | None) -> psutil.Popen:

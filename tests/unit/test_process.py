@@ -1,9 +1,9 @@
 """Children are awaited, found again, stopped and, where they should be, orphan-proof. Real processes, but small ones."""
 
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -147,31 +147,28 @@ def test_the_tail_of_a_long_log_is_its_last_lines(log: Path) -> None:
     assert tail(log.with_name("none")) == ""
 
 
-def started_by_a_parent(log: Path, mode: str) -> tuple[subprocess.Popen[str], Identity]:
-    """A parent that starts a child in a thread that ends at once, and lives on."""
-    parent = subprocess.Popen(_parent(log, mode), stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    pid, created = parent.stdout.readline().split()
-    return parent, Identity(int(pid), float(created))
-
-
-def _parent(log: Path, mode: str) -> Sequence[str]:
-    return [sys.executable, "-c", PARENT, str(log), mode]
+@contextmanager
+def parent_of(log: Path, mode: str) -> Iterator[Identity]:
+    """A parent that starts a child in a thread that ends at once, lives on, and is killed at the end of the block."""
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(log), mode], stdout=subprocess.PIPE, text=True) as parent:
+        try:
+            assert parent.stdout is not None
+            pid, created = parent.stdout.readline().split()
+            yield Identity(int(pid), float(created))
+        finally:
+            parent.kill()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
 def test_a_foreground_child_outlives_its_thread_but_not_its_parent(log: Path) -> None:
-    parent, identity = started_by_a_parent(log, "foreground")
-    with parent:
+    with parent_of(log, "foreground") as identity:
         assert find(identity) is not None
-        parent.send_signal(signal.SIGKILL)
     assert until(lambda: find(identity) is None, SOON_S)
 
 
 def test_a_child_that_may_outlives_its_parent(log: Path) -> None:
-    parent, identity = started_by_a_parent(log, "outlive")
-    with parent:
-        parent.send_signal(signal.SIGKILL)
+    with parent_of(log, "outlive") as identity:
+        pass
     child = find(identity)
     assert child is not None
     child.kill()
