@@ -16,10 +16,10 @@ from faust.types.transports import TransportT
 from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
+from streams.broker import client_options
 from streams.settings import Settings
 from streams.transport import Bounds, Custody, Desk, Fetched
 from streams.transport.away import Away
-from streams.transport.connection import connection
 from streams.transport.consumer import Transport
 from streams.transport.thread import Subscription
 
@@ -46,7 +46,7 @@ class App(FaustApp):
     def __init__(self, settings: Settings, desk: Desk, bounds: Bounds) -> None:
         self.guard = Custody(bounds, Away(settings.session_timeout_s))
         self._desk = desk
-        self._subscription = Subscription(settings.topic, settings.group, settings.session_timeout_s, connection(settings))
+        self._subscription = Subscription(settings.topic, settings.group, settings.session_timeout_s, client_options(settings))
         super().__init__(
             settings.group,
             broker=[URL(f"kafka://{host.strip()}") for host in settings.kafka_bootstrap.split(",")],

@@ -15,10 +15,10 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 from mode import Service, ServiceT
 
-from streams.transport.custody import Custody, Hole
+from streams.transport.custody import Custody, Hole, Span
 from streams.transport.desk import Desk
 from streams.transport.lane import Fetched
-from streams.transport.thread import FetchThread, Subscription
+from streams.transport.thread import FetchThread, LostRecords, Subscription
 
 BEAT_S = 0.2
 COMMIT_PAUSE_S = 0.25
@@ -26,8 +26,9 @@ IDLE_FETCH_S = 0.25
 PRESSED_FETCH_S = 0.02
 """A fetch that waits cannot be given more partitions, so it waits shortly while one is over its bound."""
 SETTLE_SHARE = 0.5
+SETTLE_LIMIT_SHARE = 0.7
 COMMIT_SHARE = 0.2
-"""Shares of the session timeout that settling and committing may take at a revoke."""
+"""Shares of the session timeout at a revoke: what the desk is told, what it gets, and what the commit gets."""
 
 log = structlog.get_logger("transport")
 
@@ -87,13 +88,25 @@ class Consumer(driver.Consumer):
         self._custody.open()
 
     async def wait_empty(self) -> None:
-        """Let the desk end what it has under way, and commit what is finished; called at a revoke and when the app stops."""
-        if self._custody.close():
-            await self._desk.revoked(SETTLE_SHARE * self._session_s)
+        """Let the desk end what it has under way, and commit what is finished; called at a revoke and when the app stops.
+
+        An error stops the worker, but is not raised: Faust would then leave the thread running when the app stops.
+        """
         try:
+            await self._settle()
             await asyncio.wait_for(self.commit(), COMMIT_SHARE * self._session_s)
         except TimeoutError:
             log.warning("not committed in time: these records will be read again", offsets=self._custody.committable())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the worker stops with it
+            await self.crash(error)
+
+    async def _settle(self) -> None:
+        if self._custody.close():
+            try:
+                async with asyncio.timeout(SETTLE_LIMIT_SHARE * self._session_s):
+                    await self._desk.revoked(SETTLE_SHARE * self._session_s)
+            except TimeoutError:
+                log.warning("the desk did not settle in time: what it still wants to write is fenced off")
 
     def close(self) -> None:
         """Nothing: the thread closes aiokafka, in its own loop. Faust calls this from the wrong one when a rebalance meets a stop."""
@@ -119,16 +132,14 @@ class Consumer(driver.Consumer):
         wait_s = PRESSED_FETCH_S if self._custody.pressed else IDLE_FETCH_S
         try:
             spans = await self._thread.run(self._thread.fetch(wanted, self._custody.room(), wait_s))
-        except KafkaError:
             if self._custody.delivers(epoch):
+                for partition in [span.partition for span in spans if not self._deliver(span)]:
+                    await self._thread.run(self._thread.seek_to(partition, self._custody.expected(partition)))
+        except (KafkaError, LostRecords):
+            if self._custody.delivers(epoch):  # else it is about an assignment that is over: the next one starts anew
                 raise
-            return  # of an assignment that is over: the next one starts anew
-        if self._custody.delivers(epoch):
-            holes = [span.partition for span in spans if not self._deliver(span)]
-            for partition in holes:
-                await self._thread.run(self._thread.seek_to(partition, self._custody.expected(partition)))
 
-    def _deliver(self, span: Any) -> bool:
+    def _deliver(self, span: Span) -> bool:
         """Hand over without a pause in which anything could change. False when records are missing before these."""
         try:
             fetched = self._custody.receive(span)

@@ -60,22 +60,23 @@ class FetchThread(AIOKafkaConsumerThread):
         self.subscription = transport.subscription
         self._polls: dict[TopicPartition, tuple[int | None, float]] = {}
         session_ms = int(self.subscription.session_timeout_s * 1000)
+        settings = dict(self.subscription.connection) | {"request_timeout_ms": int(self.subscription.request_timeout_s * 1000)}
         return AIOKafkaConsumer(
-            client_id=self.subscription.group,
+            **settings,
             group_id=self.subscription.group,
             partition_assignment_strategy=[StickyPartitionAssignor],
             enable_auto_commit=False,
             auto_offset_reset="none",
+            # What a publisher took back in an aborted transaction never happened.
+            isolation_level="read_committed",
             # A worker that waits for ClickHouse polls nothing and is well: the heartbeats alone decide about membership.
             max_poll_interval_ms=DAY_MS,
             session_timeout_ms=session_ms,
             rebalance_timeout_ms=session_ms,
             heartbeat_interval_ms=int(self.subscription.heartbeat_s * 1000),
-            request_timeout_ms=int(self.subscription.request_timeout_s * 1000),
             fetch_max_wait_ms=FETCH_WAIT_MS,
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=PARTITION_BYTES,
-            **self.subscription.connection,
         )
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -121,11 +122,12 @@ class FetchThread(AIOKafkaConsumerThread):
             raise LostRecords(f"records of {self.subscription.topic} are gone that were not read yet: {error}") from error
         if not set(tps) <= consumer.assignment():
             raise IllegalStateError("the assignment changed during a fetch")
-        spans = []
-        for tp, position in zip(tps, before, strict=True):
-            highwater, polled_at = self._polled(consumer, tp)
-            spans.append(Span(tp.partition, position, records.get(tp, ()), await consumer.position(tp), highwater, polled_at))
-        return spans
+        ends = [self._polled(consumer, tp) for tp in tps]
+        after = [await consumer.position(tp) for tp in tps]
+        return [
+            Span(tp.partition, begin, records.get(tp, ()), end, highwater, polled_at)
+            for tp, begin, end, (highwater, polled_at) in zip(tps, before, after, ends, strict=True)
+        ]
 
     def _polled(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int | None, float]:
         """The partition's end as the broker last told it, and when, by our own clock."""
@@ -133,7 +135,7 @@ class FetchThread(AIOKafkaConsumerThread):
         known = self._polls.get(tp)
         if known is None or known[0] != stamp:
             known = self._polls[tp] = (stamp, now_s())
-        return consumer.highwater(tp), known[1] if stamp is not None else float("-inf")
+        return consumer.last_stable_offset(tp), known[1] if stamp is not None else float("-inf")
 
     async def commit_offsets(self, offsets: Mapping[int, int]) -> None:
         """Commit, retrying while the broker is away. Raises CommitFailedError when the group has moved on."""
