@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 from difflib import get_close_matches
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -38,9 +38,12 @@ def _zone(name: str) -> str:
 
 
 def _day(text: Any) -> Any:
-    if isinstance(text, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError("is not a date")
+    try:
         return date.fromisoformat(text)
-    raise ValueError("is not a date")
+    except ValueError as error:
+        raise ValueError("is not a day of the calendar") from error
 
 
 def _several(value: Any) -> Any:
@@ -50,7 +53,7 @@ def _several(value: Any) -> Any:
 def _forwards(interval: str) -> str:
     opens, closes = interval_ms(interval)
     if opens >= closes:
-        raise ValueError("closes before it opens; hours past midnight are two intervals, on two days")
+        raise ValueError("closes before it opens")
     return interval
 
 
@@ -78,7 +81,7 @@ class _Written(BaseModel):
 
 
 class Week(_Written):
-    """Open hours by weekday, in the zone's wall clock; a day that is left out is closed."""
+    """Open hours by weekday, in the zone's wall clock, from 00:00 to 24:00; a day that is left out is closed."""
 
     monday: OpenHours = []
     tuesday: OpenHours = []
@@ -102,7 +105,7 @@ class Promise(_Written):
     resolution: Annotated[Duration | None, Field(examples=["24 calendar hours"], description="Time to the resolution.")] = None
 
 
-_PROMISE = "{response: 2 business hours, resolution: 8 business hours}"
+_PROMISE = "{response: 2 business hours}"
 
 
 class Promises(_Written):
@@ -183,8 +186,7 @@ def _mistake(error: ErrorDetails, lines: dict[tuple[Any, ...], int]) -> tuple[in
 
 
 def _told(error: ErrorDetails) -> str:
-    wrong = {"missing": "is missing", "extra_forbidden": "is not known here", "string_pattern_mismatch": "cannot be read"}
-    return wrong.get(error["type"], error["msg"].removeprefix("Value error, "))
+    return _WRONG.get(error["type"], error["msg"].removeprefix("Value error, "))
 
 
 def _advice(error: ErrorDetails) -> str:
@@ -201,7 +203,7 @@ def _siblings(place: tuple[Any, ...]) -> list[str]:
     """Names of the fields of the model that holds this place."""
     model: Any = DirectoryFile
     for part in place[:-1]:
-        model = model.model_fields[part].annotation
+        model = get_type_hints(model)[part]
     return list(model.model_fields)
 
 
@@ -209,6 +211,15 @@ def _dotted(place: tuple[Any, ...]) -> str:
     return ".".join(map(str, place)) or "the file"
 
 
+_WRONG = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here",
+    "string_pattern_mismatch": "cannot be read",
+    "string_type": "must be a text",
+    "list_type": "must be a list",
+    "model_type": "must be a mapping",
+    "int_parsing": "must be a whole number",
+}
 _EXAMPLES = {
     name: field.examples[0]
     for model in (DirectoryFile, Week, Promises, Promise)
