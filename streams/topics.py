@@ -18,7 +18,7 @@ AN_HOUR_MS = "3600000"
 SAFE_REPLICATION = 3
 
 
-class TopicMismatch(Exception):  # noqa: N818 - it is what was found, in words
+class TopicMismatch(Exception):
     """A topic exists with another number of partitions than the settings say."""
 
 

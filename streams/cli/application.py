@@ -1,5 +1,6 @@
 """All commands, put together; what each does stands in the file of its name."""
 
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -16,14 +17,14 @@ from streams.cli.status import status
 from streams.cli.up import up
 from streams.cli.worker import worker
 
-EXAMPLES = {
+EXAMPLES: dict[Callable[..., object], str] = {
     demo: "Example: [bold]frontdesk demo[/]   (everything below, one after the other, in a folder of its own)",
     up: "Example: [bold]frontdesk up --data ~/frontdesk-data[/]   then: frontdesk worker",
     down: "Example: [bold]frontdesk down --data ~/frontdesk-data[/]",
     status: "Example: [bold]frontdesk status && echo all is well[/]   (exit code 3 while something is away)",
     worker: "Example: [bold]FRONTDESK_METRICS_PORT=9464 frontdesk worker[/]   (start more of them to share the districts)",
     publish: "Example: [bold]frontdesk publish events.ndjson --rate 500[/]   or: tail -f events.ndjson | frontdesk publish -",
-    simulate: "Example: [bold]frontdesk simulate --students 2000 --days 7 --live[/]   or, without Kafka: frontdesk simulate --days 2 --out -",
+    simulate: "Example: [bold]frontdesk simulate --students 2000 --days 7 --live[/]   or: frontdesk simulate --days 2 --out -",
     migrate: "Example: [bold]FRONTDESK_CLICKHOUSE_HOST=ch.example.org frontdesk migrate[/]",
     indicators: "Example: [bold]frontdesk indicators --by school --window 24h[/]   or: frontdesk indicators --format csv > today.csv",
 }
@@ -53,7 +54,9 @@ def _print_version(asked: bool) -> None:
 
 
 def frontdesk(
-    _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """How many people contacted a school district, how fast they were answered, and how well: live, from Kafka to ClickHouse.
 

@@ -36,28 +36,32 @@ def data_folder(data: Path | None = None) -> Path:
 def environment_of(settings: Settings) -> dict[str, str]:
     """The settings as environment variables, for a process that is to have the same ones."""
     values = {PREFIX + name.upper(): getattr(settings, name) for name in Settings.model_fields}
-    return {name: value.get_secret_value() if isinstance(value, SecretStr) else str(value) for name, value in values.items() if value is not None}
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def embedded_addresses(data: Path) -> dict[str, object]:
     """Settings that the state file of a data folder answers; none where nothing was started."""
     file = data / STATE_FILE
     try:
-        state = json.loads(file.read_bytes())
-        return {name: value for name, value in _addresses(state).items() if value}
+        return _addresses(json.loads(file.read_bytes()))
     except FileNotFoundError:
         return {}
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise Stop(ExitCode.UNAVAILABLE, f"{file} is damaged ({error}): run `frontdesk down`, then `frontdesk up`") from error
 
 
 def _addresses(state: Mapping[str, Any]) -> dict[str, object]:
-    kafka, clickhouse = state.get("kafka") or {}, state.get("clickhouse") or {}
-    return {
-        "kafka_bootstrap": kafka.get("bootstrap"),
-        "clickhouse_host": clickhouse.get("host"),
-        "clickhouse_port": clickhouse.get("native_port"),
-    }
+    ports = {name: server["ports"] for name, server in state.items()}
+    addresses: dict[str, object] = {}
+    if "kafka" in ports:
+        addresses["kafka_bootstrap"] = f"127.0.0.1:{ports['kafka']['plaintext']}"
+    if "clickhouse" in ports:
+        addresses |= {"clickhouse_host": "127.0.0.1", "clickhouse_port": ports["clickhouse"]["native"]}
+    return addresses
 
 
 def _made(given: Mapping[str, Any]) -> Settings:

@@ -67,7 +67,10 @@ class Delivery:
                     district = scrutiny.district_of(number, line)
                     if district is None:
                         await publisher.flush()
-                        raise Stop(ExitCode.REFUSED, f"stopped at line {number} of {scrutiny.source}: {publisher.acknowledged:,} events before it were sent")
+                        raise Stop(
+                            ExitCode.REFUSED,
+                            f"stopped at line {number} of {scrutiny.source}: {publisher.acknowledged:,} events before it were sent",
+                        )
                     await publisher.send(district, line.strip(), self._headers)
                     if pace.is_ahead(publisher.sent):
                         await publisher.flush()

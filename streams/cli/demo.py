@@ -9,17 +9,21 @@ import typer
 
 
 def demo(
+    *,
     students: Annotated[int, typer.Option(min=1, max=1_000_000, help="Students of the invented district.")] = 10_000,
     days: Annotated[int, typer.Option(min=1, max=90, help="Days of history.")] = 28,
     seed: Annotated[int, typer.Option(min=0, help="Another number invents another district.")] = 1,
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="FOLDER", file_okay=False, help="Keep the data here. [default: a folder that is deleted at the end]")
+        Path | None,
+        typer.Option(
+            "--data", metavar="FOLDER", file_okay=False, help="Keep the data here. [default: a folder that is deleted at the end]"
+        ),
     ] = None,
 ) -> int:
     """Start Kafka, ClickHouse and a worker, invent 28 days of a district, show its indicators, and check them.
 
-    The check computes every number anew from the raw events; a difference ends the demo with exit code 1. At a terminal the demo then stays up with
-    live traffic until Ctrl-C; otherwise it ends. Nothing is left running.
+    The check computes every number anew from the raw events; a difference ends the demo with exit code 1. At a terminal the
+    demo then stays up with live traffic until Ctrl-C; otherwise it ends. Nothing is left running.
     """
     from streams.cli.demonstration import demonstrate
     from streams.log import silence_libraries

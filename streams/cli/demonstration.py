@@ -31,7 +31,9 @@ from streams.warehouse import clickhouse_of
 LARGEST_SCHOOLS = 5
 DIFFERENCES_SHOWN = 10
 POLL_S = 0.5
-OTHER_SERVERS = tuple(PREFIX + name for name in ("KAFKA_BOOTSTRAP", "KAFKA_SECURITY", "CLICKHOUSE_HOST", "CLICKHOUSE_PORT", "CLICKHOUSE_DATABASE"))
+OTHER_SERVERS = tuple(
+    PREFIX + name for name in ("KAFKA_BOOTSTRAP", "KAFKA_SECURITY", "CLICKHOUSE_HOST", "CLICKHOUSE_PORT", "CLICKHOUSE_DATABASE")
+)
 
 
 def demonstrate(data: Path | None, students: int, days: int, seed: int) -> int:
@@ -39,7 +41,7 @@ def demonstrate(data: Path | None, students: int, days: int, seed: int) -> int:
     _refuse_other_servers()
     with ExitStack() as started:
         folder = data or started.enter_context(_temporary_folder())
-        _start_servers(folder, started)
+        stack = _start_servers(folder, started)
         settings = load_settings(folder)
         prepare(settings)
         worker = _start_worker(settings, folder, started)
@@ -49,7 +51,7 @@ def demonstrate(data: Path | None, students: int, days: int, seed: int) -> int:
         _show_indicators(settings)
         if not _verified(settings, published):
             return ExitCode.DIFFERENCE
-        _say_how_to_go_on(settings, folder)
+        _say_how_to_go_on(stack)
         if sys.stdin.isatty() and sys.stdout.isatty():
             _stay(settings, playback)
     return ExitCode.OK
@@ -71,16 +73,14 @@ def _temporary_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _start_servers(folder: Path, started: ExitStack) -> None:
+def _start_servers(folder: Path, started: ExitStack) -> Stack:
+    """In the foreground: they end with this process, however it ends."""
     stack = Stack(folder)
     with step("starting Kafka and ClickHouse") as say:
-        started.callback(_stop_servers, stack)
-        stack.up(progress=say)
-
-
-def _stop_servers(stack: Stack) -> None:
-    with step("stopping Kafka and ClickHouse"):
-        stack.down()
+        stack.foreground(say)
+    started.push(stack)
+    started.callback(lambda: remarks().print("stopping the servers", markup=False))
+    return stack
 
 
 def _start_worker(settings: Settings, folder: Path, started: ExitStack) -> Child:
@@ -145,8 +145,17 @@ def _verified(settings: Settings, published: int) -> bool:
     return True
 
 
-def _say_how_to_go_on(settings: Settings, folder: Path) -> None:
-    remarks().print(f"go on: frontdesk status --data {folder}; frontdesk indicators --by school --window 24h --data {folder}", markup=False)
+def _say_how_to_go_on(stack: Stack) -> None:
+    query = "SELECT school, contact_n FROM frontdesk.windows FINAL WHERE scope = 'school' AND window = '24h' ORDER BY contact_n DESC"
+    lines = (
+        "How to go on, while the demo runs:",
+        f"  how far it is        frontdesk status --data {stack.data}",
+        f"  other windows        frontdesk indicators --by school --window 24h --data {stack.data}",
+        f'  any SQL over HTTP    curl http://127.0.0.1:{stack.clickhouse_http_port}/ --data-binary "{query} FORMAT PrettyCompact"',
+        f"  more traffic         frontdesk simulate --students 2000 --seed 2 --live --data {stack.data}",
+        "And later, with servers that stay: frontdesk up, frontdesk worker, frontdesk down.",
+    )
+    results().print("\n".join(lines), markup=False, soft_wrap=True)
 
 
 def _stay(settings: Settings, playback: Playback) -> None:

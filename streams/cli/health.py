@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from deploy.embedded.stack import Stack
 from streams.backlog import backlog
+from streams.cli.configuration import STATE_FILE
 from streams.cli.outcome import one_line, outcome_of
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
@@ -20,9 +22,18 @@ class Check(NamedTuple):
 
 def checks(settings: Settings) -> Iterator[Check]:
     """One after the other, as the answers come."""
-    yield Check("folder", good=True, finding=str(settings.data))
+    if (settings.data / STATE_FILE).exists():
+        yield from _embedded(settings)
     yield _checked("Kafka", lambda: _kafka(settings))
     yield _checked("ClickHouse", lambda: _clickhouse(settings))
+
+
+def _embedded(settings: Settings) -> Iterator[Check]:
+    for server in Stack(settings.data).status():
+        finding = {"died": f"ended without being asked to; {server.log} says why, `frontdesk up` starts it again"}.get(
+            server.state, server.state
+        )
+        yield Check(f"{server.name} process", good=server.state == "running", finding=finding)
 
 
 def _checked(name: str, look: Callable[[], str]) -> Check:

@@ -30,6 +30,7 @@ class Form(StrEnum):
 
 
 def indicators(
+    *,
     by: Annotated[Scope, typer.Option("--by", help="One line for each district, school or department.")] = Scope.DEPARTMENT,
     window: Annotated[Window, typer.Option(help="The trailing period.")] = Window.MONTH,
     district: Annotated[str | None, typer.Option(help="Only this district. [default: all]")] = None,
@@ -38,10 +39,11 @@ def indicators(
 ) -> None:
     """Show how many contacted, how long responses and resolutions took, and how content people were.
 
-    Durations are working time by each department's schedule. The numbers are those of the minute given as 'as of', in the district's own time.
+    Durations are working time by each department's schedule. The numbers are those of the minute given as 'as of', which is in
+    the district's own time.
     """
     from streams.cli.configuration import load_settings
     from streams.cli.reading import read_indicators, write_indicators
 
     settings = load_settings(data)
-    write_indicators(read_indicators(settings, by, window, district), form, settings)
+    write_indicators(read_indicators(settings, by, window, district), form, by, window)

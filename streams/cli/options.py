@@ -7,5 +7,7 @@ import typer
 
 DataFolder = Annotated[
     Path | None,
-    typer.Option("--data", metavar="FOLDER", help="Folder of the embedded servers. [default: FRONTDESK_DATA or .frontdesk]", file_okay=False),
+    typer.Option(
+        "--data", metavar="FOLDER", help="Folder of the embedded servers. [default: FRONTDESK_DATA or .frontdesk]", file_okay=False
+    ),
 ]

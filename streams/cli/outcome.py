@@ -31,7 +31,7 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
-class Stop(Exception):  # noqa: N818 - it stops a command; whether that is an error is what its code says
+class Stop(Exception):
     """Ends a command with a line for the user and an exit code."""
 
     def __init__(self, code: ExitCode, message: str) -> None:
@@ -68,7 +68,9 @@ def guarded(work: Callable[[], object]) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except SystemExit as end:
-        return _of_closed_pipe() if isinstance(end.__context__, BrokenPipeError) else int(end.code or 0)  # typer turns the one into the other
+        return (
+            _of_closed_pipe() if isinstance(end.__context__, BrokenPipeError) else int(end.code or 0)
+        )  # typer turns the one into the other
     except BrokenPipeError:
         return _of_closed_pipe()
     except Exception as error:  # noqa: BLE001 - the rim of the program: all is told, nothing swallowed
@@ -91,27 +93,23 @@ def tell(error: Exception) -> ExitCode:
 
 def outcome_of(error: BaseException) -> Outcome | None:
     """What an exception means to a user; None when only a mistake in Frontdesk explains it."""
-    if isinstance(error, Stop):
-        return Outcome(error.code, str(error))
-    packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
-    if "typer" in packages:
-        return _of_typer(error)
-    if "aiokafka" in packages:
-        return _of_kafka(error)
-    if "clickhouse_driver" in packages:
-        return _of_clickhouse(error)
-    if type(error).__module__.partition(".")[0] in OURS:
-        return Outcome(CODES.get(type(error).__name__, ExitCode.UNAVAILABLE), str(error))
+    for kind in type(error).__mro__:
+        meaning = MEANINGS.get(kind.__module__.partition(".")[0])
+        if meaning is not None:
+            return meaning(error)
     if isinstance(error, ModuleNotFoundError):
         return _of_missing_module(error)
-    if isinstance(error, OSError):
-        return _of_operating_system(error)
-    return None
+    return _of_operating_system(error) if isinstance(error, OSError) else None
 
 
 def one_line(text: str) -> str:
     """The message without line breaks, and without the stack trace or the log that a server's message ends with."""
     return re.sub(r"\s+", " ", re.split(r"Stack trace:|:\n", text)[0]).strip()
+
+
+def _of_ours(error: BaseException) -> Outcome:
+    code = error.code if isinstance(error, Stop) else CODES.get(type(error).__name__, ExitCode.UNAVAILABLE)
+    return Outcome(code, str(error))
 
 
 def _of_typer(error: BaseException) -> Outcome:
@@ -168,6 +166,15 @@ def _of_operating_system(error: OSError) -> Outcome:
     if error.filename is not None:
         return Outcome(ExitCode.USAGE, f"{error.filename}: {error.strerror}")
     return Outcome(ExitCode.UNAVAILABLE, error.strerror or str(error))
+
+
+MEANINGS: dict[str, Callable[[BaseException], Outcome]] = {
+    **dict.fromkeys(OURS, _of_ours),
+    "typer": _of_typer,
+    "aiokafka": _of_kafka,
+    "clickhouse_driver": _of_clickhouse,
+}
+"""By the package that an exception, or what it derives from, is defined in."""
 
 
 def _end_on_sigterm() -> Callable[[int, FrameType | None], object] | int | None:

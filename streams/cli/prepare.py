@@ -4,9 +4,9 @@ import asyncio
 
 from sinks.clickhouse.migration import migrate
 from streams.cli.screen import step
-from streams.warehouse import clickhouse_of
 from streams.settings import Settings
 from streams.topics import ensure_topics
+from streams.warehouse import clickhouse_of
 
 
 def prepare(settings: Settings) -> None:

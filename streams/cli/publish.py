@@ -18,10 +18,14 @@ STDIN = "-"
 
 def publish(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="NDJSON: one structured CloudEvent on each line; - for standard input.")],
+    *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every line, send nothing.")] = False,
     rate: Annotated[float | None, typer.Option(min=0.001, help="Events a second. [default: as fast as it goes]")] = None,
     backfill: Annotated[
-        bool, typer.Option("--backfill", help="History: cases that are long forgotten are loaded again instead of refusing the event as too late.")
+        bool,
+        typer.Option(
+            "--backfill", help="History: cases that are long forgotten are loaded again instead of refusing the event as too late."
+        ),
     ] = False,
     data: DataFolder = None,
 ) -> None:

@@ -3,6 +3,7 @@
 Where standard error is no terminal (a log, a pipe), progress is a plain line at the begin of each step, nothing that moves.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -12,10 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 Advance = Callable[[int], None]
 SECONDS_BETWEEN_LINES = 5.0
+WIDTH_OF_FILES = 160
 
 
 def results() -> Console:
-    return Console(highlight=False, soft_wrap=False)
+    """Tables keep their width where nobody's window limits it."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 
 
 def remarks() -> Console:
@@ -50,7 +53,14 @@ def progress(title: str, total: int | None) -> Iterator[Advance]:
 
 
 def _bar(console: Console) -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     return Progress(*columns, console=console, transient=True)
 
 

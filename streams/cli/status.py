@@ -21,6 +21,6 @@ def status(data: DataFolder = None) -> int:
     healthy = True
     for check in checks(settings):
         healthy = healthy and check.good
-        console.print(f"[green]✓[/] {check.name:<12}" if check.good else f"[red]✗[/] {check.name:<12}", end="")
+        console.print(f"[green]✓[/] {check.name:<20}" if check.good else f"[red]✗[/] {check.name:<20}", end="")
         console.print(check.finding, markup=False, soft_wrap=True)
     return ExitCode.OK if healthy else ExitCode.UNAVAILABLE

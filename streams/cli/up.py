@@ -23,4 +23,6 @@ def up(data: DataFolder = None) -> None:
     prepare(settings)
     option = "" if data is None else f" --data {data}"
     say_where = f"Kafka {settings.kafka_bootstrap}, ClickHouse {settings.clickhouse_host}:{settings.clickhouse_port} (native protocol)"
-    remarks().print(f"{say_where}\nnext: frontdesk worker{option}, then frontdesk simulate{option}; frontdesk down{option} stops them", markup=False)
+    remarks().print(
+        f"{say_where}\nnext: frontdesk worker{option}, then frontdesk simulate{option}; frontdesk down{option} stops them", markup=False
+    )
