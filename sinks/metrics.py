@@ -28,7 +28,6 @@ class WorkerMetrics:
             "frontdesk_insert_failures", "Inserts that failed, most of them to be tried again", ["code"], registry=registry
         )
         self._paused = Gauge("frontdesk_paused", "1 while an insert is being retried and nothing is consumed", registry=registry)
-        self._unknown = Gauge("frontdesk_unknown_members", "Members of data that the contract does not know", ["name"], registry=registry)
 
     def folded(self, records: int, produced_at: int, readable_at: int) -> None:
         self._events.inc(records)
@@ -56,3 +55,14 @@ class WorkerMetrics:
 
     def unknown_member(self, name: str, seen: int) -> None:
         self._unknown.labels(name).set(seen)
+
+    def inserted(self, table: str, rows: int, seconds: float) -> None:
+        self._insert_seconds.labels(table, "acknowledged").observe(seconds)
+        self._insert_rows.labels(table).inc(rows)
+
+    def insert_failed(self, table: str, code: int, seconds: float) -> None:
+        self._insert_seconds.labels(table, "failed").observe(seconds)
+        self._failures.labels(str(code)).inc()
+
+    def paused(self, paused: bool) -> None:
+        self._paused.set(paused)
