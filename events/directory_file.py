@@ -4,6 +4,7 @@ All scalars are read as texts and judged by the model, so that `08:00` is a time
 A key with nothing behind it is as good as left out.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -105,7 +106,7 @@ class Promise(_Written):
     resolution: Annotated[Duration | None, Field(examples=["24 calendar hours"], description="Time to the resolution.")] = None
 
 
-_PROMISE = "{response: 2 business hours}"
+_PROMISE = {"response": "2 business hours"}
 
 
 class Promises(_Written):
@@ -121,9 +122,9 @@ class DirectoryFile(_Written):
 
     revision: Annotated[int, Field(ge=0, lt=2**32, examples=[1], description="Grows with every change, also with a rollback.")]
     zone: Annotated[str, AfterValidator(_zone), Field(examples=["America/Chicago"], description="IANA time zone.")]
-    hours: Annotated[Week, Field(examples=["{monday: 08:00-16:00}"])]
-    closed_days: Annotated[list[Day], Field(examples=["[2026-11-26]"], description="Holidays and days without school.")] = []
-    targets: Annotated[Promises, Field(examples=[f"{{critical: {_PROMISE}}}"])] = Promises()
+    hours: Annotated[Week, Field(examples=[{"monday": "08:00-16:00"}])]
+    closed_days: Annotated[list[Day], Field(examples=[["2026-11-26"]], description="Holidays and days without school.")] = []
+    targets: Annotated[Promises, Field(examples=[{"critical": _PROMISE}])] = Promises()
 
 
 def interval_ms(interval: str) -> tuple[int, int]:
@@ -196,7 +197,7 @@ def _advice(error: ErrorDetails) -> str:
         close = get_close_matches(name, known, n=1)
         return f"write {close[0]!r}" if close else f"write one of {', '.join(known)}"
     example = _EXAMPLES.get(name)
-    return f"write `{name}: {example}`, for example" if example is not None else "write `key: value` lines"
+    return f"write `{name}: {example}`, for example" if example else "write `key: value` lines"
 
 
 def _siblings(place: tuple[Any, ...]) -> list[str]:
@@ -221,7 +222,7 @@ _WRONG = {
     "int_parsing": "must be a whole number",
 }
 _EXAMPLES = {
-    name: field.examples[0]
+    name: json.dumps(field.examples[0]).replace('"', "")  # as YAML in one line
     for model in (DirectoryFile, Week, Promises, Promise)
     for name, field in model.model_fields.items()
     if field.examples
