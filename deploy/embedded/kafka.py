@@ -228,12 +228,12 @@ class Kafka:
         if not until(lambda: not child.alive(), START_S):
             child.kill()
         if not (self._logs / "meta.properties").exists():
-            raise Failed(f"Kafka cannot format {self._logs}", log)
+            raise Failed(f"Kafka cannot format {self._logs}", log, telling)
 
     def _serve(self, java: Java, *, outlive: bool) -> None:
         self._child = launch(java.command("kafka.Kafka", self._properties), self.log, outlive=outlive, environment=environment())
         try:
-            wait_ready(self._child, lambda: answers(self.port), self.log, name="Kafka", within_s=START_S)
+            wait_ready(self._child, lambda: answers(self.port), self.log, name="Kafka", within_s=START_S, telling=telling)
         except BaseException:
             self.kill()
             raise
@@ -284,6 +284,11 @@ def answers(port: int, patience_s: float = 0.5) -> bool:
             return len(connection.recv(8)) > 0
     except OSError:
         return False
+
+
+def telling(line: str) -> bool:
+    """Whether a line of Kafka's log may say why it failed: neither a frame of a stack trace nor one of its many notes."""
+    return bool(line) and not line.startswith("\t") and " INFO " not in line
 
 
 def holder(data: Path) -> int | None:

@@ -24,7 +24,9 @@ GRACE_S = 30.0
 POLL_S = 0.02
 TAIL_LINES = 20
 TAIL_BYTES = 1 << 16
-JAVA_FRAME = "\tat "
+Telling = Callable[[str], bool]
+"""Whether a line of a log may say why its process failed."""
+
 SAME_INSTANT_S = 2.0
 """How far two readings of one creation time may be apart: psutil adds the boot time, which clock adjustments move."""
 
@@ -44,10 +46,10 @@ class Identity:
 
 
 class Failed(Unavailable):
-    """A child ended, or was not ready in time. `tail` holds the last lines of its log."""
+    """A child ended, or was not ready in time. `tail` holds the last telling lines of its log."""
 
-    def __init__(self, message: str, log: Path) -> None:
-        self.tail = tail(log)
+    def __init__(self, message: str, log: Path, telling: Telling = bool) -> None:
+        self.tail = tail(log, telling=telling)
         super().__init__(f"{message}. The end of its log, {log}:\n{self.tail}")
 
 
@@ -118,12 +120,12 @@ def find(identity: Identity) -> Child | None:
     return child if same and child.alive() else None
 
 
-def wait_ready(child: Child, ready: Callable[[], bool], log: Path, *, name: str, within_s: float) -> None:
+def wait_ready(child: Child, ready: Callable[[], bool], log: Path, *, name: str, within_s: float, telling: Telling = bool) -> None:
     """Return once `ready()`; raise `Failed` when the child ends before, or is not ready within the time (it then still runs)."""
     if not until(lambda: not child.alive() or ready(), within_s):
-        raise Failed(f"{name} was not ready within {within_s:.0f} s", log)
+        raise Failed(f"{name} was not ready within {within_s:.0f} s", log, telling)
     if not child.alive():
-        raise Failed(f"{name} ended while starting", log)
+        raise Failed(f"{name} ended while starting", log, telling)
 
 
 def until(condition: Callable[[], bool], within_s: float) -> bool:
@@ -136,14 +138,14 @@ def until(condition: Callable[[], bool], within_s: float) -> bool:
     return True
 
 
-def tail(log: Path, lines: int = TAIL_LINES) -> str:
-    """Read the last lines of a log, less the frames of Java's stack traces; empty when there is none."""
+def tail(log: Path, lines: int = TAIL_LINES, telling: Telling = bool) -> str:
+    """Read the last telling lines of a log; empty when there is none."""
     if not log.exists():
         return ""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - TAIL_BYTES))
         text = file.read().decode(errors="replace")
-    return "\n".join([line for line in text.splitlines() if not line.startswith(JAVA_FRAME)][-lines:])
+    return "\n".join([line for line in text.splitlines() if telling(line)][-lines:])
 
 
 def _spawn(command: list[str], output: int, outlive: bool, environment: Mapping[str, str] | None, folder: Path | None) -> psutil.Popen:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -150,12 +150,16 @@ def test_a_port_of_before_that_is_taken_is_replaced(server: Kafka) -> None:
 
 def test_a_port_that_is_taken_at_the_last_moment_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first choice of ports is of one that somebody takes before Kafka binds it."""
-    choices = [lambda names, wanted: chosen(names, wanted) | {"PLAINTEXT": taken.getsockname()[1]}, chosen]
-    monkeypatch.setattr("deploy.embedded.kafka.chosen", lambda names, wanted: choices.pop(0)(names, wanted))
+    choices: list[int] = []
+
+    def unlucky_at_first(names: Iterable[str], wanted: Mapping[str, int]) -> dict[str, int]:
+        ports = chosen(names, wanted) | ({} if choices else {"PLAINTEXT": taken.getsockname()[1]})
+        choices.append(ports["PLAINTEXT"])
+        return ports
+
+    monkeypatch.setattr("deploy.embedded.kafka.chosen", unlucky_at_first)
     with socket.create_server(("127.0.0.1", 0)) as taken, Kafka(tmp_path) as kafka:
-        assert kafka.alive()
-        assert kafka.port != taken.getsockname()[1]
-    assert not choices
+        assert choices == [taken.getsockname()[1], kafka.port]
 
 
 def test_ports_differ_and_are_free() -> None:
