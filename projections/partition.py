@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import msgpack
 
@@ -33,15 +33,18 @@ from projections.case import (
 from projections.episode import OPEN, finish, key_of, status_of
 from projections.measure import (
     MINUTE_MS,
+    Aspect,
     Contributions,
     Message,
+    aspect_of,
     contributions,
     differences,
     is_measured,
     message_differences,
     messages,
+    nothing,
 )
-from projections.rows import Columns, Row, case_row, columns, event_row, gone, row_version, window_version
+from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, Columns, case_row, columns, event_row, gone, row_version, window_version
 from projections.windows import Windows
 
 if TYPE_CHECKING:
@@ -92,10 +95,11 @@ class Partition:
         self._clock = 0
         self._next_offset = 0
         self._cases: dict[bytes, bytes] = {}
-        self._works: dict[bytes, tuple[Work, list[Measured]]] = {}
+        self._works: dict[bytes, Work] = {}
         self._rewritten: dict[bytes, set[tuple[int, str]]] = {}
         self._tombstones: list[bytes] = []
-        self._event_rows: list[Row] = []
+        self._event_values: list[Any] = []
+        self._contributions: list[int] = []
         self._clock_written: tuple[int, int] = (0, 0)
 
     @property
@@ -117,26 +121,27 @@ class Partition:
         A timestamp over `latest` ms (the caller's wall clock and what it allows) does not move the clock.
         """
         rejected: list[tuple[int, Rejection]] = []
-        directory, revision, works, rows = self.directory, self.directory.revision, self._works, self._event_rows
-        clock = self._clock
+        directory, works, values = self.directory, self._works, self._event_values
+        epoch, revision, clock = self.epoch, directory.revision, self._clock
         for index, (offset, timestamp, backfill, district, subject, event) in enumerate(entries):
             if timestamp > clock and (latest is None or timestamp <= latest):
                 clock = timestamp
             key = f"{district} {subject}".encode()
-            entry = works.get(key)
-            if entry is None:
+            work = works.get(key)
+            if work is None:
                 record = self._cases.get(key)
                 if record is None and not backfill and event.time < clock - REMEMBERED_MS:
                     rejected.append((index, TOO_LATE))
                     continue
-                entry = works[key] = self._begin(district, subject, record)
-            work = entry[0]
-            if not work.add(event, directory):
+                work = works[key] = self._begin(district, subject, record)
+            if work.comes_last(event):
+                self._append(work, event)
+            elif not self._weave(work, event):
                 rejected.append((index, CASE_FULL))
                 continue
-            work.case.touch(offset, timestamp if timestamp < clock else clock)
-            version = row_version(self.epoch, offset, revision)
-            rows.append(event_row(district, subject, event, (self.number, offset, timestamp, 1 if backfill else 0, version)))
+            work.case.touch(offset, min(timestamp, clock))
+            delivery = (self.number, offset, timestamp, 1 if backfill else 0, row_version(epoch, offset, revision))
+            values += event_row(district, subject, event, delivery)
         self._clock = clock
         if entries:
             self._next_offset = max(self._next_offset, entries[-1][0] + 1)
@@ -148,22 +153,25 @@ class Partition:
         Of the cases that `restored` had to make anew at most `most` are given out; the others wait for the next drain.
         """
         changelog: list[tuple[bytes, bytes | None]] = [(key, None) for key in self._tombstones]
-        case_rows: list[Row] = []
-        flat: list[int] = []
-        for key, (work, before) in self._works.items():
+        case_values: list[Any] = []
+        for key, work in self._works.items():
             work.vanished |= self._rewritten.pop(key, set())
-            flat += self._settle(work, before)
-            self._describe(work, case_rows)
+            self._describe(work, case_values)
             record = self._cases[key] = ENCODE(work.case)
             changelog.append((key, record))
         for key in list(self._rewritten)[:most]:
             district, _, subject = key.decode().partition(" ")
-            work = self._work(district, subject, self._cases[key])
+            work = self._begin(district, subject, self._cases[key])
             work.vanished = self._rewritten.pop(key)
-            self._describe(work, case_rows)
+            self._describe(work, case_values)
             changelog.append((key, self._cases[key]))
-        changes = Changes(columns(self._event_rows), columns(case_rows), self._window_columns(flat), self._with_clock(changelog))
-        self._works, self._event_rows, self._tombstones = {}, [], []
+        changes = Changes(
+            columns(self._event_values, EVENT_COLUMNS),
+            columns(case_values, CASE_COLUMNS),
+            self._window_columns(),
+            self._with_clock(changelog),
+        )
+        self._works, self._event_values, self._tombstones = {}, [], []
         return changes
 
     @property
@@ -187,16 +195,12 @@ class Partition:
         """After the last `restore`: make anew what another fold or directory made, and build the windows as of the clock."""
         self.windows.advance(self._clock // MINUTE_MS)
         current = RECORD_HEAD + ENCODE(FOLD) + ENCODE(self.directory.revision)
-        flat: list[int] = []
         for key, record in self._cases.items():
-            district = district_of(key)
             case = decode_case(record) if record.startswith(current) else self._made_anew(key, record)
-            for measured in self._measured(district, case):
-                flat += self._difference(NOT_MEASURED, measured)
-            if len(flat) > RESTORED_AT_ONCE:
-                self.windows.add(flat)
-                flat = []
-        self.windows.add(flat)
+            self._account([], self._measured(district_of(key), case))
+            if len(self._contributions) > RESTORED_AT_ONCE:
+                self._hand_over()
+        self._hand_over()
         self.windows.touch_all()
 
     def claim(self, cells: Iterable[Cell]) -> None:
@@ -226,7 +230,8 @@ class Partition:
         if events:
             head = Head(FOLD, self.directory.revision, last_offset, 0, 0, [])
             case = made_of(events, (), head, district, self.directory)
-            self._works[key] = (Work(district, subject, case, ENCODE(case)), [])
+            self._works[key] = Work(district, subject, case, ENCODE(case))
+            self._account([], self._measured(district, case))
 
     def forget(self, committed: int) -> int:
         """Forget the cases that are due and whose records all lie before the offset `committed`. Returns how many."""
@@ -248,59 +253,76 @@ class Partition:
     def _remembers(self, key: bytes) -> bool:
         return key in self._works or key in self._cases
 
-    def _begin(self, district: str, subject: str, record: bytes | None) -> tuple[Work, list[Measured]]:
-        """A case that the batch touches first, with what it has contributed so far."""
+    def _begin(self, district: str, subject: str, record: bytes | None) -> Work:
         if record is None:
-            return Work(district, subject, fresh(self.directory), b""), []
-        work = self._work(district, subject, record)
-        return work, self._measured(district, work.case)
-
-    def _work(self, district: str, subject: str, record: bytes) -> Work:
+            return Work(district, subject, fresh(self.directory), b"")
         return Work(district, subject, decode_case(record), record)
 
+    def _append(self, work: Work, event: Event) -> None:
+        """Add an event that comes last: only what it can change is looked at before and after."""
+        episodes = work.case.episodes
+        latest = episodes[-1] if episodes else None
+        aspect = contributions if latest is None else aspect_of(event, latest)
+        old = NOT_MEASURED if latest is None else self._measure(work.district, latest, aspect)
+        work.append(event, self.directory)
+        if aspect is nothing:
+            return
+        newest = episodes[-1]
+        if newest is not latest:
+            old = NOT_MEASURED
+        self._account([old], [self._measure(work.district, newest, aspect)])
+
+    def _weave(self, work: Work, event: Event) -> bool:
+        """Add an event anywhere: everything is looked at before and after. False when the case is full."""
+        old = self._measured(work.district, work.case)
+        if not work.weave(event, self.directory):
+            return False
+        self._account(old, self._measured(work.district, work.case))
+        return True
+
     def _measured(self, district: str, case: Case) -> list[Measured]:
-        """What each episode of a case contributes."""
-        return [self._measure(district, episode) if is_measured(episode) else NOT_MEASURED for episode in case.episodes]
+        """List what each episode of a case contributes."""
+        return [self._measure(district, episode, contributions) for episode in case.episodes]
 
-    def _measure(self, district: str, episode: Episode) -> Measured:
-        opening = episode.opening
-        here = self.windows.place(district, opening.school, opening.department)
-        return contributions(episode, here, partial(self.windows.place, district)), messages(episode, here)
+    def _measure(self, district: str, episode: Episode, aspect: Aspect) -> Measured:
+        """List what an episode contributes of one aspect; messages are only asked for with all."""
+        if aspect is nothing or not is_measured(episode):
+            return NOT_MEASURED
+        opening, place = episode.opening, self.windows.place
+        here = place(district, opening.school, opening.department)
+        return aspect(episode, here, partial(place, district)), messages(episode, here) if aspect is contributions else []
 
-    def _settle(self, work: Work, before: list[Measured]) -> list[int]:
-        """What a touched case contributes now and did not before, or no longer."""
-        after = self._measured(work.district, work.case)
-        if len(before) == len(after) == 1:
-            return self._difference(before[0], after[0])
-        flat: list[int] = []
-        for old, new in zip_longest(before, after, fillvalue=NOT_MEASURED):
-            flat += self._difference(old, new)
-        return flat
+    def _account(self, old: Sequence[Measured], new: Sequence[Measured]) -> None:
+        """Note the differences of episodes for the windows: the old minus, the new plus."""
+        for (before, said), (after, says) in zip_longest(old, new, fillvalue=NOT_MEASURED):
+            self._contributions += differences(before, after)
+            if said != says:
+                for message, sign in message_differences(said, says):
+                    self.windows.add_message(*message, sign)
 
-    def _difference(self, old: Measured, new: Measured) -> list[int]:
-        """Hand over the messages that differ; the other contributions are returned, for the windows take them in bulk."""
-        if old[1] != new[1]:
-            for message, sign in message_differences(old[1], new[1]):
-                self.windows.add_message(*message, sign)
-        return differences(old[0], new[0])
+    def _hand_over(self) -> None:
+        """Give the windows what was noted; in bulk, which costs them a tenth."""
+        if self._contributions:
+            self.windows.add(self._contributions)
+            self._contributions = []
 
-    def _describe(self, work: Work, rows: list[Row]) -> None:
+    def _describe(self, work: Work, values: list[Any]) -> None:
         """Add the rows of a case: its episodes, and the keys that it once had and has no more, as deleted."""
         case = work.case
         revision = self.directory.revision
         version = row_version(self.epoch, case.last_offset, revision)
         stands = (self.number, case.last_offset, revision, 0, version)
-        rows += [case_row(work.district, work.subject, finish(episode), stands) for episode in case.episodes]
+        for episode in case.episodes:
+            values += case_row(work.district, work.subject, finish(episode), stands)
         if work.vanished:
             deleted = (self.number, case.last_offset, revision, 1, version)
-            keys = sorted(work.vanished.difference(map(key_of, case.episodes)))
-            rows += [case_row(work.district, work.subject, gone(key), deleted) for key in keys]
+            for key in sorted(work.vanished.difference(map(key_of, case.episodes))):
+                values += case_row(work.district, work.subject, gone(key), deleted)
 
-    def _window_columns(self, flat: list[int]) -> Columns:
+    def _window_columns(self) -> Columns:
         minute = self._clock // MINUTE_MS
         self.windows.advance(minute)
-        if flat:
-            self.windows.add(flat)
+        self._hand_over()
         changed = self.windows.changed()
         if not changed:
             return []

@@ -79,7 +79,7 @@ def describe(events: list[Event], conflicts: set[tuple[str, str]], directory: An
     first = events[0]
     asked = isinstance(first, Contacted)
     contact: Any = first if asked else Contacted(0, "", "", priority="", needs_reply=False)
-    terms = (
+    terms: Any = (
         directory.terms(district, contact.school, contact.department, contact.priority, contact.audience, contact.channel, first.time)
         if asked
         else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 from events.event import Contacted, Event, Rated, Replied, Resolved, order
@@ -87,7 +87,7 @@ class Promises:
     revision: int = 1
     slack_ms: int = 0
 
-    def terms(self, district: str, school: str, department: str, priority: str, audience: str, channel: str, received_at: int) -> Promise:  # noqa: ARG002 - the directory's signature
+    def terms(self, district: str, school: str, department: str, priority: str, audience: str, channel: str, received_at: int) -> Promise:  # noqa: ARG002, PLR0917 - the directory's signature
         if priority == "critical":
             return Promise(None, None)
         response, resolution = (2, 8) if priority == "urgent" else (4, 16)
@@ -170,7 +170,7 @@ def folded(log: Sequence[Entry], borders: Sequence[int] = (), directory: Any = P
     """A partition that folded the log in batches cut at `borders`, and what it wrote."""
     partition, tables = Partition(0, directory), Tables()
     cuts = [0, *sorted(borders), len(log)]
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         partition.fold(log[begin:end])
         tables.write(partition.drain())
     return partition, tables

@@ -17,14 +17,14 @@ def told(*events: Event) -> Work:
     return work
 
 
-def test_an_event_twice_is_an_event_once():
+def test_an_event_twice_is_an_event_once() -> None:
     question, answer = contact(0), reply(1 * H)
     once, twice = told(question, answer), told(question, answer, question, answer)
     assert ENCODE(once.case) == ENCODE(twice.case)
     assert twice.case.count == 2
 
 
-def test_a_late_event_takes_its_place():
+def test_a_late_event_takes_its_place() -> None:
     question, early, late = contact(0), reply(1 * H), reply(2 * H)
     work = told(question, late, early)
     assert events_of(work.case) == [question, early, late]
@@ -32,7 +32,7 @@ def test_a_late_event_takes_its_place():
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_of_two_contents_the_least_stays_whichever_came_first(first: int):
+def test_of_two_contents_the_least_stays_whichever_came_first(first: int) -> None:
     contents = [reply(1 * H, "r", author="a-1"), reply(2 * H, "r", author="a-0")]
     case = told(contact(0), contents[first], contents[1 - first]).case
     assert events_of(case)[1] == contents[0]
@@ -40,33 +40,33 @@ def test_of_two_contents_the_least_stays_whichever_came_first(first: int):
     assert finish(case.episodes[0]).conflicts == 1
 
 
-def test_at_one_time_the_fields_decide():
+def test_at_one_time_the_fields_decide() -> None:
     case = told(contact(0), reply(1 * H, "r", author="b"), reply(1 * H, "r", author="a")).case
     assert events_of(case)[1].author == "a"  # type: ignore[union-attr] # a reply
 
 
-def test_a_conflict_is_counted_once_however_often_it_comes():
+def test_a_conflict_is_counted_once_however_often_it_comes() -> None:
     one, other = reply(1 * H, "r", author="a"), reply(1 * H, "r", author="b")
     assert told(contact(0), one, other, other, one, other).case.conflicts == [f"{SOURCE} r"]
 
 
-def test_one_id_of_two_sources_is_two_events():
+def test_one_id_of_two_sources_is_two_events() -> None:
     case = told(contact(0), reply(1 * H, "r"), Replied(START + 2 * H, "/elsewhere", "r")).case
     assert (case.count, case.conflicts) == (3, [])
 
 
-def test_a_conflict_between_kinds_is_one_too():
+def test_a_conflict_between_kinds_is_one_too() -> None:
     case = told(contact(0), resolution(1 * H, "x"), reply(1 * H, "x")).case
     assert [type(event) for event in events_of(case)][1:] == [Replied]
 
 
-def test_an_id_that_only_looks_known_is_added():
+def test_an_id_that_only_looks_known_is_added() -> None:
     # "a-1" is also the author of the first reply, so its bytes are in the record already.
     case = told(contact(0), reply(1 * H, "r", author="a-1"), reply(2 * H, "a-1")).case
     assert [event.id for event in events_of(case)][1:] == ["r", "a-1"]
 
 
-def test_a_full_case_takes_no_more_but_hears_what_it_knows():
+def test_a_full_case_takes_no_more_but_hears_what_it_knows() -> None:
     question = contact(0, "first")
     work = told(question, *(reply(H + i, f"reply-number-{i:04}") for i in range(MOST_EVENTS - 1)))
     assert not work.add(reply(DAY), PROMISES)
@@ -75,7 +75,7 @@ def test_a_full_case_takes_no_more_but_hears_what_it_knows():
     assert work.case.count == MOST_EVENTS == len(events_of(work.case))
 
 
-def test_a_vanished_key_is_remembered_until_the_case_is_written():
+def test_a_vanished_key_is_remembered_until_the_case_is_written() -> None:
     #  the resolution 20 days before makes the second contact a new question; one in between takes that back
     work = told(contact(0, "c-1"), resolution(1 * H), contact(20 * DAY, "c-2"))
     assert work.vanished == set()
@@ -83,7 +83,7 @@ def test_a_vanished_key_is_remembered_until_the_case_is_written():
     assert work.vanished == {(START + 20 * DAY, f"{SOURCE} c-2")}
 
 
-def test_the_record_carries_set_and_accumulator():
+def test_the_record_carries_set_and_accumulator() -> None:
     work = told(contact(0), reply(1 * H), resolution(30 * DAY), contact(60 * DAY, school="north"))
     record = ENCODE(work.case)
     assert decode_case(record).episodes == work.case.episodes
@@ -91,7 +91,7 @@ def test_the_record_carries_set_and_accumulator():
     assert decode_head(record).count == 4
 
 
-def test_a_record_of_any_version_gives_its_events():
+def test_a_record_of_any_version_gives_its_events() -> None:
     # The accumulator of a later fold may be anything; where the events are is the same for ever.
     case = told(contact(0), reply(1 * H)).case
     opening, others, events = case.episodes[0].opening, case.episodes[0].others, case.episodes[0].events
@@ -100,7 +100,7 @@ def test_a_record_of_any_version_gives_its_events():
     assert decode_head(record).fold == 99
 
 
-def test_a_later_record_is_seen_to_hold_an_earlier_one():
+def test_a_later_record_is_seen_to_hold_an_earlier_one() -> None:
     short = told(contact(0, "c"), reply(1 * H, "r"))
     earlier = decode_kept(ENCODE(short.case))
     short.add(reply(2 * H, "s"), PROMISES)
@@ -110,7 +110,7 @@ def test_a_later_record_is_seen_to_hold_an_earlier_one():
     assert not has_grown(earlier, decode_kept(ENCODE(told(contact(0, "c"), reply(2 * H, "s")).case)))
 
 
-def test_a_case_can_be_made_of_its_archive_in_any_order():
-    events = [reply(1 * H, "r", author="b"), contact(0, "c"), reply(1 * H, "r", author="a")]
+def test_a_case_can_be_made_of_its_archive_in_any_order() -> None:
+    events: list[Event] = [reply(1 * H, "r", author="b"), contact(0, "c"), reply(1 * H, "r", author="a")]
     case = made_of(events, (), decode_head(ENCODE(fresh(PROMISES))), DISTRICT, PROMISES)
     assert ENCODE(case) == ENCODE(told(*events).case)

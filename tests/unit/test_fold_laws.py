@@ -37,19 +37,19 @@ def content_of(case: Case) -> bytes:
 
 
 @given(histories())
-def test_the_facts_are_those_of_the_plain_reading(events: list[Event]):
+def test_the_facts_are_those_of_the_plain_reading(events: list[Event]) -> None:
     assert [asdict(finish(episode)) for episode in told(events).case.episodes] == plain_facts(events, PROMISES, DISTRICT)
 
 
 @given(histories(), st.randoms(use_true_random=False))
-def test_any_order_and_any_repeats_give_the_same_record(events: list[Event], chance: Any):
+def test_any_order_and_any_repeats_give_the_same_record(events: list[Event], chance: Any) -> None:
     shuffled = events + chance.choices(events, k=len(events) // 2)
     chance.shuffle(shuffled)
     assert content_of(told(events).case) == content_of(told(shuffled).case)
 
 
 @given(histories())
-def test_the_step_by_step_path_equals_the_refold(events: list[Event]):
+def test_the_step_by_step_path_equals_the_refold(events: list[Event]) -> None:
     ordered, conflicts = gather(events)
     case = told(ordered).case
     assert case.episodes == refold(ordered, (), DISTRICT, PROMISES)
@@ -59,14 +59,14 @@ def test_the_step_by_step_path_equals_the_refold(events: list[Event]):
 
 
 @given(histories())
-def test_a_record_gives_its_events_back(events: list[Event]):
+def test_a_record_gives_its_events_back(events: list[Event]) -> None:
     ordered, _ = gather(events)
     assert events_of(told(events).case) == ordered
     assert ordered == sorted(ordered, key=order)
 
 
 @given(histories())
-def test_no_duration_is_negative(events: list[Event]):
+def test_no_duration_is_negative(events: list[Event]) -> None:
     for episode in told(events).case.episodes:
         facts = asdict(finish(episode))
         assert all(value >= 0 for name, value in facts.items() if name.endswith("_ms") and value is not None)
@@ -89,7 +89,7 @@ def contributed(case: Case) -> list[tuple[int, ...]]:
 
 
 @given(histories(), histories())
-def test_differences_added_up_equal_a_recomputation(one: list[Event], other: list[Event]):
+def test_differences_added_up_equal_a_recomputation(one: list[Event], other: list[Event]) -> None:
     totals: Counter[tuple[int, ...]] = Counter()
     before: list[tuple[int, ...]] = []
     work = told([])
@@ -132,7 +132,7 @@ def without_zeros(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @given(logs(), borders)
-def test_batch_borders_change_nothing_at_all(log: list[Entry], cuts: list[int]):
+def test_batch_borders_change_nothing_at_all(log: list[Entry], cuts: list[int]) -> None:
     _, whole = settled(log, [])
     _, cut = settled(log, cuts)
     assert whole.standing() == cut.standing()
@@ -142,7 +142,7 @@ def test_batch_borders_change_nothing_at_all(log: list[Entry], cuts: list[int]):
 
 
 @given(logs(), st.randoms(use_true_random=False), borders)
-def test_order_and_repeats_change_nothing_that_readers_see(log: list[Entry], chance: Any, cuts: list[int]):
+def test_order_and_repeats_change_nothing_that_readers_see(log: list[Entry], chance: Any, cuts: list[int]) -> None:
     again = log + chance.choices(log, k=3)
     chance.shuffle(again)
     again = [(i, *entry[1:]) for i, entry in enumerate(again)]
@@ -153,7 +153,7 @@ def test_order_and_repeats_change_nothing_that_readers_see(log: list[Entry], cha
 
 
 @given(logs(), st.integers(0, 20), st.integers(0, 20), st.booleans())
-def test_a_worker_that_died_is_as_if_it_had_not(log: list[Entry], durable: int, died: int, rows_only: bool):
+def test_a_worker_that_died_is_as_if_it_had_not(log: list[Entry], durable: int, died: int, rows_only: bool) -> None:
     durable, died = min(durable, len(log)), min(max(durable, died), len(log))
     # Committed up to `durable`; then rows were written up to `died`, their changelog perhaps not; then a new worker.
     dead, tables = folded(log[:durable])
@@ -177,7 +177,7 @@ def test_a_worker_that_died_is_as_if_it_had_not(log: list[Entry], durable: int, 
 
 
 @given(logs(), st.integers(0, 20), st.integers(0, 20))
-def test_two_states_that_went_apart_unite_to_the_fold_of_both(log: list[Entry], one: int, other: int):
+def test_two_states_that_went_apart_unite_to_the_fold_of_both(log: list[Entry], one: int, other: int) -> None:
     left, right = Tables(), Tables()
     for tables, part in ((left, log[: max(one, 1)]), (right, log[min(other, len(log) - 1) :])):
         partition = Partition(0, PROMISES)
@@ -197,7 +197,7 @@ def test_two_states_that_went_apart_unite_to_the_fold_of_both(log: list[Entry], 
 
 
 @given(logs())
-def test_another_directory_makes_everything_anew(log: list[Entry]):
+def test_another_directory_makes_everything_anew(log: list[Entry]) -> None:
     _, old = folded(log)
     _, new = folded(log, directory=Promises(2, 3_600_000))
     heir = old.restored(directory=Promises(2, 3_600_000))
@@ -207,5 +207,5 @@ def test_another_directory_makes_everything_anew(log: list[Entry]):
 
 
 @given(st.lists(EVENTS, min_size=1, max_size=8), EVENTS)
-def test_an_event_twice_is_an_event_once(events: list[Event], twice: Event):
+def test_an_event_twice_is_an_event_once(events: list[Event], twice: Event) -> None:
     assert content_of(told([*events, twice, twice]).case) == content_of(told([*events, twice]).case)

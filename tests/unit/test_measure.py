@@ -40,7 +40,7 @@ def of(*events: Event) -> dict[int, Contribution]:
     return {measure: (measure, minute - MINUTE, *rest) for measure, minute, *rest in found}  # type: ignore[misc] # five again
 
 
-def test_a_contact_counts_once_and_its_deadlines_the_minute_after():
+def test_a_contact_counts_once_and_its_deadlines_the_minute_after() -> None:
     assert of(contact(30 * MIN), contact(40 * MIN)) == {
         CONTACT: (CONTACT, 30, HERE, 1, 0),
         RESPONSE_DUE: (RESPONSE_DUE, 4 * 60 + 31, HERE, 0, 0),
@@ -48,24 +48,24 @@ def test_a_contact_counts_once_and_its_deadlines_the_minute_after():
     }
 
 
-def test_a_response_counts_where_it_was_given():
+def test_a_response_counts_where_it_was_given() -> None:
     found = of(contact(7 * H), reply(10 * H, school="north"))
     assert found[RESPONSE] == (RESPONSE, 600, 1, 3 * H, 1 * H)
     assert found[RESPONSE_DUE][3] == 1
 
 
-def test_an_answer_at_the_deadline_keeps_it_and_a_millisecond_later_does_not():
+def test_an_answer_at_the_deadline_keeps_it_and_a_millisecond_later_does_not() -> None:
     assert of(contact(0), reply(4 * H))[RESPONSE_DUE][3] == 1
     assert of(contact(0), reply(4 * H + 1))[RESPONSE_DUE][3] == 0
 
 
-def test_a_resolution_keeps_the_promise_of_an_answer():
+def test_a_resolution_keeps_the_promise_of_an_answer() -> None:
     found = of(contact(0), resolution(1 * H))
     assert found[RESPONSE_DUE][3] == 1
     assert RESPONSE not in found
 
 
-def test_a_resolution_counts_where_it_was_made():
+def test_a_resolution_counts_where_it_was_made() -> None:
     found = of(contact(0), resolution(5 * H, department="nursing"), rating(6 * H, 4.0))
     assert found[RESOLUTION] == (RESOLUTION, 300, 2, 5 * H, 5 * H)
     assert found[QUALITY] == (QUALITY, 300, 2, 1, 0)
@@ -73,57 +73,57 @@ def test_a_resolution_counts_where_it_was_made():
     assert found[RESOLUTION_DUE][2:] == (HERE, 1, 0)
 
 
-def test_a_reopened_one_is_no_quality():
+def test_a_reopened_one_is_no_quality() -> None:
     found = of(contact(0), resolution(1 * H), contact(2 * H), resolution(3 * H))
     assert found[REOPENED] == (REOPENED, 180, HERE, 1, 0)
     assert found[QUALITY][3] == 0
 
 
-def test_a_late_one_is_no_quality():
+def test_a_late_one_is_no_quality() -> None:
     found = of(contact(0), resolution(72 * H))
     assert (found[QUALITY][3], found[RESOLUTION_DUE][3]) == (0, 0)
 
 
-def test_reopening_does_not_break_the_promise_that_the_first_resolution_kept():
+def test_reopening_does_not_break_the_promise_that_the_first_resolution_kept() -> None:
     assert of(contact(0), resolution(1 * H), contact(100 * H))[RESOLUTION_DUE][3] == 1
 
 
-def test_a_rating_without_a_resolution_counts_at_the_contacts_place():
+def test_a_rating_without_a_resolution_counts_at_the_contacts_place() -> None:
     assert of(contact(0), resolution(1 * H, department="nursing"), contact(2 * H), rating(3 * H))[RATING][2] == HERE
 
 
-def test_without_targets_there_is_neither_compliance_nor_quality():
+def test_without_targets_there_is_neither_compliance_nor_quality() -> None:
     assert set(of(contact(0, priority="critical"), reply(1 * H), resolution(2 * H))) == {CONTACT, RESPONSE, RESOLUTION}
 
 
-def test_what_needs_no_reply_is_not_due_but_its_reply_is_a_response():
+def test_what_needs_no_reply_is_not_due_but_its_reply_is_a_response() -> None:
     assert set(of(contact(0, needs_reply=False), reply(1 * H))) == {CONTACT, RESPONSE, RESOLUTION_DUE}
 
 
-def test_orphans_and_spam_are_in_no_measure():
+def test_orphans_and_spam_are_in_no_measure() -> None:
     (orphans,) = refold([reply(0)], (), DISTRICT, PROMISES)
     (spam,) = refold([contact(0), resolution(1 * H, outcome="spam")], (), DISTRICT, PROMISES)
     (again,) = refold([contact(0), resolution(1 * H, outcome="spam"), contact(2 * H)], (), DISTRICT, PROMISES)
     assert [is_measured(episode) for episode in (orphans, spam, again)] == [False, False, True]
 
 
-def test_every_contact_is_a_message_of_its_own_stakeholder_in_the_opening_contacts_place():
+def test_every_contact_is_a_message_of_its_own_stakeholder_in_the_opening_contacts_place() -> None:
     (episode,) = refold([contact(0), contact(5 * MIN, stakeholder="", school="north")], (), DISTRICT, PROMISES)
     assert messages(episode, HERE) == [(MINUTE, HERE, "s-1"), (MINUTE + 5, HERE, "")]
 
 
-def test_ratings_round_halves_up():
+def test_ratings_round_halves_up() -> None:
     assert (in_bp(0.0), in_bp(1 / 3), in_bp(0.00005), in_bp(1.0)) == (0, 3333, 1, 10_000)
 
 
-def test_differences_take_back_the_old_and_add_the_new_where_they_differ():
+def test_differences_take_back_the_old_and_add_the_new_where_they_differ() -> None:
     old = [(CONTACT, 1, 2, 1, 0), (RATING, 5, 2, 100, 0)]
     new = [(CONTACT, 1, 2, 1, 0), (RATING, 9, 2, 100, 0), (RESPONSE, 4, 2, 8, 8)]
     assert differences(old, new) == [RATING, 5, 2, 100, 0, -1, RATING, 9, 2, 100, 0, 1, RESPONSE, 4, 2, 8, 8, 1]
     assert differences(old, old) == []
 
 
-def test_equal_messages_count_as_often_as_they_were_sent():
+def test_equal_messages_count_as_often_as_they_were_sent() -> None:
     one, other = (1, 2, "s-1"), (1, 2, "s-2")
     assert message_differences([one], [one, one]) == [(one, 1)]
     assert Counter(message_differences([one, one, other], [other, one])) == Counter([(one, -1)])

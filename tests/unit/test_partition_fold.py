@@ -44,7 +44,7 @@ def case_rows(changes: Changes) -> list[dict[str, Any]]:
     return rows(changes.cases, CASE_COLUMNS)
 
 
-def test_a_batch_gives_rows_and_records_of_all_it_touched():
+def test_a_batch_gives_rows_and_records_of_all_it_touched() -> None:
     partition = Partition(3, PROMISES, epoch=2)
     assert partition.fold(entries([contact(0, "c"), reply(1 * H, "r")], first=10)) == []
     changes = partition.drain()
@@ -63,12 +63,12 @@ def test_a_batch_gives_rows_and_records_of_all_it_touched():
     }
 
 
-def test_nothing_changes_twice():
+def test_nothing_changes_twice() -> None:
     partition, _ = folded(entries([contact(0)]))
     assert partition.drain() == Changes()
 
 
-def test_what_only_repeats_is_written_too():
+def test_what_only_repeats_is_written_too() -> None:
     log = entries([contact(0, "c")])
     partition, _ = folded(log)
     partition.fold([at(7, log[0][5], START)])
@@ -78,7 +78,7 @@ def test_what_only_repeats_is_written_too():
     assert [key for key, _ in changes.changelog] == [KEY, CLOCK_KEY]
 
 
-def test_the_clock_follows_the_records_and_never_goes_back():
+def test_the_clock_follows_the_records_and_never_goes_back() -> None:
     partition = Partition(0, PROMISES)
     partition.fold([at(0, contact(0), START + 5), at(1, reply(1), START + 3)])
     assert partition.clock == START + 5
@@ -88,13 +88,13 @@ def test_the_clock_follows_the_records_and_never_goes_back():
     assert partition.clock == START + H
 
 
-def test_a_timestamp_ahead_of_what_is_allowed_does_not_move_the_clock():
+def test_a_timestamp_ahead_of_what_is_allowed_does_not_move_the_clock() -> None:
     partition = Partition(0, PROMISES)
     partition.fold([at(0, contact(0), START), at(1, reply(1), START + DAY)], latest=START + H)
     assert partition.clock == START
 
 
-def test_a_moved_clock_is_written_once_a_minute():
+def test_a_moved_clock_is_written_once_a_minute() -> None:
     partition, _ = folded(entries([contact(0)]))
     partition.advance(START + MIN - 1)
     assert partition.drain().changelog == []
@@ -102,7 +102,7 @@ def test_a_moved_clock_is_written_once_a_minute():
     assert [key for key, _ in partition.drain().changelog] == [CLOCK_KEY]
 
 
-def test_the_clock_survives():
+def test_the_clock_survives() -> None:
     _, tables = folded(entries([contact(0), reply(5 * H)]))
     heir = Partition(0, PROMISES)
     heir.restore(*tables.changelog[-1])
@@ -110,7 +110,7 @@ def test_the_clock_survives():
     assert heir.clock == START + 5 * H
 
 
-def test_an_old_event_of_an_unknown_case_is_too_late():
+def test_an_old_event_of_an_unknown_case_is_too_late() -> None:
     partition = Partition(0, PROMISES)
     rejected = partition.fold(
         [at(0, contact(0), START + 100 * DAY + 1), at(1, contact(0), START + DAY, "case-2"), at(2, contact(1), 0, "case-3")]
@@ -122,17 +122,17 @@ def test_an_old_event_of_an_unknown_case_is_too_late():
     assert [key for key, _ in partition.drain().changelog] == [b"riverside case-3", CLOCK_KEY]
 
 
-def test_an_old_event_of_a_remembered_case_is_not():
+def test_an_old_event_of_a_remembered_case_is_not() -> None:
     partition = Partition(0, PROMISES)
     assert partition.fold([at(0, contact(150 * DAY), START + 150 * DAY), at(1, reply(0), START + 150 * DAY)]) == []
 
 
-def test_a_backfilled_event_is_never_too_late():
+def test_a_backfilled_event_is_never_too_late() -> None:
     partition = Partition(0, PROMISES)
     assert partition.fold([at(0, contact(0), START + 500 * DAY, backfill=True)]) == []
 
 
-def test_a_full_case_rejects():
+def test_a_full_case_rejects() -> None:
     partition = Partition(0, PROMISES)
     rejected = partition.fold(entries([contact(0), *(reply(i + 1, f"reply-number-{i:04}") for i in range(MOST_EVENTS))]))
     assert [(index, rejection.reason) for index, rejection in rejected] == [(MOST_EVENTS, Reason.CASE_FULL)]
@@ -141,7 +141,7 @@ def test_a_full_case_rejects():
     assert case_rows(changes)[0]["last_offset"] == MOST_EVENTS - 1
 
 
-def test_a_late_contact_that_takes_over_deletes_the_key_that_was():
+def test_a_late_contact_that_takes_over_deletes_the_key_that_was() -> None:
     partition, _ = folded(entries([reply(2 * H, "r")]))
     partition.fold([at(5, reply(1 * H, "q"), START)])
     stays, gone = case_rows(partition.drain())
@@ -150,13 +150,13 @@ def test_a_late_contact_that_takes_over_deletes_the_key_that_was():
     assert gone["version"] == stays["version"] == row_version(1, 5, 1)
 
 
-def test_a_key_between_two_records_of_one_batch_is_deleted_too():
+def test_a_key_between_two_records_of_one_batch_is_deleted_too() -> None:
     # A worker that died may have written it: its batch may have ended in between.
     changes = folded(entries([reply(2 * H, "r"), reply(1 * H, "q"), contact(0, "c")]))[1]
     assert {(row["episode"][-1], row["is_deleted"]) for row in changes.cases.values()} == {("c", 0), ("q", 1), ("r", 1)} - {("q", 0)}
 
 
-def test_a_key_that_came_back_is_not_deleted():
+def test_a_key_that_came_back_is_not_deleted() -> None:
     #  a resolution at day 10 joins c-2 to the first question, until it turns out to have happened at day 1
     log = entries([contact(0, "c-1"), resolution(H, "x"), contact(20 * DAY, "c-2"), resolution(10 * DAY, "y"), resolution(1 * DAY, "y")])
     _, together = folded(log)
@@ -165,7 +165,7 @@ def test_a_key_that_came_back_is_not_deleted():
     assert together.standing() == apart.standing()
 
 
-def test_a_change_of_school_moves_the_episode_to_other_cells():
+def test_a_change_of_school_moves_the_episode_to_other_cells() -> None:
     partition = Partition(0, PROMISES)
     partition.fold(entries([contact(0, "c", school="south"), reply(1 * H)]))
     partition.drain()
@@ -178,7 +178,7 @@ def window_rows(partition: Partition, scope: str) -> list[dict[str, Any]]:
     return [row for row in rows(partition.drain().windows, WINDOW_COLUMNS) if row["scope"] == scope and row["window"] == "24h"]
 
 
-def test_spam_takes_everything_back():
+def test_spam_takes_everything_back() -> None:
     partition = Partition(0, PROMISES)
     partition.fold(entries([contact(0), contact(1 * H), reply(2 * H), rating(3 * H)]))
     (before,) = window_rows(partition, "district")
@@ -188,7 +188,7 @@ def test_spam_takes_everything_back():
     assert not any(value for name, value in after.items() if name.endswith("_n"))
 
 
-def test_a_due_case_is_forgotten_with_a_tombstone():
+def test_a_due_case_is_forgotten_with_a_tombstone() -> None:
     partition, tables = folded(entries([contact(0, "c"), resolution(1 * H, "x")]))
     partition.advance(START + 1 * H + 100 * DAY - 1)
     assert partition.forget(2) == 0
@@ -200,7 +200,7 @@ def test_a_due_case_is_forgotten_with_a_tombstone():
     assert len(partition) == len(tables.restored()) == 0
 
 
-def test_an_open_case_is_remembered_for_400_days():
+def test_an_open_case_is_remembered_for_400_days() -> None:
     partition, _ = folded(entries([contact(0)]))
     partition.advance(START + 400 * DAY - 1)
     assert partition.forget(9) == 0
@@ -208,20 +208,20 @@ def test_an_open_case_is_remembered_for_400_days():
     assert partition.forget(9) == 1
 
 
-def test_a_case_touched_lately_is_remembered():
+def test_a_case_touched_lately_is_remembered() -> None:
     partition, _ = folded([at(0, resolution(0), START), at(1, resolution(1), START + 50 * DAY)])
     partition.advance(START + 149 * DAY)
     assert partition.forget(9) == 0
 
 
-def test_a_case_at_work_is_not_forgotten():
+def test_a_case_at_work_is_not_forgotten() -> None:
     partition = Partition(0, PROMISES)
     partition.fold(entries([resolution(0)]))
     partition.advance(START + 500 * DAY)
     assert partition.forget(9) == 0
 
 
-def test_after_the_tombstone_a_duplicate_is_too_late_and_a_backfilled_one_needs_the_archive():
+def test_after_the_tombstone_a_duplicate_is_too_late_and_a_backfilled_one_needs_the_archive() -> None:
     question, answer, end = contact(0, "c"), reply(1 * H, "r"), resolution(2 * H, "x")
     partition, tables = folded(entries([question, answer, end]))
     whole = dict(tables.standing())
@@ -240,7 +240,7 @@ def test_after_the_tombstone_a_duplicate_is_too_late_and_a_backfilled_one_needs_
     assert len(tables.restored()) == 1
 
 
-def test_what_is_remembered_or_young_needs_no_archive():
+def test_what_is_remembered_or_young_needs_no_archive() -> None:
     partition, _ = folded(entries([contact(0)]))
     now = START + 150 * DAY
     young, known = at(1, contact(149 * DAY), now, "case-2", backfill=True), at(2, reply(1), now, backfill=True)
@@ -248,26 +248,26 @@ def test_what_is_remembered_or_young_needs_no_archive():
     assert partition.absent([]) == []
 
 
-def test_a_remembered_case_is_not_loaded_over():
+def test_a_remembered_case_is_not_loaded_over() -> None:
     partition, _ = folded(entries([contact(0)]))
     with pytest.raises(ValueError, match="remembered already"):
         partition.load(DISTRICT, "case-1", [contact(0)], 3)
 
 
-def test_loading_takes_both_contents_of_a_conflict():
+def test_loading_takes_both_contents_of_a_conflict() -> None:
     partition = Partition(0, PROMISES)
     partition.load(DISTRICT, "case-1", [contact(0, "c", school="south"), contact(0, "c", school="north")], 3)
     (row,) = case_rows(partition.drain())
     assert (row["school"], row["conflicts"], row["last_offset"]) == ("north", 1, 3)
 
 
-def test_a_loaded_case_without_events_is_unknown():
+def test_a_loaded_case_without_events_is_unknown() -> None:
     partition = Partition(0, PROMISES)
     partition.load(DISTRICT, "case-1", [], 0)
     assert partition.drain() == Changes()
 
 
-def test_all_cells_are_written_after_a_restart_and_claimed_ones_with_zeros():
+def test_all_cells_are_written_after_a_restart_and_claimed_ones_with_zeros() -> None:
     _, tables = folded(entries([contact(0)]))
     heir = tables.restored()
     heir.claim([("riverside", "school", "old-school", "")])
@@ -275,7 +275,7 @@ def test_all_cells_are_written_after_a_restart_and_claimed_ones_with_zeros():
     assert schools == {("lincoln-high", 1), ("old-school", 0)}
 
 
-def test_a_record_of_another_fold_is_folded_again_and_its_old_keys_are_deleted():
+def test_a_record_of_another_fold_is_folded_again_and_its_old_keys_are_deleted() -> None:
     _, tables = folded(entries([contact(0, "c"), reply(1 * H, "r")]))
     record = msgspec.msgpack.decode(tables.latest()[KEY])
     opening, others, events = record[6][0][:3]
@@ -290,7 +290,7 @@ def test_a_record_of_another_fold_is_folded_again_and_its_old_keys_are_deleted()
     assert heir.pending == 0
 
 
-def test_what_is_made_anew_can_be_drained_in_parts():
+def test_what_is_made_anew_can_be_drained_in_parts() -> None:
     _, tables = folded([entry for i in range(5) for entry in entries([contact(0)], f"case-{i}", i)])
     heir = tables.restored(directory=Promises(2, H))
     counts = []
@@ -301,7 +301,7 @@ def test_what_is_made_anew_can_be_drained_in_parts():
     assert counts == [2, 2, 1]
 
 
-def test_a_case_made_anew_and_touched_is_drained_once():
+def test_a_case_made_anew_and_touched_is_drained_once() -> None:
     _, tables = folded(entries([contact(0)]))
     heir = tables.restored(directory=Promises(2, H))
     heir.fold(entries([reply(1 * H)], first=4))
@@ -309,7 +309,7 @@ def test_a_case_made_anew_and_touched_is_drained_once():
     assert heir.pending == 0
 
 
-def test_an_older_record_behind_a_newer_one_loses_nothing_and_is_mended():
+def test_an_older_record_behind_a_newer_one_loses_nothing_and_is_mended() -> None:
     _, tables = folded(entries([contact(0), reply(1 * H), resolution(2 * H)]), (1, 2))
     older, newer = [value for key, value in tables.changelog if key == KEY][::2]
     tables.changelog += [(KEY, older)]
@@ -317,7 +317,7 @@ def test_an_older_record_behind_a_newer_one_loses_nothing_and_is_mended():
     assert dict(heir.drain().changelog)[KEY] == newer
 
 
-def test_a_tombstone_ends_what_was_before():
+def test_a_tombstone_ends_what_was_before() -> None:
     _, tables = folded(entries([contact(0)]))
     tables.changelog.append((KEY, None))
     tables.changelog += folded(entries([contact(5 * H, "other")], first=7))[1].changelog
@@ -325,6 +325,6 @@ def test_a_tombstone_ends_what_was_before():
     assert decode_case(record).count == 1
 
 
-def test_an_empty_changelog_is_a_fresh_partition():
+def test_an_empty_changelog_is_a_fresh_partition() -> None:
     heir = Tables().restored()
     assert (heir.clock, len(heir), heir.drain()) == (0, 0, Changes())

@@ -31,7 +31,7 @@ COMMON = {
 }
 
 
-def test_the_row_of_a_contact():
+def test_the_row_of_a_contact() -> None:
     event = Contacted(5, "/s", "i", "north", "office", "s-1", "family", "web", "es", "bus-late", "urgent", needs_reply=True)
     assert row(event) == COMMON | {
         "kind": "contact",
@@ -45,7 +45,7 @@ def test_the_row_of_a_contact():
     }
 
 
-def test_the_row_of_a_reply():
+def test_the_row_of_a_reply() -> None:
     assert row(Replied(5, "/s", "i", "north", "office", "a-1", human=False, public=False)) == COMMON | {
         "kind": "reply",
         "author": "a-1",
@@ -55,11 +55,11 @@ def test_the_row_of_a_reply():
     assert row(Replied(5, "/s", "i", "north", "office")) == COMMON | {"kind": "reply", "author_kind": "human", "visibility": "public"}
 
 
-def test_the_row_of_a_resolution():
+def test_the_row_of_a_resolution() -> None:
     assert row(Resolved(5, "/s", "i", "north", "office", "spam")) == COMMON | {"kind": "resolution", "outcome": "spam"}
 
 
-def test_the_row_of_a_rating():
+def test_the_row_of_a_rating() -> None:
     assert row(Rated(5, "/s", "i", "north", "office", 4.0, 1.0, 5.0)) == COMMON | {
         "kind": "rating",
         "score": 4.0,
@@ -68,7 +68,7 @@ def test_the_row_of_a_rating():
     }
 
 
-def test_the_row_of_a_case_has_every_fact_under_its_name():
+def test_the_row_of_a_case_has_every_fact_under_its_name() -> None:
     facts = facts_of(contact(0), reply(1 * H))
     full = dict(zip(CASE_COLUMNS, case_row("riverside", "case-1", facts, (3, 17, 2, 0, 99)), strict=True))
     for name in CASE_COLUMNS[3:44]:
@@ -77,23 +77,23 @@ def test_the_row_of_a_case_has_every_fact_under_its_name():
     assert [full[name] for name in CASE_COLUMNS[-5:]] == [3, 17, 2, 0, 99]
 
 
-def test_what_is_gone_keeps_its_key():
+def test_what_is_gone_keeps_its_key() -> None:
     facts = gone((5, "/s i"))
     assert (facts.opened_at, facts.episode, facts.status, facts.received_at) == (5, "/s i", "open", None)
 
 
-def test_a_later_offset_beats_a_later_directory_and_a_later_epoch_beats_both():
+def test_a_later_offset_beats_a_later_directory_and_a_later_epoch_beats_both() -> None:
     assert row_version(1, 0, 5) > row_version(1, -1, 9) > 0
     assert row_version(2, 0, 0) > row_version(1, 2**63 - 1, 2**48 - 1)
     assert row_version(2**16 - 1, 2**63 - 1, 2**48 - 1) < 2**128
 
 
-def test_a_later_minute_beats_a_later_offset():
+def test_a_later_minute_beats_a_later_offset() -> None:
     assert window_version(10, 0, 0) > window_version(9, 2**63, 2**32 - 1)
     assert window_version(10, 4, 2**32 + 7) == 10 << 96 | 4 << 32 | 7
     assert window_version(2**32 - 1, 2**63, 2**32 - 1) < 2**128
 
 
-def test_rows_become_columns():
-    assert columns([(1, "a"), (2, "b")]) == [[1, 2], ["a", "b"]]
-    assert columns([]) == []
+def test_rows_become_columns() -> None:
+    assert columns([1, "a", 2, "b"], ("n", "name")) == [[1, 2], ["a", "b"]]
+    assert columns([], ("n", "name")) == []
