@@ -6,7 +6,7 @@ subtracted from that level's window and merged upward, so every window is mainta
 subtractions, and a retraction finds its level by its minute alone, however far the original has climbed.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +52,12 @@ class _Run(NamedTuple):
     amounts: Ints
 
 
-def _merged(runs: list[_Run]) -> _Run:
+def _merged(runs: list[_Run], kind: Literal["quicksort", "stable"]) -> _Run:
     codes = np.concatenate([run.codes for run in runs])
     amounts = np.concatenate([run.amounts for run in runs])
     if not len(codes):
         return _Run(codes, amounts)
-    order = np.argsort(codes, kind="stable")  # timsort: two sorted runs are merged, not sorted again
+    order = np.argsort(codes, kind=kind)
     codes = codes[order]
     starts = np.flatnonzero(np.concatenate(([True], codes[1:] != codes[:-1])))
     sums = np.add.reduceat(amounts[order], starts, dtype=amounts.dtype)
@@ -108,16 +108,16 @@ class Panes:
         if not taken:
             empty = np.zeros(0, np.int64)
             return Entries(empty, empty, empty)
-        codes, amounts = _merged(taken)
+        codes, amounts = _merged(taken, "stable")
         return Entries(codes >> KEY_BITS, codes & _KEY_MASK, amounts.astype(np.int64))
 
     def _settle(self) -> None:
         if not self._fresh:
             return
-        self._runs.append(_merged(self._fresh))
+        self._runs.append(_merged(self._fresh, "quicksort"))
         self._fresh, self._fresh_n = [], 0
         while len(self._runs) > 1 and len(self._runs[-2].codes) < 2 * len(self._runs[-1].codes):
-            self._runs.append(_merged([self._runs.pop(), self._runs.pop()]))
+            self._runs.append(_merged([self._runs.pop(), self._runs.pop()], "stable"))  # timsort merges what is sorted
 
 
 class Ladder:
@@ -159,10 +159,12 @@ class Ladder:
 
     def advance(self, as_of: int) -> None:
         """Move all edges to `as_of`, which is later than before."""
-        self._as_of = as_of
+        before, self._as_of = self._as_of, as_of
         for level, panes in enumerate(self._levels):
-            last = oldest(as_of, level) // WIDTHS[level] - 1
-            gone = panes.take(last)
+            first = oldest(as_of, level)
+            if first == oldest(before, level):
+                continue
+            gone = panes.take(first // WIDTHS[level] - 1)
             if not len(gone.keys):
                 continue
             self._tally.add(np.full(len(gone.keys), level), gone.keys, -gone.amounts)

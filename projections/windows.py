@@ -158,9 +158,9 @@ class Windows:
 
     @property
     def nbytes(self) -> int:
-        """Bytes in arrays, without the pseudonyms and their ids."""
-        rows = self._places.rows_n
-        return rows * (len(COUNTERS) * 8 + 4) + self._histograms.nbytes + sum(x.nbytes for x in (self._counted, self._measured, self._met))
+        """Bytes in arrays that are in use, without the names."""
+        tallies = self._places.rows_n * len(COUNTERS) * 8 + self._histograms.nbytes + self._stakeholders.nbytes
+        return tallies + self._counted.nbytes + self._measured.nbytes + self._met.nbytes
 
     def _file(self) -> None:
         if self._contributions:
