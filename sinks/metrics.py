@@ -42,17 +42,6 @@ class WorkerMetrics:
     def recovered(self, partition: int, records: int) -> None:
         self._recovered.labels(str(partition)).inc(records)
 
-    def inserted(self, table: str, rows: int, seconds: float) -> None:
-        self._insert_seconds.labels(table, "ok").observe(seconds)
-        self._insert_rows.labels(table).inc(rows)
-
-    def insert_failed(self, table: str, code: int, seconds: float) -> None:
-        self._insert_seconds.labels(table, "failed").observe(seconds)
-        self._failures.labels(str(code)).inc()
-
-    def paused(self, paused: bool) -> None:
-        self._paused.set(paused)
-
     def unknown_member(self, name: str, seen: int) -> None:
         self._unknown.labels(name).set(seen)
 

@@ -50,8 +50,7 @@ class Difference:
 def differences(client: Client) -> list[Difference]:
     """Every difference, at most 1,000 for each table and partition; [] when all is equal."""
     partitions = client.execute(
-        "SELECT DISTINCT partition FROM (SELECT partition FROM events UNION ALL SELECT partition FROM windows UNION ALL SELECT partition FROM cases)"
-        " ORDER BY partition"
+        "SELECT partition FROM events UNION DISTINCT SELECT partition FROM windows UNION DISTINCT SELECT partition FROM cases ORDER BY 1"
     )
     return [difference for (partition,) in partitions for difference in _of_partition(client, partition)]
 

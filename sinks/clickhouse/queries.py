@@ -1,0 +1,112 @@
+"""What Frontdesk itself asks ClickHouse: cells that show a number, forgotten cases, whose log this is, the indicators.
+
+Reads are FINAL. Events come back as the records that the fold works on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from clickhouse_driver import Client
+
+from events.event import Contacted, Event, Rated, Replied, Resolved
+from projections.rows import WINDOW_COLUMNS
+
+Cell = tuple[str, str, str, str]
+"""(district, scope, school, department)."""
+
+COUNTS = tuple(c for c in WINDOW_COLUMNS if c.endswith("_n"))
+KEYS_A_QUERY = 1000
+LONG_QUERY = {"max_query_size": 16 << 20, "do_not_merge_across_partitions_select_final": 1}
+
+
+class LogChanged(Exception):
+    """The rows come from another topic than the one that is there now."""
+
+
+@dataclass(frozen=True)
+class LogIdentity:
+    """Which Kafka topic the rows come from, and its incarnation: `epoch` leads the version of every row."""
+
+    topic_id: str
+    partitions: int
+    epoch: int
+
+
+def log_identity(client: Client) -> LogIdentity | None:
+    """The topic that the rows come from; None where no worker has written yet."""
+    rows = client.execute("SELECT topic_id, partitions, epoch FROM log ORDER BY epoch DESC, claimed_at LIMIT 1")
+    return LogIdentity(*rows[0]) if rows else None
+
+
+def claim(client: Client, topic_id: str, partitions: int) -> LogIdentity:
+    """Say that the rows come from this topic. Raises `LogChanged` when they come from another one."""
+    known = log_identity(client)
+    if known is None:
+        client.execute("INSERT INTO log (epoch, topic_id, partitions) VALUES", [(1, topic_id, partitions)])
+        known = log_identity(client) or LogIdentity(topic_id, partitions, 1)  # whoever claimed first
+    if (known.topic_id, known.partitions) != (topic_id, partitions):
+        raise LogChanged(
+            f"the tables were filled from topic {known.topic_id} with {known.partitions} partitions, "
+            f"but the topic is now {topic_id} with {partitions}: run `frontdesk rebuild`"
+        )
+    return known
+
+
+def cells_not_empty(client: Client, partition: int) -> list[Cell]:
+    """Cells of a partition that show anything but zeros in some window."""
+    query = (
+        "SELECT DISTINCT district, scope, school, department FROM windows FINAL"
+        f" WHERE partition = %(partition)s AND ({' OR '.join(f'{count} > 0' for count in COUNTS)})"
+    )
+    return list(client.execute(query, {"partition": partition}))
+
+
+def events_of(client: Client, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, list[Event]]]:
+    """(district, subject, largest offset, events) of each of these cases that the archive holds; both contents of a conflict."""
+    query = """
+        SELECT district, subject, offset, kind, toUnixTimestamp64Milli(time), source, id, school, department, stakeholder, audience,
+            channel, language, topic, priority, needs_reply, author, author_kind, visibility, outcome, score, worst, best
+        FROM events FINAL
+        WHERE (district, subject) IN %(keys)s
+        ORDER BY district, subject"""
+    cases = []
+    for first in range(0, len(keys), KEYS_A_QUERY):
+        rows = client.execute(query, {"keys": tuple(keys[first : first + KEYS_A_QUERY])}, settings=LONG_QUERY)
+        for (district, subject), group in groupby(rows, key=lambda row: (row[0], row[1])):
+            told = list(group)
+            cases.append((district, subject, max(row[2] for row in told), [_event(row[3:]) for row in told]))
+    return cases
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    kind, *head = row[:6]
+    stakeholder, audience, channel, language, topic, priority, needs_reply, author, author_kind, visibility, outcome, *scale = row[6:]
+    match kind:
+        case "contact":
+            return Contacted(*head, stakeholder, audience, channel, language, topic, priority, bool(needs_reply))
+        case "reply":
+            return Replied(*head, author, author_kind == "human", visibility == "public")
+        case "resolution":
+            return Resolved(*head, outcome)
+        case "rating":
+            return Rated(*head, *scale)
+    raise ValueError(f"the archive holds an event of unknown kind {kind!r}")
+
+
+def indicators(
+    client: Client, *, scope: str = "department", window: str = "28d", district: str | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
+    """Rows of the view `indicators` for one scope and window, as dictionaries, the busiest cells first."""
+    rows, columns = client.execute(
+        f"""
+        SELECT * FROM indicators
+        WHERE scope = %(scope)s AND window = %(window)s {"AND district = %(district)s" if district is not None else ""}
+        ORDER BY contacts DESC, district, school, department
+        LIMIT %(limit)s""",
+        {"scope": scope, "window": window, "district": district, "limit": limit},
+        with_column_types=True,
+    )
+    names = [name for name, _ in columns]
+    return [dict(zip(names, row, strict=True)) for row in rows]
