@@ -42,9 +42,6 @@ class WorkerMetrics:
     def recovered(self, partition: int, records: int) -> None:
         self._recovered.labels(str(partition)).inc(records)
 
-    def unknown_member(self, name: str, seen: int) -> None:
-        self._unknown.labels(name).set(seen)
-
     def inserted(self, table: str, rows: int, seconds: float) -> None:
         self._insert_seconds.labels(table, "acknowledged").observe(seconds)
         self._insert_rows.labels(table).inc(rows)

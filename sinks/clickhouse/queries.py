@@ -81,18 +81,15 @@ def events_of(client: Client, keys: Sequence[tuple[str, str]]) -> list[tuple[str
 
 
 def _event(row: tuple[Any, ...]) -> Event:
-    kind, *head = row[:6]
-    stakeholder, audience, channel, language, topic, priority, needs_reply, author, author_kind, visibility, outcome, *scale = row[6:]
-    match kind:
-        case "contact":
-            return Contacted(*head, stakeholder, audience, channel, language, topic, priority, bool(needs_reply))
-        case "reply":
-            return Replied(*head, author, author_kind == "human", visibility == "public")
-        case "resolution":
-            return Resolved(*head, outcome)
-        case "rating":
-            return Rated(*head, *scale)
-    raise ValueError(f"the archive holds an event of unknown kind {kind!r}")
+    kind, head = row[0], row[1:6]
+    make, rest = {
+        "contact": (Contacted, (*row[6:12], bool(row[12]))),
+        "reply": (Replied, (row[13], row[14] == "human", row[15] == "public")),
+        "resolution": (Resolved, row[16:17]),
+        "rating": (Rated, row[17:20]),
+    }[kind]
+    fields = head + rest
+    return make(*fields)
 
 
 def indicators(
