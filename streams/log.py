@@ -46,8 +46,3 @@ def configure_logging(form: Format = "auto", stream: TextIO | None = None, level
     root.setLevel(level)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
-
-
-def silence_libraries() -> None:
-    """For commands that say everything themselves: a library's warning would only stand between the lines."""
-    logging.getLogger().addHandler(logging.NullHandler())

@@ -5,6 +5,7 @@ Commands import what they need when they run, so that `--help` and wrong flags a
 
 # ruff: noqa: PLC0415 - see above
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """One command line in, its exit code out; never raises for what a user can cause."""
+    logging.getLogger().addHandler(logging.NullHandler())  # commands say it all; only a worker logs, and sets that up itself
     from streams.cli.application import command
     from streams.cli.outcome import guarded
 

@@ -73,8 +73,8 @@ def _made(given: Mapping[str, Any]) -> Settings:
 
 
 def _refuse_unknown(chosen: set[str]) -> None:
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
-    for name in sorted(chosen.difference(known)):
-        near = difflib.get_close_matches(name, known, n=1)
-        suggestion = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
-        raise Stop(ExitCode.USAGE, f"{name} is no setting: {suggestion}")
+    known = [name.upper() for name in Settings.model_fields]
+    for name in sorted(chosen.difference(PREFIX + name for name in known)):
+        near = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
+        hint = f"did you mean {PREFIX}{near[0]}?" if near else f"after {PREFIX} comes one of {', '.join(known)}"
+        raise Stop(ExitCode.USAGE, f"{name} is no setting: {hint}")

@@ -26,7 +26,5 @@ def demo(
     demo then stays up with live traffic until Ctrl-C; otherwise it ends. Nothing is left running.
     """
     from streams.cli.demonstration import demonstrate
-    from streams.log import silence_libraries
 
-    silence_libraries()
     return demonstrate(data, students, days, seed)

@@ -25,7 +25,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     UNAVAILABLE = 3
     REFUSED = 4
-    MISTAKE = 70
+    MISTAKE = 99
     INTERRUPTED = 130
     CLOSED_PIPE = 141
     TERMINATED = 143

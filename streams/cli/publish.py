@@ -39,9 +39,7 @@ def publish(
 
     from streams.cli.configuration import load_settings
     from streams.cli.delivery import Delivery
-    from streams.log import silence_libraries
 
-    silence_libraries()
     settings = load_settings(data)
     delivery = Delivery(settings, rate, backfill=backfill)
     if file == STDIN:

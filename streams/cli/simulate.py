@@ -32,10 +32,8 @@ def simulate(
     """
     from streams.cli.configuration import load_settings
     from streams.cli.invention import invent, plan_until
-    from streams.log import silence_libraries
     from streams.simulation import Plan
 
-    silence_libraries()
     settings = None if out else load_settings(data)
     plan = Plan(plan_until(until, live=live, sent=out is None), students, days, seed, districts)
     invent(plan, settings, out or "", live=live)

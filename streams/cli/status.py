@@ -14,9 +14,7 @@ def status(data: DataFolder = None) -> int:
     from streams.cli.health import checks
     from streams.cli.outcome import ExitCode
     from streams.cli.screen import results
-    from streams.log import silence_libraries
 
-    silence_libraries()
     settings, console = load_settings(data), results()
     healthy = True
     for check in checks(settings):
