@@ -61,11 +61,15 @@ class Child:
         self.identity = Identity(process.pid, process.create_time())
 
     def alive(self) -> bool:
-        """Whether it runs; one that ended and was not yet reaped by its parent does not."""
+        """Whether it runs; one that ended and was not yet reaped by its parent does not.
+
+        A killed process is a zombie as soon as its first thread is gone, but keeps its files and locks until the last one is.
+        """
         if isinstance(self._process, psutil.Popen):
             return self._process.poll() is None
         try:
-            return self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
+            ended = self._process.status() == psutil.STATUS_ZOMBIE and self._process.num_threads() <= 1
+            return self._process.is_running() and not ended
         except psutil.NoSuchProcess:
             return False
 
