@@ -89,7 +89,8 @@ def _event(row: tuple[Any, ...]) -> Event:
         "rating": (Rated, row[17:20]),
     }[kind]
     fields = head + rest
-    return make(*fields)
+    event: Event = make(*fields)
+    return event
 
 
 def indicators(
