@@ -87,6 +87,14 @@ def test_what_is_taken_back_is_gone_and_its_page_is_used_again() -> None:
     assert filled.histograms.nbytes == size
 
 
+def test_taking_back_what_never_was_spoils_no_other_histogram() -> None:
+    filled = Filled()
+    filled.add([5])
+    filled.add([6], sign=-1)
+    filled.add([DAY_MS])
+    assert filled.quantiles()[P50] == pytest.approx(DAY_MS, rel=0.0244)
+
+
 def test_a_quantile_is_found_across_pages() -> None:
     filled = Filled()
     filled.add([1] * 89 + [DAY_MS] * 11)

@@ -154,6 +154,15 @@ def test_one_who_writes_twice_is_one_stakeholder() -> None:
     }
 
 
+def test_one_who_writes_to_many_departments_in_one_batch_is_one_stakeholder_of_the_school() -> None:
+    windows = windows_at(NOON)
+    for department in ("bus", "food", "it", "bus", "nurse"):
+        windows.add_message(NOON, windows.place("north", "lincoln", department), "ana", 1)
+    assert rows(windows.total("north"))[0]["stakeholder_n"] == 1
+    assert rows(windows.total("north", "school", "lincoln"))[0]["stakeholder_n"] == 1
+    assert [rows(windows.total("north", "department", "", name))[0]["stakeholder_n"] for name in ("bus", "food", "it", "nurse")] == [1] * 4
+
+
 def test_a_stakeholder_stays_until_the_last_message_leaves() -> None:
     windows = windows_at(NOON)
     place = windows.place("north", "", "")
