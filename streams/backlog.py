@@ -38,6 +38,8 @@ async def backlog(settings: Settings) -> Backlog:
 
 
 async def _ends(settings: Settings, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+    if not partitions:
+        return {}
     consumer = AIOKafkaConsumer(**client_options(settings))
     try:
         await consumer.start()
