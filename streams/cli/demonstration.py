@@ -121,16 +121,15 @@ def _wait_for_rows(settings: Settings, worker: Child, folder: Path) -> None:
 def _show_indicators(settings: Settings) -> None:
     departments = read_indicators(settings, "department", "28d", None)
     schools = read_indicators(settings, "school", "28d", None)
-    results().print(indicator_table(departments, "department", "28d"))
-    results().print(indicator_table(schools[:LARGEST_SCHOOLS], "school", "28d", title="the five largest schools"))
+    results().print(indicator_table(departments, "department", "by department, last 28 days"))
+    results().print(indicator_table(schools[:LARGEST_SCHOOLS], "school", "the five largest schools, last 28 days"))
 
 
 def _verified(settings: Settings, published: int) -> bool:
     """Every number against one computed from the raw events, and the raw events against the topic."""
     with step("computing every number anew from the raw events"):
-        server = clickhouse_of(settings)
-        found = differences(server)
-        with server.connect() as client:
+        with clickhouse_of(settings).connect() as client:
+            found = differences(client)
             rows = int(client.execute("SELECT count() FROM events FINAL")[0][0])
             cells = int(client.execute("SELECT count() FROM windows FINAL")[0][0])
     with step("counting the distinct events in the topic"):

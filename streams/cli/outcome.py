@@ -51,6 +51,7 @@ CODES = {
     "Refused": ExitCode.REFUSED,
     "Fatal": ExitCode.REFUSED,
     "MigrationError": ExitCode.REFUSED,
+    "LogChanged": ExitCode.REFUSED,
 }
 """By name, since importing them would load what the command did not need. Other exceptions of ours: unavailable."""
 
