@@ -6,8 +6,10 @@ end. The offsets that our own writes get tell the rest: when they do not follow 
 worker that had been stopped and went on), and the owner reads those records before it does anything else.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -54,8 +56,9 @@ class Changelog:
             spans.append(Span(first, first + count))
         return spans
 
-    async def _send(self, batch: object, partition: int) -> object:
-        return await self._producer.send_batch(batch, self.topic, partition=partition)
+    async def _send(self, batch: Any, partition: int) -> "asyncio.Future[Any]":
+        acknowledged: asyncio.Future[Any] = await self._producer.send_batch(batch, self.topic, partition=partition)
+        return acknowledged
 
     async def read(self, partition: int, start: int) -> AsyncIterator[tuple[list[Item], int]]:
         """Records of `partition` from offset `start` to its end as of now: lists of items, and the offset after each list.

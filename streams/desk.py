@@ -276,9 +276,8 @@ class Desk:
     def _dead_letter(self, refused: Refused) -> Row:
         """One row of `dead_letters`, as `sinks.clickhouse` names its columns."""
         record, why = refused.record, refused.rejection
-        key = (record.key or b"").decode(errors="replace")
         where = (self._topic_id, record.topic, record.partition, record.offset, record.timestamp)
-        return (*where, why.reason.value, why.path, why.message, key, len(record.value or b""))
+        return (*where, why.reason.value, why.path, why.message, len(record.value or b""))
 
     async def _log(self, number: int, items: list[tuple[bytes, bytes | None]]) -> None:
         """Write state, and notice if somebody else wrote to this changelog since: then that is read before the next turn."""

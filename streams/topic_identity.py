@@ -66,7 +66,7 @@ TOPIC = (
 )
 
 
-class _MetadataResponse(Response):
+class _MetadataResponse(Response):  # type: ignore[misc] # aiokafka publishes no types
     API_KEY = 3
     API_VERSION = 12
     SCHEMA = Schema(
@@ -79,7 +79,7 @@ class _MetadataResponse(Response):
     )
 
 
-class _MetadataRequestV12(RequestStruct):
+class _MetadataRequestV12(RequestStruct):  # type: ignore[misc] # aiokafka publishes no types
     API_KEY = 3
     API_VERSION = 12
     FLEXIBLE_VERSION = True
@@ -92,7 +92,7 @@ class _MetadataRequestV12(RequestStruct):
     )
 
 
-class _MetadataRequest(Request[_MetadataRequestV12]):
+class _MetadataRequest(Request[_MetadataRequestV12]):  # type: ignore[misc] # aiokafka publishes no types
     API_KEY = 3
 
     def __init__(self, topic: str) -> None:

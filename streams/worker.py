@@ -1,0 +1,128 @@
+"""One worker from its settings to its exit code: puts the parts together, and takes them apart again.
+
+Everything that can be wrong before the first record is looked at first and said plainly: the directory, the servers, the
+topic that the rows in ClickHouse come from.
+"""
+
+import asyncio
+import gc
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from prometheus_client import CollectorRegistry, start_http_server
+
+from events.directory import DEFAULT, Directory
+from sinks.clickhouse.connection import ClickHouse
+from sinks.clickhouse.directory import write_directory
+from sinks.clickhouse.queries import claim
+from sinks.clickhouse.store import Store
+from sinks.metrics import WorkerMetrics
+from streams.app import make_app, serve
+from streams.broker import client_options
+from streams.changelog import Changelog
+from streams.clock import WallClock
+from streams.desk import Desk
+from streams.outbox import Outbox
+from streams.settings import Settings
+from streams.topic_identity import TopicIdentity, topic_identity
+from streams.warehouse import clickhouse_of
+
+BATCH_BYTES = 900_000
+"""Of the changelog: just under what a broker takes at once by default."""
+MOST_BYTES = 4 << 20
+"""Of a request: a dead letter is a whole record and what is wrong with it."""
+
+log = structlog.get_logger("worker")
+
+
+def run_worker(settings: Settings) -> int:
+    """Work until SIGTERM or SIGINT; 0 then. Raises what made it stop otherwise: no error is survived by ignoring it."""
+    return asyncio.run(_run(settings))
+
+
+def keep_garbage_apart() -> None:
+    """Let the collector leave alone what was loaded, and look rarely: millions of small values, none in a cycle (3 us an event)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
+
+
+def directory_of(settings: Settings) -> Directory:
+    """The directory that the settings name. Raises `DirectoryError`, or OSError when the file cannot be read."""
+    return DEFAULT if settings.directory is None else Directory.parse(settings.directory.read_text())
+
+
+async def _run(settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    registry = CollectorRegistry()
+    metrics = WorkerMetrics(registry)
+    async with AsyncExitStack() as stack:
+        directory = directory_of(settings)
+        identity = await topic_identity(settings, settings.topic)
+        server = clickhouse_of(settings)
+        epoch = await asyncio.to_thread(_introduced, server, identity, directory)
+        store = Store(server, metrics)
+        stack.push_async_callback(store.close)
+        producer = await stack.enter_async_context(_producer(settings))
+        desk = Desk(
+            directory=directory,
+            partitions=identity.partitions,
+            topic_id=identity.topic_id,
+            epoch=epoch,
+            rows=store,
+            changelog=Changelog(settings.changelog_topic, producer, partial(_reader, settings)),
+            outbox=Outbox(producer, settings.dead_letter_topic),
+            clock=WallClock(),
+            follow_wall=settings.clock == "wall",
+            meter=metrics,
+        )
+        app = make_app(settings, desk)
+        desk.guard = app.guard
+        if settings.metrics_port:
+            server, thread = start_http_server(settings.metrics_port, "127.0.0.1", registry)
+            stack.callback(thread.join)
+            stack.callback(server.shutdown)
+        keep_garbage_apart()
+        log.info("worker starts", topic=settings.topic, partitions=identity.partitions, epoch=epoch, directory=directory.revision)
+        await serve(app, stop, desk.run())
+    log.info("worker stopped")
+    return 0
+
+
+def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) -> int:
+    """Make sure that the rows come from this topic, and that SQL knows the directory. Returns the epoch of the rows' versions."""
+    with server.connect() as client:
+        log = claim(client, topic.topic_id, topic.partitions)
+        write_directory(client, directory)
+    return log.epoch
+
+
+@asynccontextmanager
+async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(
+        **client_options(settings), acks="all", enable_idempotence=True, max_batch_size=BATCH_BYTES, max_request_size=MOST_BYTES
+    )
+    try:
+        await producer.start()
+        yield producer
+    finally:
+        await producer.stop()
+
+
+def _reader(settings: Settings) -> AIOKafkaConsumer:
+    """A consumer without a group, for the changelog."""
+    return AIOKafkaConsumer(
+        **client_options(settings),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=16 << 20,
+        fetch_max_wait_ms=50,
+        max_poll_records=20_000,
+    )
