@@ -239,6 +239,11 @@ def contact(**data: object) -> bytes:
 @example(contact(topic="autobús"), NOW)
 @example(contact().replace(b'"riverside"', b'"riverside", "x": "\xff"'), NOW)
 @example(contact(extra=1).replace(b'"id"', b'"data": null, "id"'), NOW)
+@example(contact(), NOW - AHEAD_MS)
+@example(contact(), NOW - AHEAD_MS - 1)
+@example(contact().replace(b"22.120Z", b"22.119999999Z"), NOW)
+@example(contact().replace(b'"id"', b'"datacontenttype": "text/plain", "id"'), NOW)
+@example(contact(score=3, worst=3, best=3).replace(b"contact", b"rating"), NOW)
 @example(contact().replace(b"1.0", b"1.\\u0030"), NOW)
 def test_both_ways_take_and_refuse_the_same_records_and_read_the_same(value: bytes, timestamp: int) -> None:
     assert Decoder().decode(value, [], timestamp) == by_contract(value, timestamp)
