@@ -48,7 +48,7 @@ def parsed(arguments: Sequence[str]) -> Options:
     parser.add_argument("--tls-key", type=Path, help="its key, PEM")
     parser.add_argument("--memory-bytes", type=int, default=DEFAULT_MEMORY_BYTES, help="what all queries together may use")
     given = parser.parse_args(arguments)
-    tls = (given.tls_cert, given.tls_key)
+    tls = tuple(path and path.absolute() for path in (given.tls_cert, given.tls_key))
     if given.secure_native_port is not None and not all(path and path.is_file() for path in tls):
         parser.error("--secure-native-port needs --tls-cert and --tls-key, and both files must exist")
     return Options(

@@ -1,13 +1,21 @@
 """The engine's configuration: small, quiet, and with its time in UTC.
 
 A default server keeps logs of every query and pools for sixteen cores; beside Kafka and a worker on two cores the
-engine gets little of each. Blocks are written out from 32 MB on, so that an insert of any size stays in bounded memory.
+engine gets little of each. Blocks are written out from 16 MB on and read and merged by the megabyte, so that an insert,
+a merge and a result of any size stay in bounded memory.
 """
 
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-BLOCK_BYTES = 32 << 20
+BLOCK_BYTES = 16 << 20
+GRANULE_BYTES = 1 << 20
+# For the environment of the engine's process: its allocator keeps freed pages for five seconds by default, which in a gigabyte
+# of rows is several hundred megabytes. Measured on 1 GB inserted: 475 MB over idle by default, 150 to 190 so, for 10 % more CPU.
+ALLOCATOR = {
+    "JE_MALLOC_CONF": "oversize_threshold:1048576,dirty_decay_ms:200,muzzy_decay_ms:0",
+    "MALLOC_ARENA_MAX": "2",
+}
 
 CONFIG = """<clickhouse>
   <logger>
@@ -28,11 +36,13 @@ CONFIG = """<clickhouse>
   <mark_cache_size>67108864</mark_cache_size>
   <uncompressed_cache_size>0</uncompressed_cache_size>
   <merge_tree>
+    <index_granularity_bytes>{granule_bytes}</index_granularity_bytes>
+    <merge_max_block_size_bytes>{granule_bytes}</merge_max_block_size_bytes>
     <number_of_free_entries_in_pool_to_lower_max_size_of_merge>0</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
     <number_of_free_entries_in_pool_to_execute_mutation>0</number_of_free_entries_in_pool_to_execute_mutation>
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>0</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
   </merge_tree>
-  <query_log remove="1"/>
+{certificate}  <query_log remove="1"/>
   <query_thread_log remove="1"/>
   <part_log remove="1"/>
   <trace_log remove="1"/>
@@ -52,14 +62,24 @@ SESSION_SETTINGS = ", ".join(
 )
 
 
-def write_config(folder: Path, memory_bytes: int) -> Path:
-    """Writes the configuration into the folder and returns its path."""
+CERTIFICATE = """  <openSSL>
+    <server>
+      <certificateFile>{}</certificateFile>
+    </server>
+  </openSSL>
+"""
+
+
+def write_config(folder: Path, memory_bytes: int, certificate: Path | None = None) -> Path:
+    """Writes the configuration into the folder and returns its path. The certificate is only for `showCertificate`."""
     path = folder / "engine.xml"
     path.write_text(
         CONFIG.format(
             log=escape(str(folder / "engine.log")),
             error_log=escape(str(folder / "engine.error.log")),
             memory_bytes=memory_bytes,
+            granule_bytes=GRANULE_BYTES,
+            certificate=CERTIFICATE.format(escape(str(certificate))) if certificate else "",
         )
     )
     return path

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from deploy.embedded import Unavailable
+from deploy.embedded.clickhouse.config import ALLOCATOR
 from deploy.embedded.clickhouse.users import USERS_VARIABLE, User, dumped
 from deploy.embedded.port import is_free
 from deploy.embedded.process import Child, Failed, Identity, launch, wait_ready
@@ -137,7 +138,7 @@ class ClickHouseServer:
 
     def _environment(self) -> dict[str, str]:
         users = {} if self._users is None else {USERS_VARIABLE: dumped(self._users)}
-        return {**os.environ, **users}
+        return {**os.environ, **ALLOCATOR, **users}
 
     def _is_ready(self, child: Child) -> bool:
         file = self.data / "door.json"

@@ -12,14 +12,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.embedded.clickhouse.block import BLOCK_INFO, empty_block
+from deploy.embedded.clickhouse.block import BLOCK_INFO, copy_block, empty_block
 from deploy.embedded.clickhouse.failure import Failure
 from deploy.embedded.clickhouse.frame import packed
 from deploy.embedded.clickhouse.http_exchange import Exchange
 from deploy.embedded.clickhouse.reply import CUSTOM_SERIALIZATION
 from deploy.embedded.clickhouse.running import Statement
-from deploy.embedded.clickhouse.select import blocks_of
 from deploy.embedded.clickhouse.session import Chunk, Session
+from deploy.embedded.clickhouse.source import MemorySource
 from deploy.embedded.clickhouse.statement import is_streamed, quoted, without_format
 
 STREAMED_FORMATS = frozenset(
@@ -85,8 +85,13 @@ class Look:
         return packed(data) if self.compressed else data
 
     def _for_revision(self, chunk: Chunk) -> bytes:
-        marked = self.revision >= CUSTOM_SERIALIZATION
-        return b"".join(BLOCK_INFO + block for block, _, _ in blocks_of(chunk, marked))
+        source, parts = MemorySource(chunk.data), []
+        while source.position < len(chunk.data):
+            parts.append(BLOCK_INFO)
+            header = copy_block(source, marked_in=False, marked_out=self.revision >= CUSTOM_SERIALIZATION, write=parts.append)
+            if not header.rows:
+                parts.append(empty_block(header.columns, marked=self.revision >= CUSTOM_SERIALIZATION))
+        return b"".join(parts)
 
 
 def send_result(exchange: Exchange, session: Session, question: Question, look: Look, headers: Mapping[str, str]) -> None:

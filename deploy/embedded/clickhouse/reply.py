@@ -5,7 +5,7 @@ clickhouse-driver's `defines.py`.
 """
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from deploy.embedded.clickhouse.block import BLOCK_INFO, Column, empty_block
 from deploy.embedded.clickhouse.failure import Failure
@@ -13,7 +13,7 @@ from deploy.embedded.clickhouse.frame import packed
 from deploy.embedded.clickhouse.wire import int32, string, varint
 
 REVISION = 54460  # the newest that clickhouse-go speaks; the driver speaks it too
-HELLO, DATA, EXCEPTION, PROGRESS, PONG, END_OF_STREAM, PROFILE_INFO, TOTALS, EXTREMES, PROFILE_EVENTS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 14
+HELLO, DATA, EXCEPTION, PROGRESS, PONG, END_OF_STREAM, PROFILE_INFO, PROFILE_EVENTS = 0, 1, 2, 3, 4, 5, 6, 14
 
 SERVER_TIMEZONE = 54058
 DISPLAY_NAME = 54372
@@ -55,9 +55,20 @@ class Reply:
     def header(self, columns: Sequence[Column]) -> None:
         self.block(empty_block(columns, self.marked))
 
-    def block(self, block: bytes, kind: int = DATA) -> None:
-        block = BLOCK_INFO + block
-        self._send(varint(kind), string(""), packed(block) if self.compressed else block)
+    def block(self, block: bytes) -> None:
+        self.block_in_pieces()(block)
+
+    def block_in_pieces(self) -> Callable[[bytes], None]:
+        """What takes the pieces of one block and sends each at once, so that a large block is never held whole."""
+        head, info = varint(DATA) + string(""), BLOCK_INFO
+
+        def write(piece: bytes) -> None:
+            nonlocal head, info
+            body = info + piece
+            self._send(head, packed(body) if self.compressed else body)
+            head = info = b""
+
+        return write
 
     def block_taken(self) -> None:
         """After each inserted block: from this revision on the client waits for a packet of profile events."""

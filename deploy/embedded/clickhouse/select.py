@@ -1,10 +1,10 @@
 """A result on its way to a native client, block by block as the engine makes it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 
-from deploy.embedded.clickhouse.block import Column, copy_block, empty_block
+from deploy.embedded.clickhouse.block import Column, copy_block
 from deploy.embedded.clickhouse.channel import Channel
 from deploy.embedded.clickhouse.failure import Failure
 from deploy.embedded.clickhouse.reply import Reply
@@ -44,18 +44,20 @@ class Result:
         self._size = 0
 
     def send(self, chunk: Chunk) -> None:
-        for block, columns, rows in blocks_of(chunk, self._reply.marked):
-            if not self.blocks:
-                self.send_header(columns)
-            self._reply.block(block)
+        if not self.blocks:
+            self.send_header(columns_of(chunk))
+        source = MemorySource(chunk.data)
+        while source.position < len(chunk.data):
+            start = source.position
+            header = copy_block(source, marked_in=False, marked_out=self._reply.marked, write=self._reply.block_in_pieces())
             self.blocks += 1
-            self._rows += rows
-            self._size += len(block)
+            self._rows += header.rows
+            self._size += source.position - start
         self._report()
 
-    def send_header(self, columns: list[Column]) -> None:
+    def send_header(self, columns: Sequence[Column]) -> None:
         if columns:
-            self._reply.block(empty_block(columns, self._reply.marked))
+            self._reply.header(columns)
 
     def end(self) -> None:
         read_rows = self._session.progress.get("read_rows", 0)
@@ -64,17 +66,12 @@ class Result:
         self._reply.end()
 
     def _report(self) -> None:
-        now = Counter(self._session.progress)
-        increment = {name: max(0, value - self._reported[name]) for name, value in now.items()}
-        if increment.get("read_rows") or increment.get("written_rows"):
-            self._reply.progress(increment)
-            self._reported.update(increment)
+        """What has been read and written since the last report; at the end a client expects one in any case."""
+        increment = {name: max(0, value - self._reported[name]) for name, value in self._session.progress.items()}
+        self._reply.progress(increment)
+        self._reported.update(increment)
 
 
-def blocks_of(chunk: Chunk, marked: bool) -> Iterator[tuple[bytes, list[Column], int]]:
-    """(block for the client, its columns, its rows): the chunk's blocks with the marks that the revision wants."""
-    source = MemorySource(chunk.data)
-    while source.position < len(chunk.data):
-        parts: list[bytes] = []
-        header = copy_block(source, marked_in=False, marked_out=marked, write=parts.append)
-        yield b"".join(parts), list(header.columns), header.rows
+def columns_of(chunk: Chunk) -> Sequence[Column]:
+    """The columns of the chunk's first block."""
+    return copy_block(MemorySource(chunk.data), marked_in=False, marked_out=False, write=lambda _: None).columns
