@@ -3,7 +3,7 @@
 A bucket's last value is at most 5 % above its first, and it stands for the value whose largest relative error over the
 bucket is least (the harmonic mean of both ends), so a quantile is off by less than 2.44 % and never off at all below
 20 ms. Buckets lie in pages of 32 that exist only where something was counted: a department's response times spread over
-a handful of pages, not over sixteen years.
+a handful of pages, not over 25 years.
 """
 
 from itertools import accumulate, repeat
@@ -22,14 +22,14 @@ _PAGES = BUCKETS // _PAGE
 _BLOCK = 512  # histograms looked through at once: what fits the cache takes half the time
 
 STARTS = np.fromiter(accumulate(repeat(0, BUCKETS), lambda start, _: start * 21 // 20 + 1), np.int64)
-"""The least value of each bucket, in whole milliseconds; the last one begins at 16 years and has no end."""
+"""The least value of each bucket, in whole milliseconds; the last one begins at 25 years and has no end."""
 _LASTS = np.append(STARTS[1:] - 1, STARTS[-1])
 VALUES: NDArray[np.float64] = 2.0 * STARTS * _LASTS / np.maximum(STARTS + _LASTS, 1)
 """What each bucket stands for."""
 
 
 def bucket_of(durations: Ints) -> Ints:
-    """Find the bucket of each duration in ms; what is negative counts as 0, what is beyond 16 years as 16 years."""
+    """Find the bucket of each duration in ms; what is negative counts as 0, what is beyond 25 years as 25 years."""
     return np.maximum(np.searchsorted(STARTS, durations, "right") - 1, 0)
 
 
