@@ -113,8 +113,8 @@ def _wait_for_rows(settings: Settings, worker: Child, folder: Path) -> None:
         while left := asyncio.run(backlog(settings)).left:
             advance(total - left)
             if not worker.alive():
-                last = log_tail(_log_of_worker(folder), 1)
-                raise Stop(ExitCode.UNAVAILABLE, f"the worker ended before everything was counted; the last line of its log: {last}")
+                remarks().print(log_tail(_log_of_worker(folder)), markup=False)
+                raise Stop(ExitCode.UNAVAILABLE, "the worker ended before everything was counted; above is the end of its log")
             sleep(POLL_S)
 
 
@@ -127,11 +127,10 @@ def _show_indicators(settings: Settings) -> None:
 
 def _verified(settings: Settings, published: int) -> bool:
     """Every number against one computed from the raw events, and the raw events against the topic."""
-    with step("computing every number anew from the raw events"):
-        with clickhouse_of(settings).connect() as client:
-            found = differences(client)
-            rows = int(client.execute("SELECT count() FROM events FINAL")[0][0])
-            cells = int(client.execute("SELECT count() FROM windows FINAL")[0][0])
+    with step("computing every number anew from the raw events"), clickhouse_of(settings).connect() as client:
+        found = differences(client)
+        rows = int(client.execute("SELECT count() FROM events FINAL")[0][0])
+        cells = int(client.execute("SELECT count() FROM windows FINAL")[0][0])
     with step("counting the distinct events in the topic"):
         distinct = asyncio.run(distinct_events(settings))
     for difference in found[:DIFFERENCES_SHOWN]:

@@ -57,13 +57,19 @@ def write_indicators(rows: Sequence[Row], form: str, scope: str, window: str) ->
     if form == "json":
         print(json.dumps([_plain(row) for row in rows], indent=1))
     elif form == "csv":
-        writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(map(_plain, rows))
+        _write_csv(rows)
     else:
         results().print(indicator_table(rows, scope, f"by {scope}, last {window}"))
     if not rows:
         remarks().print("nothing has been counted there yet: `frontdesk status` shows how far the workers are", markup=False)
+
+
+def _write_csv(rows: Sequence[Row]) -> None:
+    """The view's columns as the heading; nothing at all where there are no rows."""
+    if rows:
+        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(_plain, rows))
 
 
 def _plain(row: Row) -> dict[str, object]:
