@@ -133,7 +133,8 @@ class Writer:
         """In the thread. A connection that failed is not used again."""
         client = self._client or self._connect()
         try:
-            client.connection.force_connect()
+            if not client.connection.connected:
+                client.connection.connect()
             self._client = client
             attempt.check()
             client.execute(self._inserts[table], _lists(columns), columnar=True, types_check=False, settings=INSERT_SETTINGS)

@@ -35,15 +35,19 @@ class FakeClient:
         self.connection = self
         self.socket = None
         self.open = True
+        self.connected = False
 
-    def force_connect(self) -> None:
+    def connect(self) -> None:
         assert self.open
+        assert not self.connected
+        self.connected = True
 
     def disconnect(self) -> None:
         self.open = False
 
     def execute(self, query: str, columns: Any, **options: Any) -> None:
         assert self.open
+        assert self.connected
         self.server.settings = options["settings"]
         self.server.tried.append((query, [list(c) for c in columns]))
         if self.server.failures:

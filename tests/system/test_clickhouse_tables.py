@@ -1,0 +1,204 @@
+"""Rows in real tables: the newest version stays whatever comes in which order, what is written comes back."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from events.event import Contacted, Event, Rated, Replied, Resolved
+from projections.rows import CASE_COLUMNS, WINDOW_COLUMNS, columns, event_row, row_version
+from sinks.clickhouse.connection import ClickHouse
+from sinks.clickhouse.directory import write_directory
+from sinks.clickhouse.migration import migrate
+from sinks.clickhouse.queries import LogChanged, cells_not_empty, claim, events_of, indicators, log_identity
+from sinks.clickhouse.writer import Writer
+
+if TYPE_CHECKING:
+    from clickhouse_driver import Client
+
+    from deploy.embedded.clickhouse import ClickHouseServer
+
+pytestmark = pytest.mark.embedded
+
+T = 1_795_000_000_000
+ASKED = Contacted(T, "/helpdesk", "1", "north", "bus", "s-1", "family", "web", "es", "bus-late", "urgent", True)
+TOLD: list[Event] = [
+    ASKED,
+    Replied(T + 1, "/helpdesk", "2", author="a"),
+    Resolved(T + 2, "/helpdesk", "3"),
+    Rated(T + 3, "/helpdesk", "4", score=4.0),
+]
+NULLS = {c for c in CASE_COLUMNS if c.endswith(("_at", "_ms"))} - {"opened_at", "turns_sum_ms"} | {"waiting_since", "rating"}
+
+
+class Deaf:
+    """Nobody listens to the metrics here."""
+
+    def inserted(self, table: str, rows: int, seconds: float) -> None: ...
+    def insert_failed(self, table: str, code: int, seconds: float) -> None: ...
+    def paused(self, paused: bool) -> None: ...
+
+
+@pytest.fixture
+def server(clickhouse: "ClickHouseServer", request: pytest.FixtureRequest) -> ClickHouse:
+    server = ClickHouse(port=clickhouse.native_port, database=f"tables_{abs(hash(request.node.name))}")
+    migrate(server)
+    return server
+
+
+@pytest.fixture
+def client(server: ClickHouse) -> "Iterator[Client]":
+    with server.connect() as client:
+        yield client
+
+
+def write(server: ClickHouse, **tables: Any) -> None:
+    async def once() -> None:
+        writer = Writer(server.connect, Deaf())
+        await writer.write(tables)
+        await writer.close()
+
+    asyncio.run(once())
+
+
+def told(events: list[Event], offset: int = 0) -> list[Any]:
+    return columns(
+        [event_row("riverside", "case-1", e, (3, offset + i, T, 0, row_version(1, offset + i, 0))) for i, e in enumerate(events)]
+    )
+
+
+def case(version: int, **known: Any) -> list[Any]:
+    names = {
+        "district": "riverside",
+        "opened_at": T,
+        "subject": "case-1",
+        "episode": "/helpdesk 1",
+        "partition": 3,
+        "version": version,
+        **known,
+    }
+    texts = {
+        "district",
+        "subject",
+        "episode",
+        "school",
+        "department",
+        "stakeholder",
+        "audience",
+        "channel",
+        "language",
+        "topic",
+        "priority",
+    }
+    texts |= {"status", "responded_school", "responded_department", "resolved_school", "resolved_department", "outcome"}
+    return [[names.get(c, "" if c in texts else None if c in NULLS else 0)] for c in CASE_COLUMNS]
+
+
+def window(version: int, **numbers: Any) -> list[Any]:
+    cell = {"district": "riverside", "scope": "district", "school": "", "department": "", "window": "28d", "as_of": T // 1000}
+    row = {**cell, "partition": 3, "version": version, **numbers}
+    return [[row.get(c, 0)] for c in WINDOW_COLUMNS]
+
+
+def test_events_come_back_as_they_were(server: ClickHouse, client: "Client") -> None:
+    write(server, events=told(TOLD))
+    [(district, subject, offset, events)] = events_of(client, [("riverside", "case-1"), ("riverside", "no'such\\case")])
+    assert (district, subject, offset) == ("riverside", "case-1", 3)
+    assert sorted(events, key=lambda event: event.time) == TOLD
+
+
+def test_an_event_delivered_twice_is_one_row_and_both_sides_of_a_conflict_stay(server: ClickHouse, client: "Client") -> None:
+    other = Contacted(T, "/helpdesk", "1", "south")
+    write(server, events=told([ASKED, other]))
+    write(server, events=told([ASKED, other], offset=7))
+    [(_, _, offset, events)] = events_of(client, [("riverside", "case-1")])
+    assert offset == 8
+    assert sorted(events, key=lambda event: event.school) == [ASKED, other]
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (2, 3, 1)])
+def test_the_newest_version_of_a_case_stays(server: ClickHouse, client: "Client", order: tuple[int, ...]) -> None:
+    for version in order:
+        write(server, cases=case(row_version(1, 1 << 60, version), reopens=version, rating=0.75, rated_at=T))
+    assert client.execute("SELECT reopens, rating, toUnixTimestamp64Milli(rated_at) FROM cases FINAL") == [(3, 0.75, T)]
+
+
+def test_a_deleted_episode_is_gone_and_an_older_row_does_not_bring_it_back(server: ClickHouse, client: "Client") -> None:
+    write(server, cases=case(5))
+    write(server, cases=case(6, is_deleted=1))
+    write(server, cases=case(5))
+    assert client.execute("SELECT count() FROM cases FINAL WHERE is_deleted = 0") == [(0,)]
+
+
+def test_old_events_of_many_months_fit_into_one_insert(server: ClickHouse, client: "Client") -> None:
+    months = [Contacted(T - i * 31 * 86_400_000, "/helpdesk", str(i)) for i in range(150)]
+    write(server, events=told(months))
+    assert client.execute("SELECT count() FROM events") == [(150,)]
+
+
+def test_history_keeps_the_last_row_of_each_quarter_of_an_hour(server: ClickHouse, client: "Client") -> None:
+    quarter = T // 900_000 * 900
+    for minute, contacts in [(0, 1), (14, 2), (7, 3), (15, 4)]:
+        write(server, windows=window(minute, as_of=quarter + minute * 60, contact_n=contacts))
+    history = client.execute("SELECT toUnixTimestamp(slot), contact_n FROM windows_history FINAL ORDER BY slot")
+    assert history == [(quarter, 2), (quarter + 900, 4)]
+
+
+def test_only_cells_that_show_a_number_are_named(server: ClickHouse, client: "Client") -> None:
+    write(server, windows=window(1, message_n=1))
+    write(server, windows=window(1, district="empty"))
+    assert cells_not_empty(client, 3) == [("riverside", "district", "", "")]
+    write(server, windows=window(2))
+    assert cells_not_empty(client, 3) == []
+    assert cells_not_empty(client, 4) == []
+
+
+def test_the_log_is_claimed_once_and_another_one_is_refused(client: "Client") -> None:
+    assert log_identity(client) is None
+    identity = claim(client, "topic-a", 8)
+    assert identity.epoch == 1
+    assert claim(client, "topic-a", 8) == identity == log_identity(client)
+    for topic, partitions in [("topic-b", 8), ("topic-a", 16)]:
+        with pytest.raises(LogChanged, match="frontdesk rebuild"):
+            claim(client, topic, partitions)
+
+
+def test_indicators_divide_only_where_there_is_something(server: ClickHouse, client: "Client") -> None:
+    write(server, windows=window(1, contact_n=4, response_n=2, response_sum_ms=300, response_due_n=4, response_kept_n=3))
+    [row] = indicators(client, scope="district")
+    assert row["contacts"] == 4
+    assert row["response_mean_ms"] == 150
+    assert row["response_compliance"] == 0.75
+    assert row["resolution_mean_ms"] is row["rating_mean"] is row["csat"] is row["score"] is None
+    assert row["score_reason"] == "fewer than 10 ratings in 28 days"
+
+
+def test_the_score_is_half_satisfaction_and_a_quarter_each_for_promises(server: ClickHouse, client: "Client") -> None:
+    ratings = {"rating_n": 20, "rating_sum_bp": 20 * 9_000, "rating_sum_squares_bp2": 20 * 9_000**2, "rating_satisfied_n": 20}
+    write(server, windows=window(1, **ratings, response_due_n=28, response_kept_n=14, quality_n=8, quality_sum=8))
+    [row] = indicators(client, scope="district")
+    satisfaction, responses, quality = (20 * 0.9 + 12 * 0.7) / 32, (14 + 12 * 0.7) / 40, (8 + 12 * 0.7) / 20
+    assert row["score"] == pytest.approx(50 * satisfaction + 25 * responses + 25 * quality)
+    assert row["score"] == pytest.approx(sum(row[f"score_{part}_points"] for part in ("satisfaction", "response", "quality")))
+    assert row["score_low"] < row["score"] < row["score_high"]
+    assert row["rating_mean_of_10"] == pytest.approx(9)
+
+
+def test_promises_that_were_missed_are_breaches(server: ClickHouse, client: "Client") -> None:
+    promised = {"received_at": T, "response_due_at": T + 10, "resolution_due_at": T + 20, "status": "open"}
+    write(server, cases=case(1, **promised, answered_at=T + 15, first_response_at=T + 15))
+    breaches = client.execute("SELECT promise, is_open, late_ms >= 0, if(is_open, 0, late_ms) FROM breaches ORDER BY promise")
+    assert breaches == [("resolution", 1, 1, 0), ("response", 0, 1, 5)]
+    assert client.execute("SELECT response_promise, resolution_promise FROM open_cases") == [("missed", "missed")]
+    write(server, cases=case(2, **{**promised, "status": "spam"}))
+    assert client.execute("SELECT count() FROM breaches") == [(0,)]
+
+
+def test_a_revision_of_the_directory_is_written_once(client: "Client") -> None:
+    from events.directory import DEFAULT  # noqa: PLC0415 - only this test needs one
+
+    assert write_directory(client, DEFAULT)
+    assert not write_directory(client, DEFAULT)
+    assert client.execute("SELECT count() FROM targets FINAL") == [(3,)]
+    assert client.execute("SELECT count() > 5000, min(open_before_ms), max(closes_at > opens_at) FROM openings FINAL") == [(1, 0, 1)]
