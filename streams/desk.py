@@ -19,6 +19,7 @@ import structlog
 from events.directory import Directory
 from projections.partition import Partition
 from projections.rows import Row, columns
+from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS
 from streams.changelog import Changelog
 from streams.clock import Clock
 from streams.intray import Intray, Record, Refused, Sorted
@@ -257,7 +258,7 @@ class Desk:
             "events": _joined([c.events for c in changes.values()]),
             "cases": _joined([c.cases for c in changes.values()]),
             "windows": _joined([c.windows for c in changes.values()]),
-            "dead_letters": columns([self._dead_letter(refused) for refused in turn.refused]),
+            "dead_letters": columns([self._dead_letter(refused) for refused in turn.refused], DEAD_LETTER_COLUMNS),
         }
         tables = {name: columns for name, columns in tables.items() if columns}
         touched = changes.keys() | turn.partitions()

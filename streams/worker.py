@@ -86,9 +86,9 @@ async def _run(settings: Settings) -> int:
         app = make_app(settings, desk)
         desk.guard = app.guard
         if settings.metrics_port:
-            server, thread = start_http_server(settings.metrics_port, "127.0.0.1", registry)
+            exporter, thread = start_http_server(settings.metrics_port, "127.0.0.1", registry)
             stack.callback(thread.join)
-            stack.callback(server.shutdown)
+            stack.callback(exporter.shutdown)
         keep_garbage_apart()
         log.info("worker starts", topic=settings.topic, partitions=identity.partitions, epoch=epoch, directory=directory.revision)
         await serve(app, stop, desk.run())

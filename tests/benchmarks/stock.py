@@ -9,6 +9,7 @@ import json
 import sys
 import tempfile
 import time
+from typing import Any
 
 import faust
 from clickhouse_driver import Client
@@ -36,7 +37,7 @@ def main(bootstrap: str, topic: str, partitions: str, events: str, clickhouse_po
     seen = started_cpu = started = 0.0
 
     @app.agent(source)
-    async def count(stream):  # type: ignore[no-untyped-def] # Faust's streams have no types
+    async def count(stream: Any) -> None:
         nonlocal seen, started_cpu, started
         async for value in stream:
             if not seen:
