@@ -31,6 +31,10 @@ from streams.warehouse import clickhouse_of
 LARGEST_SCHOOLS = 5
 DIFFERENCES_SHOWN = 10
 POLL_S = 0.5
+LATER = """How to go on, with servers that stay until `frontdesk down`:
+  frontdesk up; frontdesk worker &                 Kafka, ClickHouse, a worker
+  frontdesk simulate --live                        28 days of traffic, then live (or your own: frontdesk publish events.ndjson)
+  frontdesk status; frontdesk indicators           how far it is, and the numbers; `frontdesk up` says where SQL is answered"""
 OTHER_SERVERS = tuple(
     PREFIX + name for name in ("KAFKA_BOOTSTRAP", "KAFKA_SECURITY", "CLICKHOUSE_HOST", "CLICKHOUSE_PORT", "CLICKHOUSE_DATABASE")
 )
@@ -51,9 +55,10 @@ def demonstrate(data: Path | None, students: int, days: int, seed: int) -> int:
         _show_indicators(settings)
         if not _verified(settings, published):
             return ExitCode.DIFFERENCE
-        _say_how_to_go_on(stack)
         if sys.stdin.isatty() and sys.stdout.isatty():
+            _say_what_to_try(stack)
             _stay(settings, playback)
+    results().print(LATER, markup=False, soft_wrap=True)
     return ExitCode.OK
 
 
@@ -143,15 +148,15 @@ def _verified(settings: Settings, published: int) -> bool:
     return True
 
 
-def _say_how_to_go_on(stack: Stack) -> None:
+def _say_what_to_try(stack: Stack) -> None:
     query = "SELECT school, contact_n FROM frontdesk.windows FINAL WHERE scope = 'school' AND window = '24h' ORDER BY contact_n DESC"
     lines = (
-        "How to go on, while the demo runs:",
+        "The demo stays up, with live traffic. In another terminal:",
         f"  how far it is        frontdesk status --data {stack.data}",
         f"  other windows        frontdesk indicators --by school --window 24h --data {stack.data}",
         f'  any SQL over HTTP    curl http://127.0.0.1:{stack.clickhouse_http_port}/ --data-binary "{query} FORMAT PrettyCompact"',
         f"  more traffic         frontdesk simulate --students 2000 --seed 2 --live --data {stack.data}",
-        "And later, with servers that stay: frontdesk up, frontdesk worker, frontdesk down.",
+        "  stop everything      Ctrl-C here",
     )
     results().print("\n".join(lines), markup=False, soft_wrap=True)
 

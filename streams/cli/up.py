@@ -17,12 +17,15 @@ def up(data: DataFolder = None) -> None:
     from streams.cli.screen import remarks, step
 
     folder = load_settings(data).data
+    stack = Stack(folder)
     with step("starting Kafka and ClickHouse") as say:
-        Stack(folder).up(progress=say)
+        stack.up(progress=say)
     settings = load_settings(folder)
     prepare(settings)
     option = "" if data is None else f" --data {data}"
-    say_where = f"Kafka {settings.kafka_bootstrap}, ClickHouse {settings.clickhouse_host}:{settings.clickhouse_port} (native protocol)"
-    remarks().print(
-        f"{say_where}\nnext: frontdesk worker{option}, then frontdesk simulate{option}; frontdesk down{option} stops them", markup=False
+    lines = (
+        f"Kafka       {stack.kafka_bootstrap}",
+        f"ClickHouse  127.0.0.1:{stack.clickhouse_port} (native), http://127.0.0.1:{stack.clickhouse_http_port}/ (SQL with curl or Grafana)",
+        f"next: frontdesk worker{option}, then frontdesk simulate{option}; frontdesk down{option} stops the servers",
     )
+    remarks().print("\n".join(lines), markup=False)
