@@ -54,9 +54,6 @@ class Consumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Stop, settle, commit, forget. An error stops the worker; aiokafka would only log it and join the group again."""
         try:
-            self.stop_flow()
-            self.app.flow_control.suspend()
-            self.app.flow_control.clear()
             await self.wait_empty()
             self._custody.forget()
             await super().on_partitions_revoked(revoked)

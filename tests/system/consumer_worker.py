@@ -18,7 +18,7 @@ import msgspec
 
 from streams.app import App, make_app, serve
 from streams.settings import Settings
-from streams.transport import Bounds, Fetched
+from streams.transport import Bounds, Custody, Fetched
 
 
 class Orders(msgspec.Struct):
@@ -37,7 +37,9 @@ class Orders(msgspec.Struct):
 
 
 class Ledger:
-    """A desk that processes by writing into a journal, one `Fetched` at a time."""
+    """A desk that processes by writing into a journal, one `Fetched` at a time, and asks before it writes."""
+
+    guard: Custody
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
@@ -93,6 +95,9 @@ class Ledger:
     async def _process(self, fetched: Fetched) -> None:
         self._fail(fetched, not self._orders.fail_in_take)
         await asyncio.sleep(0.002)
+        self.guard.beat()
+        if not self.guard.holds(fetched.partition, fetched.epoch):
+            return
         first, last = fetched.records[0].offset, fetched.records[-1].offset
         if fetched.partition in self._first:
             self._first.discard(fetched.partition)
@@ -108,7 +113,9 @@ class Ledger:
 def made(orders: Orders) -> tuple[App, Ledger]:
     settings = Settings(kafka_bootstrap=orders.bootstrap, topic=orders.topic, group=orders.group, session_timeout_s=orders.session_s)
     desk = Ledger(orders)
-    return make_app(settings, desk, Bounds(records=orders.records, fetch_records=500)), desk
+    app = make_app(settings, desk, Bounds(records=orders.records, fetch_records=500))
+    desk.guard = app.guard
+    return app, desk
 
 
 async def ours(orders: Orders) -> None:

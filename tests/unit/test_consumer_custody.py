@@ -123,6 +123,7 @@ def test_positions_without_records_are_passed_over_and_committed_with_what_is_do
     first, second = received(made, Span(0, 0, [Rec(i) for i in range(10)], 11, 11, 0), span(0, 11, 15))
     assert made.receive(empty(0, 15, 17, 17, 0)) is None
     assert made.expected(0) == 17
+    assert made.committable() == {}
     first.finish()
     assert made.committable() == {0: 11}
     second.finish()
