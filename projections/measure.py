@@ -10,7 +10,7 @@ from collections import Counter
 from math import floor
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from events.event import Rated, Replied
+from events.event import Rated, Replied, Resolved
 from projections.episode import SPAM, UNRESOLVED
 
 if TYPE_CHECKING:
@@ -44,8 +44,16 @@ def is_measured(episode: Episode) -> bool:
 
 def contributions(episode: Episode, here: int, there: There) -> Contributions:
     """List all that a measured episode contributes; `here` is the place of its opening contact, `there` finds others."""
-    arrival = (CONTACT, episode.opening.time // MINUTE_MS, here, 1, 0)
-    return [arrival, *answer(episode, here, there), *settlement(episode, here, there), *satisfaction(episode, here, there)]
+    return [(CONTACT, episode.opening.time // MINUTE_MS, here, 1, 0), *outcome(episode, here, there)]
+
+
+def outcome(episode: Episode, here: int, there: There) -> Contributions:
+    """List all but the arrival: what a resolution can change."""
+    found = answer(episode, here, there)
+    found += settlement(episode, here, there)
+    if episode.rated_at is not None:
+        found += satisfaction(episode, here, there)
+    return found
 
 
 def answer(episode: Episode, here: int, there: There) -> Contributions:
@@ -86,20 +94,31 @@ def satisfaction(episode: Episode, here: int, there: There) -> Contributions:
 
 
 def nothing(_episode: Episode, _here: int, _there: There) -> Contributions:
-    """List what cannot change."""
+    """List what a later reply can change."""
+    return []
+
+
+def words(_episode: Episode, _here: int, _there: There) -> Contributions:
+    """List what one more message can change that undoes nothing: no number but the messages'."""
     return []
 
 
 def aspect_of(event: Event, episode: Episode) -> Aspect:
     """Tell which contributions of `episode` an event can change that comes last in it.
 
-    Most replies are not the first and change none: asking only for these takes 2 us an event where all of them, before
-    and after, took 8.
+    To look at these alone takes 2 us an event; at all of them, before and after, 8.
     """
-    kind = event.__class__
-    if kind is Replied:
+    if isinstance(event, Replied):
         return answer if episode.first_response_at is None else nothing
-    return satisfaction if kind is Rated else contributions
+    if isinstance(event, Resolved):
+        return contributions if SPAM in {event.outcome, episode.outcome} else outcome
+    if isinstance(event, Rated):
+        return satisfaction
+    return contributions if event.needs_reply and episode.standing != UNRESOLVED else words
+
+
+SPOKEN: Final = (contributions, words)
+"""The aspects that messages belong to."""
 
 
 def responder(episode: Episode, here: int, there: There) -> int:

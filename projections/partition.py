@@ -33,9 +33,11 @@ from projections.case import (
 from projections.episode import OPEN, finish, key_of, status_of
 from projections.measure import (
     MINUTE_MS,
+    SPOKEN,
     Aspect,
     Contributions,
     Message,
+    There,
     aspect_of,
     contributions,
     differences,
@@ -44,7 +46,18 @@ from projections.measure import (
     messages,
     nothing,
 )
-from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, Columns, case_row, columns, event_row, gone, row_version, window_version
+from projections.rows import (
+    CASE_COLUMNS,
+    EVENT_COLUMNS,
+    OFFSET_SHIFT,
+    Columns,
+    case_row,
+    columns,
+    event_row,
+    gone,
+    row_version,
+    window_version,
+)
 from projections.windows import Windows
 
 if TYPE_CHECKING:
@@ -100,6 +113,9 @@ class Partition:
         self._tombstones: list[bytes] = []
         self._event_values: list[Any] = []
         self._contributions: list[int] = []
+        self._claimed: list[Cell] = []
+        self._claimed_as_of = 0
+        self._places: dict[str, There] = {}
         self._clock_written: tuple[int, int] = (0, 0)
 
     @property
@@ -121,15 +137,15 @@ class Partition:
         A timestamp over `latest` ms (the caller's wall clock and what it allows) does not move the clock.
         """
         rejected: list[tuple[int, Rejection]] = []
-        directory, works, values = self.directory, self._works, self._event_values
-        epoch, revision, clock = self.epoch, directory.revision, self._clock
+        directory, works, cases, values = self.directory, self._works, self._cases, self._event_values
+        first_version, clock = row_version(self.epoch, 0, directory.revision), self._clock
         for index, (offset, timestamp, backfill, district, subject, event) in enumerate(entries):
             if timestamp > clock and (latest is None or timestamp <= latest):
                 clock = timestamp
             key = f"{district} {subject}".encode()
             work = works.get(key)
             if work is None:
-                record = self._cases.get(key)
+                record = cases.get(key)
                 if record is None and not backfill and event.time < clock - REMEMBERED_MS:
                     rejected.append((index, TOO_LATE))
                     continue
@@ -140,7 +156,7 @@ class Partition:
                 rejected.append((index, CASE_FULL))
                 continue
             work.case.touch(offset, min(timestamp, clock))
-            delivery = (self.number, offset, timestamp, 1 if backfill else 0, row_version(epoch, offset, revision))
+            delivery = (self.number, offset, timestamp, 1 if backfill else 0, first_version + (offset << OFFSET_SHIFT))
             values += event_row(district, subject, event, delivery)
         self._clock = clock
         if entries:
@@ -203,10 +219,15 @@ class Partition:
         self._hand_over()
         self.windows.touch_all()
 
-    def claim(self, cells: Iterable[Cell]) -> None:
-        """Own these cells too: they will be written, with zeros if nothing is known of them."""
-        for cell in cells:
-            self.windows.claim(*cell)
+    def claim(self, cells: Iterable[Cell], as_of: int = 0) -> None:
+        """Own these cells too: they will be written, with zeros if nothing is known of them.
+
+        `as_of` is the latest minute of the rows that they have by now. A worker that died may have written them from events
+        that come and go here between two drains, and no row of that minute or before beats them: so they are written with
+        every drain until one is past it.
+        """
+        self._claimed += cells
+        self._claimed_as_of = max(self._claimed_as_of, as_of)
 
     def absent(self, entries: Sequence[Entry]) -> list[tuple[str, str]]:
         """The (district, subject) that old backfilled entries name and nobody remembers: to be given to `load` before `fold`."""
@@ -269,8 +290,8 @@ class Partition:
             return
         newest = episodes[-1]
         if newest is not latest:
-            old = NOT_MEASURED
-        self._account([old], [self._measure(work.district, newest, aspect)])
+            old, aspect = NOT_MEASURED, contributions
+        self._note(old, self._measure(work.district, newest, aspect))
 
     def _weave(self, work: Work, event: Event) -> bool:
         """Add an event anywhere: everything is looked at before and after. False when the case is full."""
@@ -288,17 +309,27 @@ class Partition:
         """List what an episode contributes of one aspect; messages are only asked for with all."""
         if aspect is nothing or not is_measured(episode):
             return NOT_MEASURED
-        opening, place = episode.opening, self.windows.place
-        here = place(district, opening.school, opening.department)
-        return aspect(episode, here, partial(place, district)), messages(episode, here) if aspect is contributions else []
+        opening, place = episode.opening, self._place_in(district)
+        here = place(opening.school, opening.department)
+        return aspect(episode, here, place), messages(episode, here) if aspect in SPOKEN else []
+
+    def _place_in(self, district: str) -> There:
+        place = self._places.get(district)
+        if place is None:
+            place = self._places[district] = partial(self.windows.place, district)
+        return place
 
     def _account(self, old: Sequence[Measured], new: Sequence[Measured]) -> None:
-        """Note the differences of episodes for the windows: the old minus, the new plus."""
-        for (before, said), (after, says) in zip_longest(old, new, fillvalue=NOT_MEASURED):
-            self._contributions += differences(before, after)
-            if said != says:
-                for message, sign in message_differences(said, says):
-                    self.windows.add_message(*message, sign)
+        """Note the differences of a case's episodes."""
+        for before, after in zip_longest(old, new, fillvalue=NOT_MEASURED):
+            self._note(before, after)
+
+    def _note(self, old: Measured, new: Measured) -> None:
+        """Note the differences of an episode for the windows: the old minus, the new plus."""
+        self._contributions += differences(old[0], new[0])
+        if old[1] != new[1]:
+            for message, sign in message_differences(old[1], new[1]):
+                self.windows.add_message(*message, sign)
 
     def _hand_over(self) -> None:
         """Give the windows what was noted; in bulk, which costs them a tenth."""
@@ -323,6 +354,10 @@ class Partition:
         minute = self._clock // MINUTE_MS
         self.windows.advance(minute)
         self._hand_over()
+        for cell in self._claimed:
+            self.windows.claim(*cell)
+        if minute > self._claimed_as_of:
+            self._claimed = []
         changed = self.windows.changed()
         if not changed:
             return []

@@ -45,11 +45,13 @@ WINDOW_COLUMNS: Final = (
     "rating_sum_bp", "rating_sum_squares_bp2", "rating_satisfied_n", "partition", "version",
 )
 # fmt: on
+OFFSET_SHIFT: Final = 48
+"""Bits below the offset in a row's version."""
 
 
 def row_version(epoch: int, offset: int, revision: int) -> int:
     """Version of a case's or an event's row, UInt128: epoch (16 bits) | offset + 1 (64) | directory revision (48)."""
-    return epoch << 112 | (offset + 1) << 48 | revision
+    return epoch << 112 | (offset + 1) << OFFSET_SHIFT | revision
 
 
 def window_version(minute: int, next_offset: int, revision: int) -> int:

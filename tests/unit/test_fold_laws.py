@@ -165,7 +165,7 @@ def test_a_worker_that_died_is_as_if_it_had_not(log: list[Entry], durable: int, 
         else:
             tables.write(changes)
     heir = tables.restored()
-    heir.claim(key[:4] for key in tables.windows)
+    heir.claim((key[:4] for key in tables.windows), max((int(row["as_of"]) // 60 for row in tables.windows.values()), default=0))
     tables.write(heir.drain())
     heir.fold(log[durable:])
     heir.advance(START + 60 * 86_400_000)

@@ -275,6 +275,17 @@ def test_all_cells_are_written_after_a_restart_and_claimed_ones_with_zeros() -> 
     assert schools == {("lincoln-high", 1), ("old-school", 0)}
 
 
+def test_a_claimed_cell_is_written_until_the_clock_is_past_the_row_that_it_has() -> None:
+    heir = Partition(0, PROMISES)
+    heir.advance(START)
+    heir.claim([("riverside", "district", "", "")], as_of=START // MIN + 1)
+    written = []
+    for minutes in (0, 1, 2, 3):
+        heir.advance(START + minutes * MIN)
+        written.append(len(window_rows(heir, "district")))
+    assert written == [1, 1, 1, 0]
+
+
 def test_a_record_of_another_fold_is_folded_again_and_its_old_keys_are_deleted() -> None:
     _, tables = folded(entries([contact(0, "c"), reply(1 * H, "r")]))
     record = msgspec.msgpack.decode(tables.latest()[KEY])
