@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import sleep
@@ -132,12 +133,13 @@ def _show_indicators(settings: Settings) -> None:
 
 def _verified(settings: Settings, published: int) -> bool:
     """Every number against one computed from the raw events, and the raw events against the topic."""
-    with step("computing every number anew from the raw events"), clickhouse_of(settings).connect() as client:
+    title = "computing every number anew from the raw events, and counting these in the topic"
+    with step(title), ThreadPoolExecutor(1) as aside, clickhouse_of(settings).connect() as client:
+        counting = aside.submit(lambda: asyncio.run(distinct_events(settings)))  # Kafka answers while ClickHouse computes
         found = differences(client)
         rows = int(client.execute("SELECT count() FROM events FINAL")[0][0])
         cells = int(client.execute("SELECT count() FROM windows FINAL")[0][0])
-    with step("counting the distinct events in the topic"):
-        distinct = asyncio.run(distinct_events(settings))
+        distinct = counting.result()
     for difference in found[:DIFFERENCES_SHOWN]:
         remarks().print(f"  different: {difference}", markup=False)
     if found or rows != distinct:

@@ -25,7 +25,7 @@ def up(data: DataFolder = None) -> None:
     option = "" if data is None else f" --data {data}"
     lines = (
         f"Kafka       {stack.kafka_bootstrap}",
-        f"ClickHouse  127.0.0.1:{stack.clickhouse_port} (native), http://127.0.0.1:{stack.clickhouse_http_port}/ (SQL with curl or Grafana)",
+        f"ClickHouse  127.0.0.1:{stack.clickhouse_port} (native), http://127.0.0.1:{stack.clickhouse_http_port}/ (SQL by curl)",
         f"next: frontdesk worker{option}, then frontdesk simulate{option}; frontdesk down{option} stops the servers",
     )
     remarks().print("\n".join(lines), markup=False)
