@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from events.event import Contacted, Event, Rated, Replied, Resolved
-from projections.rows import CASE_COLUMNS, WINDOW_COLUMNS, columns, event_row, row_version
+from projections.rows import CASE_COLUMNS, WINDOW_COLUMNS, event_row, row_version
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.migration import migrate
@@ -63,9 +63,8 @@ def write(server: ClickHouse, **tables: Any) -> None:
 
 
 def told(events: list[Event], offset: int = 0) -> list[Any]:
-    return columns(
-        [event_row("riverside", "case-1", e, (3, offset + i, T, 0, row_version(1, offset + i, 0))) for i, e in enumerate(events)]
-    )
+    rows = [event_row("riverside", "case-1", e, (3, offset + i, T, 0, row_version(1, offset + i, 0))) for i, e in enumerate(events)]
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def case(version: int, **known: Any) -> list[Any]:
