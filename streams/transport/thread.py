@@ -25,6 +25,7 @@ FETCH_WAIT_MS = 100
 """How long the broker may wait for a first record; the bound of the delay is the network's, not this."""
 PARTITION_BYTES = 16 << 20
 FETCH_BYTES = 32 << 20
+SUPERSEDED = "the assignment changed during a fetch"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class FetchThread(AIOKafkaConsumerThread):
     """Faust's consumer thread, with a consumer made for large fetches and no silent resets."""
 
     subscription: Subscription
+    _fetching: "asyncio.Task[Any] | None" = None
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         self.subscription = transport.subscription
@@ -88,8 +90,14 @@ class FetchThread(AIOKafkaConsumerThread):
 
     # -- in the thread's loop -----------------------------------------------------------------------------------------
     async def seek_to_start(self, partitions: Sequence[int]) -> dict[int, int]:
-        """Put each partition at its committed offset, or its first record, and return these. Raises `LostRecords`."""
+        """Put each partition at its committed offset, or its first record, and return these. Raises `LostRecords`.
+
+        A fetch still under way is of the assignment before and must not read on from here: it is cancelled.
+        """
         consumer = self._ensure_consumer()
+        if self._fetching is not None:
+            self._fetching.cancel(SUPERSEDED)
+            await asyncio.wait({self._fetching})
         tps = [TopicPartition(self.subscription.topic, p) for p in partitions]
         first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
         committed = await asyncio.gather(*(consumer.committed(tp) for tp in tps))
@@ -113,6 +121,17 @@ class FetchThread(AIOKafkaConsumerThread):
 
         Raises `LostRecords`; IllegalStateError when one of them is not assigned any more.
         """
+        self._fetching = asyncio.current_task()
+        try:
+            return await self._fetch(partitions, max_records, timeout_s)
+        except asyncio.CancelledError as cancelled:
+            if cancelled.args == (SUPERSEDED,):
+                raise IllegalStateError(SUPERSEDED) from None
+            raise
+        finally:
+            self._fetching = None
+
+    async def _fetch(self, partitions: Sequence[int], max_records: int, timeout_s: float) -> list[Span]:
         consumer = self._ensure_consumer()
         tps = [TopicPartition(self.subscription.topic, p) for p in partitions]
         before = [await consumer.position(tp) for tp in tps]
@@ -121,7 +140,7 @@ class FetchThread(AIOKafkaConsumerThread):
         except OffsetOutOfRangeError as error:
             raise LostRecords(f"records of {self.subscription.topic} are gone that were not read yet: {error}") from error
         if not set(tps) <= consumer.assignment():
-            raise IllegalStateError("the assignment changed during a fetch")
+            raise IllegalStateError(SUPERSEDED)
         ends = [self._polled(consumer, tp) for tp in tps]
         after = [await consumer.position(tp) for tp in tps]
         return [
