@@ -1,15 +1,17 @@
 """What the fold costs: CPU per event by stage, bytes per remembered case, cases per second of recovery.
 
-Run by hand: `python -m tests.benchmarks.bench_fold [events]`. The order is a live one: each case keeps its own, but two
+Run by hand: `python -m tests.benchmarks.fold [events]`. The order is a live one: each case keeps its own, but two
 events of one case are far apart, so nearly every event touches a record that no other event of its batch does.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import random
 import sys
 from itertools import chain
+from statistics import median
 from time import process_time
 from typing import TYPE_CHECKING, Any
 
@@ -123,18 +125,28 @@ def recovery(changelog: dict[bytes, bytes | None]) -> float:
     return len(partition) / (process_time() - begun)
 
 
-def main() -> None:
-    log = live_log(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+def measure(events: int) -> dict[str, Any]:
+    """Microseconds an event by stage (median of three), bytes per remembered case, cases recovered per CPU-second."""
+    log = live_log(events)
     gc.collect()
     gc.freeze()
     gc.disable()
-    for _ in range(3):
-        partition, changelog, times = fold_and_drain(log)
-        each = {name: round(seconds / len(log) * 1e6, 2) for name, seconds in times.items()}
-        print(each, "sum", round(sum(each.values()), 2), "us/event")
-    print(f"{len(partition):,} cases of {len(log) / len(partition):.1f} events, {bytes_per_case(partition):.0f} bytes each")
-    print(f"recovery {max(recovery(changelog) for _ in range(3)):,.0f} cases/s")
+    try:
+        runs = [fold_and_drain(log) for _ in range(3)]
+        recovered = median(recovery(changelog) for _, changelog, _ in runs)
+    finally:
+        gc.enable()
+        gc.unfreeze()
+    stages = {name: round(median(times[name] for _, _, times in runs) / len(log) * 1e6, 2) for name in runs[0][2]}
+    partition = runs[0][0]
+    return {
+        "events": len(log),
+        "events_per_case": len(log) / len(partition),
+        "stages_us": stages,
+        "bytes_per_case": bytes_per_case(partition),
+        "recovered_per_s": recovered,
+    }
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)))
