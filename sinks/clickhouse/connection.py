@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clickhouse_driver import Client
+from sinks.clickhouse.columns import ColumnClient
 
 INSERT_SETTINGS: dict[str, Any] = {
     "async_insert": 0,
     "insert_deduplicate": 0,
     "deduplicate_blocks_in_dependent_materialized_views": 0,
     "max_partitions_per_insert_block": 0,  # old events of many months in one batch are slow, not wrong
-    "low_cardinality_allow_in_native_format": 0,  # the server makes dictionaries of plain strings more cheaply than Python does
 }
 """Sent with every INSERT."""
 
@@ -37,9 +36,9 @@ class ClickHouse:
     ca_file: Path | None = None
     verify: bool = True
 
-    def connect(self, database: str | None = None, settings: dict[str, Any] | None = None) -> Client:
+    def connect(self, database: str | None = None, settings: dict[str, Any] | None = None) -> ColumnClient:
         """A client of its own for one thread. It connects at the first query; `close()` or `disconnect()` ends it."""
-        return Client(
+        return ColumnClient(
             self.host,
             port=self.port,
             user=self.user,

@@ -137,7 +137,7 @@ class Writer:
                 client.connection.connect()
             self._client = client
             attempt.check()
-            client.execute(self._inserts[table], _lists(columns), columnar=True, types_check=False, settings=INSERT_SETTINGS)
+            client.execute(self._inserts[table], columns, columnar=True, types_check=False, settings=INSERT_SETTINGS)
         except BaseException:
             self._client = None
             client.disconnect()
@@ -170,10 +170,6 @@ class Attempt:
     def check(self) -> None:
         if self.given_up:
             raise Abandoned
-
-
-def _lists(columns: Columns) -> list[list[Any]]:
-    return [c if isinstance(c, list) else c.tolist() for c in columns]
 
 
 def _server_code(failure: Exception) -> int:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from events.event import Contacted, Event, Rated, Replied, Resolved
@@ -142,6 +143,17 @@ def test_history_keeps_the_last_row_of_each_quarter_of_an_hour(server: ClickHous
         write(server, windows=window(minute, as_of=quarter + minute * 60, contact_n=contacts))
     history = client.execute("SELECT toUnixTimestamp(slot), contact_n FROM windows_history FINAL ORDER BY slot")
     assert history == [(quarter, 2), (quarter + 900, 4)]
+
+
+def test_windows_may_come_as_arrays(server: ClickHouse, client: "Client") -> None:
+    row = window(1 << 96, contact_n=3, response_p50_ms=2.5, rating_sum_squares_bp2=1 << 40)
+    arrays = [
+        np.array(column) if c.endswith(("_n", "_ms", "_sum", "bp2")) or c == "as_of" else column
+        for c, column in zip(WINDOW_COLUMNS, row, strict=True)
+    ]
+    write(server, windows=arrays)
+    numbers = "contact_n, response_p50_ms, rating_sum_squares_bp2, toUnixTimestamp(as_of), window, version"
+    assert client.execute(f"SELECT {numbers} FROM windows FINAL") == [(3, 2.5, 1 << 40, T // 1000, "28d", 1 << 96)]
 
 
 def test_only_cells_that_show_a_number_are_named(server: ClickHouse, client: "Client") -> None:
