@@ -43,5 +43,5 @@ class Settings(BaseSettings):
     clock: Literal["wall", "record"] = Field("wall", description="what moves a partition's clock: see docs/architecture.md")
     session_timeout_s: float = Field(30.0, gt=0, le=300, description="after this silence the group gives a worker's partitions away")
     metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker; 0 for none")
-    data: Path = Field(Path(".frontdesk"), description="folder of the embedded servers")
+    folder: Path = Field(Path(".frontdesk"), description="folder of the embedded servers")
     log_format: Literal["auto", "console", "json"] = "auto"

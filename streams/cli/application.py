@@ -19,8 +19,8 @@ from streams.cli.worker import worker
 
 EXAMPLES: dict[Callable[..., object], str] = {
     demo: "Example: [bold]frontdesk demo[/]   (everything below, one after the other, in a folder of its own)",
-    up: "Example: [bold]frontdesk up --data ~/frontdesk-data[/]   then: frontdesk worker",
-    down: "Example: [bold]frontdesk down --data ~/frontdesk-data[/]",
+    up: "Example: [bold]frontdesk up --folder ~/frontdesk[/]   then: frontdesk worker",
+    down: "Example: [bold]frontdesk down --folder ~/frontdesk[/]",
     status: "Example: [bold]frontdesk status && echo all is well[/]   (exit code 3 while something is away)",
     worker: "Example: [bold]FRONTDESK_METRICS_PORT=9464 frontdesk worker[/]   (start more of them to share the districts)",
     publish: "Example: [bold]frontdesk publish events.ndjson --rate 500[/]   or: tail -f events.ndjson | frontdesk publish -",

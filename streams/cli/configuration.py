@@ -16,21 +16,23 @@ from streams.cli.outcome import ExitCode, Stop
 from streams.settings import Settings
 
 PREFIX = "FRONTDESK_"
+OF_THE_TESTS = frozenset({"FRONTDESK_DATA", "FRONTDESK_APT", "FRONTDESK_FULL"})
+"""Variables of the test suite, in whose environment commands run too: no settings, and no slips either."""
 STATE_FILE = "stack.json"
 
 
-def load_settings(data: Path | None = None) -> Settings:
-    """Settings of this process; `data` is the folder of the embedded servers from the command line, if it was given."""
+def load_settings(given: Path | None = None) -> Settings:
+    """Settings of this process; `given` is the folder of the embedded servers from the command line, if it was given."""
     chosen = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
-    folder = data_folder(data)
+    folder = stack_folder(given)
     ports = embedded_addresses(folder)
-    return _made({"data": folder} | {name: value for name, value in ports.items() if PREFIX + name.upper() not in chosen})
+    return _made({"folder": folder} | {name: value for name, value in ports.items() if PREFIX + name.upper() not in chosen})
 
 
-def data_folder(data: Path | None = None) -> Path:
+def stack_folder(given: Path | None = None) -> Path:
     """The folder of the embedded servers, without a look into it."""
     _refuse_unknown({name.upper() for name in os.environ if name.upper().startswith(PREFIX)})
-    return _made({} if data is None else {"data": data}).data
+    return _made({} if given is None else {"folder": given}).folder
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -43,9 +45,9 @@ def environment_of(settings: Settings) -> dict[str, str]:
     }
 
 
-def embedded_addresses(data: Path) -> dict[str, object]:
-    """Settings that the state file of a data folder answers; none where nothing was started."""
-    file = data / STATE_FILE
+def embedded_addresses(folder: Path) -> dict[str, object]:
+    """Settings that the state file of the folder answers; none where nothing was started."""
+    file = folder / STATE_FILE
     try:
         return _addresses(json.loads(file.read_bytes()))
     except FileNotFoundError:
@@ -74,7 +76,7 @@ def _made(given: Mapping[str, Any]) -> Settings:
 
 def _refuse_unknown(chosen: set[str]) -> None:
     known = [name.upper() for name in Settings.model_fields]
-    for name in sorted(chosen.difference(PREFIX + name for name in known)):
+    for name in sorted(chosen.difference((PREFIX + name for name in known), OF_THE_TESTS)):
         near = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
         hint = f"did you mean {PREFIX}{near[0]}?" if near else f"after {PREFIX} comes one of {', '.join(known)}"
         raise Stop(ExitCode.USAGE, f"{name} is no setting: {hint}")

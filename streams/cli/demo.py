@@ -13,10 +13,10 @@ def demo(
     students: Annotated[int, typer.Option(min=1, max=1_000_000, help="Students of the invented district.")] = 10_000,
     days: Annotated[int, typer.Option(min=1, max=90, help="Days of history.")] = 28,
     seed: Annotated[int, typer.Option(min=0, help="Another number invents another district.")] = 1,
-    data: Annotated[
+    folder: Annotated[
         Path | None,
         typer.Option(
-            "--data", metavar="FOLDER", file_okay=False, help="Keep the data here. [default: a folder that is deleted at the end]"
+            "--folder", metavar="FOLDER", file_okay=False, help="Keep the data here. [default: a folder that is deleted at the end]"
         ),
     ] = None,
 ) -> int:
@@ -27,4 +27,4 @@ def demo(
     """
     from streams.cli.demonstration import demonstrate
 
-    return demonstrate(data, students, days, seed)
+    return demonstrate(folder, students, days, seed)

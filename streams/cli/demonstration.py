@@ -41,11 +41,11 @@ OTHER_SERVERS = tuple(
 )
 
 
-def demonstrate(data: Path | None, students: int, days: int, seed: int) -> int:
+def demonstrate(given: Path | None, students: int, days: int, seed: int) -> int:
     """The demo from the first server to the last word; returns the exit code."""
     _refuse_other_servers()
     with ExitStack() as started:
-        folder = data or started.enter_context(_temporary_folder())
+        folder = given or started.enter_context(_temporary_folder())
         stack = _start_servers(folder, started)
         settings = load_settings(folder)
         prepare(settings)
@@ -154,10 +154,10 @@ def _say_what_to_try(stack: Stack) -> None:
     query = "SELECT school, contact_n FROM frontdesk.windows FINAL WHERE scope = 'school' AND window = '24h' ORDER BY contact_n DESC"
     lines = (
         "The demo stays up, with live traffic. In another terminal:",
-        f"  how far it is        frontdesk status --data {stack.data}",
-        f"  other windows        frontdesk indicators --by school --window 24h --data {stack.data}",
+        f"  how far it is        frontdesk status --folder {stack.data}",
+        f"  other windows        frontdesk indicators --by school --window 24h --folder {stack.data}",
         f'  any SQL over HTTP    curl http://127.0.0.1:{stack.clickhouse_http_port}/ --data-binary "{query} FORMAT PrettyCompact"',
-        f"  more traffic         frontdesk simulate --students 2000 --seed 2 --live --data {stack.data}",
+        f"  more traffic         frontdesk simulate --students 2000 --seed 2 --live --folder {stack.data}",
         "  stop everything      Ctrl-C here",
     )
     results().print("\n".join(lines), markup=False, soft_wrap=True)

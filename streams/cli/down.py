@@ -2,17 +2,17 @@
 
 # ruff: noqa: PLC0415 - so that --help is instant
 
-from streams.cli.options import DataFolder
+from streams.cli.options import Folder
 
 
-def down(data: DataFolder = None) -> None:
+def down(folder: Folder = None) -> None:
     """Stop the Kafka and ClickHouse that `frontdesk up` started with this folder. The data stays.
 
     Where nothing runs, nothing is done.
     """
     from deploy.embedded.stack import Stack
-    from streams.cli.configuration import data_folder
+    from streams.cli.configuration import stack_folder
     from streams.cli.screen import step
 
     with step("stopping Kafka and ClickHouse"):
-        Stack(data_folder(data)).down()
+        Stack(stack_folder(folder)).down()

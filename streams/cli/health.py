@@ -22,14 +22,14 @@ class Check(NamedTuple):
 
 def checks(settings: Settings) -> Iterator[Check]:
     """One after the other, as the answers come."""
-    if (settings.data / STATE_FILE).exists():
+    if (settings.folder / STATE_FILE).exists():
         yield from _embedded(settings)
     yield _checked("Kafka", lambda: _kafka(settings))
     yield _checked("ClickHouse", lambda: _clickhouse(settings))
 
 
 def _embedded(settings: Settings) -> Iterator[Check]:
-    for server in Stack(settings.data).status():
+    for server in Stack(settings.folder).status():
         finding = {"died": f"ended without being asked to; {server.log} says why, `frontdesk up` starts it again"}.get(
             server.state, server.state
         )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import DataFolder
+from streams.cli.options import Folder
 
 
 class Scope(StrEnum):
@@ -35,7 +35,7 @@ def indicators(
     window: Annotated[Window, typer.Option(help="The trailing period.")] = Window.MONTH,
     district: Annotated[str | None, typer.Option(help="Only this district. [default: all]")] = None,
     form: Annotated[Form, typer.Option("--format", help="table for people, json or csv for programs.")] = Form.TABLE,
-    data: DataFolder = None,
+    folder: Folder = None,
 ) -> None:
     """Show how many contacted, how long responses and resolutions took, and how content people were.
 
@@ -45,5 +45,5 @@ def indicators(
     from streams.cli.configuration import load_settings
     from streams.cli.reading import read_indicators, write_indicators
 
-    settings = load_settings(data)
+    settings = load_settings(folder)
     write_indicators(read_indicators(settings, by, window, district), form, by, window)

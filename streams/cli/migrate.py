@@ -2,10 +2,10 @@
 
 # ruff: noqa: PLC0415 - so that --help is instant
 
-from streams.cli.options import DataFolder
+from streams.cli.options import Folder
 
 
-def migrate(data: DataFolder = None) -> None:
+def migrate(folder: Folder = None) -> None:
     """Bring the tables and views in ClickHouse and the topics in Kafka up to date.
 
     Run it after each update of Frontdesk. What is up to date is left alone; nothing is ever deleted. `frontdesk up` does the same.
@@ -13,4 +13,4 @@ def migrate(data: DataFolder = None) -> None:
     from streams.cli.configuration import load_settings
     from streams.cli.prepare import prepare
 
-    prepare(load_settings(data))
+    prepare(load_settings(folder))

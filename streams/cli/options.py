@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-DataFolder = Annotated[
+Folder = Annotated[
     Path | None,
     typer.Option(
-        "--data", metavar="FOLDER", help="Folder of the embedded servers. [default: FRONTDESK_DATA or .frontdesk]", file_okay=False
+        "--folder", metavar="FOLDER", help="Folder of the embedded servers. [default: FRONTDESK_FOLDER or .frontdesk]", file_okay=False
     ),
 ]

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import DataFolder
+from streams.cli.options import Folder
 
 STDIN = "-"
 
@@ -27,7 +27,7 @@ def publish(
             "--backfill", help="History: cases that are long forgotten are loaded again instead of refusing the event as too late."
         ),
     ] = False,
-    data: DataFolder = None,
+    folder: Folder = None,
 ) -> None:
     """Send events to Kafka, each checked against the contract.
 
@@ -40,7 +40,7 @@ def publish(
     from streams.cli.configuration import load_settings
     from streams.cli.delivery import Delivery
 
-    settings = load_settings(data)
+    settings = load_settings(folder)
     delivery = Delivery(settings, rate, backfill=backfill)
     if file == STDIN:
         delivery.of_pipe(sys.stdin.buffer, dry_run=dry_run)

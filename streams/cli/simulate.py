@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import DataFolder
+from streams.cli.options import Folder
 
 
 def simulate(
@@ -22,7 +22,7 @@ def simulate(
     out: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write NDJSON there instead of sending to Kafka; - for standard output.")
     ] = None,
-    data: DataFolder = None,
+    folder: Folder = None,
 ) -> None:
     """Invent a school district: what families, students and staff ask, who answers when, and how content they are.
 
@@ -34,6 +34,6 @@ def simulate(
     from streams.cli.invention import invent, plan_until
     from streams.simulation import Plan
 
-    settings = None if out else load_settings(data)
+    settings = None if out else load_settings(folder)
     plan = Plan(plan_until(until, live=live, sent=out is None), students, days, seed, districts)
     invent(plan, settings, out or "", live=live)

@@ -2,10 +2,10 @@
 
 # ruff: noqa: PLC0415 - so that --help is instant
 
-from streams.cli.options import DataFolder
+from streams.cli.options import Folder
 
 
-def status(data: DataFolder = None) -> int:
+def status(folder: Folder = None) -> int:
     """Show which servers answer, how many events wait to be counted, and how many rows there are.
 
     Exit code 0 when all answer, 3 when something is away.
@@ -15,7 +15,7 @@ def status(data: DataFolder = None) -> int:
     from streams.cli.outcome import ExitCode
     from streams.cli.screen import results
 
-    settings, console = load_settings(data), results()
+    settings, console = load_settings(folder), results()
     healthy = True
     for check in checks(settings):
         healthy = healthy and check.good

@@ -2,10 +2,10 @@
 
 # ruff: noqa: PLC0415 - so that --help is instant
 
-from streams.cli.options import DataFolder
+from streams.cli.options import Folder
 
 
-def up(data: DataFolder = None) -> None:
+def up(folder: Folder = None) -> None:
     """Start Kafka and ClickHouse on this machine, in the background, and make the topics and tables.
 
     Needs nothing but Python: both servers come as Python packages (frontdesk[embedded]). They listen on 127.0.0.1 only,
@@ -16,13 +16,12 @@ def up(data: DataFolder = None) -> None:
     from streams.cli.prepare import prepare
     from streams.cli.screen import remarks, step
 
-    folder = load_settings(data).data
-    stack = Stack(folder)
+    option = "" if folder is None else f" --folder {folder}"
+    stack = Stack(load_settings(folder).folder)
     with step("starting Kafka and ClickHouse") as say:
         stack.up(progress=say)
     settings = load_settings(folder)
     prepare(settings)
-    option = "" if data is None else f" --data {data}"
     lines = (
         f"Kafka       {stack.kafka_bootstrap}",
         f"ClickHouse  127.0.0.1:{stack.clickhouse_port} (native), http://127.0.0.1:{stack.clickhouse_http_port}/ (SQL by curl)",

@@ -2,10 +2,10 @@
 
 # ruff: noqa: PLC0415 - so that --help is instant
 
-from streams.cli.options import DataFolder
+from streams.cli.options import Folder
 
 
-def worker(data: DataFolder = None) -> int:
+def worker(folder: Folder = None) -> int:
     """Read events from Kafka, keep the cases, write rows to ClickHouse, until it is stopped.
 
     Start as many as there are cores, up to the number of partitions: they share the districts among them. Ctrl-C or SIGTERM
@@ -15,6 +15,6 @@ def worker(data: DataFolder = None) -> int:
     from streams.log import configure_logging
     from streams.worker import run_worker
 
-    settings = load_settings(data)
+    settings = load_settings(folder)
     configure_logging(settings.log_format)
     return run_worker(settings)

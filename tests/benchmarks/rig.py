@@ -78,7 +78,7 @@ class Process:
 
 @contextmanager
 def worker(settings: Settings) -> Iterator[Process]:
-    process = Process([sys.executable, "-m", "streams.cli", "worker"], environment_of(settings), settings.data / "worker.log")
+    process = Process([sys.executable, "-m", "streams.cli", "worker"], environment_of(settings), settings.folder / "worker.log")
     try:
         yield process
     finally:

@@ -128,8 +128,8 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, said: Said) -> None:
 
 
 def test_a_data_folder_that_is_a_file(tmp_path: Path, said: Said) -> None:
-    assert run(["status", "--data", events_file(tmp_path)]) == ExitCode.USAGE
-    assert "--data" in said()
+    assert run(["status", "--folder", events_file(tmp_path)]) == ExitCode.USAGE
+    assert "--folder" in said()
 
 
 @pytest.mark.parametrize(
@@ -182,14 +182,14 @@ def test_status_shows_what_is_away(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("command", ["status", "indicators"])
 def test_a_damaged_state_file(command: str, content: str, tmp_path: Path, said: Said) -> None:
     (tmp_path / "stack.json").write_text(content)
-    assert run([command, "--data", str(tmp_path)]) == ExitCode.UNAVAILABLE
+    assert run([command, "--folder", str(tmp_path)]) == ExitCode.UNAVAILABLE
     assert "stack.json is damaged" in said()
 
 
 def test_a_stack_of_which_half_is_gone(tmp_path: Path, nobody_listens: int, capsys: pytest.CaptureFixture[str]) -> None:
     dead = {"pid": 2**22 - 1, "created": 1.0, "ports": {"plaintext": nobody_listens}}
     (tmp_path / "stack.json").write_text(json.dumps({"kafka": dead}))
-    assert run(["status", "--data", str(tmp_path)]) == ExitCode.UNAVAILABLE
+    assert run(["status", "--folder", str(tmp_path)]) == ExitCode.UNAVAILABLE
     out, err = capsys.readouterr()
     assert "✗ kafka process       ended without being asked to" in out
     assert "✗ clickhouse process  stopped" in out
