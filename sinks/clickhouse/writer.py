@@ -131,11 +131,10 @@ class Writer:
 
     def _send(self, attempt: "Attempt", table: str, columns: Columns) -> None:
         """In the thread. A connection that failed is not used again."""
-        client = self._client or self._connect()
+        client = self._client = self._client or self._connect()
         try:
             if not client.connection.connected:
                 client.connection.connect()
-            self._client = client
             attempt.check()
             client.execute(self._inserts[table], columns, columnar=True, types_check=False, settings=INSERT_SETTINGS)
         except BaseException:
