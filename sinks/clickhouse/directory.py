@@ -10,15 +10,21 @@ from events.directory import Directory
 ONLY_SCHEDULE = "0"
 
 
+class DirectoryRefused(Exception):
+    """A directory that is older than the one in force, or other content under its revision."""
+
+
 def write_directory(client: Client, directory: Directory) -> bool:
-    """Write this revision. False when it is there already."""
-    known = client.execute(
-        "SELECT count() FROM directory_revisions WHERE revision = %(revision)s AND content_hash = %(content_hash)s",
-        {"revision": directory.revision, "content_hash": directory.content_hash},
-    )
-    if known[0][0]:
-        return False
+    """Write this revision. False when it is there already; `DirectoryRefused` when it must not be used."""
     revision = directory.revision
+    newest = client.execute("SELECT revision, content_hash FROM directory_revisions ORDER BY revision DESC LIMIT 1")
+    if newest == [(revision, directory.content_hash)]:
+        return False
+    if newest and newest[0][0] >= revision:
+        raise DirectoryRefused(
+            f"revision {newest[0][0]} of the directory is in force: give this one, which says {revision}, a higher revision, "
+            "also where it goes back to what was before"
+        )
     openings = directory.schedule_of("", "", "").openings()
     client.execute(
         "INSERT INTO openings (revision, schedule, opens_at, closes_at, open_before_ms) VALUES",

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from events.directory import DEFAULT
 from events.event import Contacted, Event, Rated, Replied, Resolved
 from projections.rows import CASE_COLUMNS, WINDOW_COLUMNS, event_row, row_version
 from sinks.clickhouse.connection import ClickHouse
-from sinks.clickhouse.directory import write_directory
+from sinks.clickhouse.directory import DirectoryRefused, write_directory
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.queries import LogChanged, cells_not_empty, claim, events_of, indicators, log_identity
 from sinks.clickhouse.writer import Writer
@@ -207,9 +209,17 @@ def test_promises_that_were_missed_are_breaches(server: ClickHouse, client: "Cli
 
 
 def test_a_revision_of_the_directory_is_written_once(client: "Client") -> None:
-    from events.directory import DEFAULT  # noqa: PLC0415 - only this test needs one
-
     assert write_directory(client, DEFAULT)
     assert not write_directory(client, DEFAULT)
     assert client.execute("SELECT count() FROM targets FINAL") == [(3,)]
     assert client.execute("SELECT count() > 5000, min(open_before_ms), max(closes_at > opens_at) FROM openings FINAL") == [(1, 0, 1)]
+
+
+def test_an_older_directory_and_other_content_under_one_revision_are_refused(client: "Client") -> None:
+    second = replace(DEFAULT, revision=2)
+    write_directory(client, DEFAULT)
+    assert write_directory(client, second)
+    for refused in (DEFAULT, replace(second, content_hash="other")):
+        with pytest.raises(DirectoryRefused, match="revision 2 of the directory is in force"):
+            write_directory(client, refused)
+    assert write_directory(client, replace(DEFAULT, revision=3))

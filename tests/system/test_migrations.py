@@ -1,10 +1,12 @@
 """Migrations on a real server: once each, again when one broke off, never after a file changed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from clickhouse_driver.errors import ServerException
+from clickhouse_migrations.migrator import Migrator
 
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import MIGRATIONS, VIEWS, MigrationError, State, migrate, status
@@ -56,6 +58,18 @@ def test_a_migration_that_broke_off_goes_on(server: ClickHouse, tmp_path: Path) 
     )
     assert [step.name for step in migrate(server, directory=tmp_path, views=tmp_path / "none")] == ["001_first.sql"]
     assert {"one", "two"} <= tables(server)
+
+
+def test_ours_go_on_wherever_they_broke_off(server: ClickHouse) -> None:
+    statements = [s for name in FILES for s in Migrator.script_to_statements((MIGRATIONS / name).read_text(), multi_statement=True)]
+    for number in range(len(statements)):
+        broken = replace(server, database=f"{server.database}_{number}")
+        with broken.connect(database="default") as client:
+            client.execute(f"CREATE DATABASE {broken.database}")
+        with broken.connect() as client:
+            for statement in statements[:number]:
+                client.execute(statement.replace("${ON_CLUSTER}", "").replace("${REPLICATED}", ""))
+        assert [step.name for step in migrate(broken)] == FILES
 
 
 def test_every_statement_of_ours_can_run_again(server: ClickHouse) -> None:
