@@ -19,7 +19,8 @@ import chdb
 from deploy.embedded import Unavailable
 from deploy.embedded.clickhouse.config import SESSION_SETTINGS, write_config
 from deploy.embedded.clickhouse.failure import Failure
-from deploy.embedded.clickhouse.session import Session, guarded
+from deploy.embedded.clickhouse.guard import guarded
+from deploy.embedded.clickhouse.session import Session
 from deploy.embedded.clickhouse.statement import quoted
 
 

@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -129,8 +130,8 @@ class HttpDoor:
         receive, text, parameters = opened(exchange, ask)
         head = begun(text, receive)
         if upload := upload_of(head):
-            admit(access, ask, f"{upload.sql} VALUES")
-            summary = take_upload(access.session, upload, receive)
+            admit(access, ask, f"INSERT INTO {upload.insert.table} VALUES")
+            summary = take_upload(access.session, upload, receive, statement.mark, partial(self._running.end, statement))
             exchange.begin(200, {**headers, "X-ClickHouse-Summary": json.dumps(summary)})
             return
         sql = self._running.translated(rest_of(head, receive).strip())

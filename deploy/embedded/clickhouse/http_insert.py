@@ -1,24 +1,25 @@
 """An INSERT whose data come in an HTTP body, in any of ClickHouse's input formats: each piece goes to the engine as it arrives."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
 from deploy.embedded.clickhouse.failure import refused
 from deploy.embedded.clickhouse.http_exchange import Receive
 from deploy.embedded.clickhouse.session import Session
-from deploy.embedded.clickhouse.statement import INSERT_HEAD
+from deploy.embedded.clickhouse.statement import INSERT_HEAD, Insert, insert_of
 
 HEAD_BYTES = 1 << 16
 QUERY_BYTES = 64 << 20
 QUERY_IS_TOO_LARGE = 62
+NOT_IMPLEMENTED = 48
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An INSERT with its data: `sql` without FORMAT clause, `head` the data read so far."""
+    """An INSERT with its data, of which `head` has been read so far."""
 
-    sql: str
+    insert: Insert
     format: str
     head: bytes
 
@@ -36,8 +37,10 @@ def upload_of(head: bytes) -> Upload | None:
     found = INSERT_HEAD.match(head.decode("latin-1"))  # one character a byte, so that positions agree
     if not found:
         return None
-    sql = head[: found.end("head")].decode()
-    return Upload(sql, found["format"] or "Values", head[found.end() :])
+    insert = insert_of(head[: found.end("head")].decode())
+    if insert is None:
+        raise refused(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "This form of INSERT with data cannot pass this door")
+    return Upload(insert, found["format"] or "Values", head[found.end() :])
 
 
 def rest_of(head: bytes, receive: Receive) -> str:
@@ -51,9 +54,9 @@ def rest_of(head: bytes, receive: Receive) -> str:
     return b"".join(parts).decode(errors="replace")
 
 
-def take_upload(session: Session, upload: Upload, receive: Receive) -> dict[str, str]:
+def take_upload(session: Session, upload: Upload, receive: Receive, mark: str, abort: Callable[[], None]) -> dict[str, str]:
     """Carries the data into the engine; the summary that ClickHouse sends in a header. Failure if it refuses."""
-    with closing(session.ingest(upload.sql, upload.format)) as ingest:
+    with closing(session.ingest(upload.insert, upload.format, mark, abort)) as ingest:
         for piece in data_of(upload, receive):
             ingest.append(piece)
         rows, size = ingest.finish()

@@ -4,12 +4,14 @@ The engine writes parts as blocks fill up, so a client that goes away in the mid
 written, as with a server, and nothing of the block that it was sending.
 """
 
+from collections.abc import Callable
 from contextlib import closing
 
 from deploy.embedded.clickhouse.channel import Channel
 from deploy.embedded.clickhouse.column import skimmer
 from deploy.embedded.clickhouse.failure import Failure
-from deploy.embedded.clickhouse.session import Ingest, Session
+from deploy.embedded.clickhouse.ingest import Ingest
+from deploy.embedded.clickhouse.session import Session
 from deploy.embedded.clickhouse.statement import Insert
 
 
@@ -35,12 +37,12 @@ class Intake:
         return self._ingest.finish()
 
 
-def take_insert(channel: Channel, session: Session, insert: Insert) -> None:
+def take_insert(channel: Channel, session: Session, insert: Insert, mark: str, abort: Callable[[], None]) -> None:
     """Carries the client's blocks into the engine and answers when they are written. Failure if it refuses."""
     columns = session.insert_columns(insert)
     for column in columns:
         skimmer(column.type)  # refuses here, before the client sends what could not be read
-    with closing(session.ingest(insert.sql)) as ingest:
+    with closing(session.ingest(insert, "Native", mark, abort)) as ingest:
         channel.reply.header(columns)
         rows, size = taken(channel, Intake(ingest))
     channel.reply.progress({"written_rows": rows, "written_bytes": size})

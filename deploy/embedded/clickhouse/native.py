@@ -13,6 +13,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from deploy.embedded import Unavailable
@@ -91,7 +92,7 @@ class Connection:
 
     def _query(self, query: Query, access: Access, channel: Channel) -> None:
         try:
-            tables = TemporaryTables(access.session, channel)
+            tables = TemporaryTables(access.session, channel, self._door.running)
             try:
                 if tables.failure:
                     raise tables.failure
@@ -108,13 +109,15 @@ class Connection:
         access.borrow(query.settings, query.important)
         if not access.admit(query.sql):
             channel.reply.end()
-        elif insert := insert_of(query.sql):
-            take_insert(channel, access.session, insert)
+            return
+        running, insert = self._door.running, insert_of(query.sql)
+        query_id = query.query_id or str(uuid.uuid4())
+        if insert:
+            with running.entered(query_id) as statement:  # its client is heard all the time
+                take_insert(channel, access.session, insert, statement.mark, partial(running.end, statement))
         else:
-            sql = self._door.running.translated(query.sql)
-            query_id = query.query_id or str(uuid.uuid4())
-            with self._door.running.entered(query_id, self._sock, self._door.encrypted) as statement:
-                send_result(channel, access.session, sql, statement, query.parameters)
+            with running.entered(query_id, self._sock, self._door.encrypted) as statement:
+                send_result(channel, access.session, running.translated(query.sql), statement, query.parameters)
 
 
 class NativeDoor(socketserver.ThreadingTCPServer):

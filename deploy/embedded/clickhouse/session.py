@@ -10,17 +10,16 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-import chdb
-
 from deploy.embedded.clickhouse.block import Column
-from deploy.embedded.clickhouse.failure import Failure, failure_of, refused
+from deploy.embedded.clickhouse.failure import Failure, refused
+from deploy.embedded.clickhouse.guard import guarded
+from deploy.embedded.clickhouse.ingest import Ingest
 from deploy.embedded.clickhouse.statement import Insert, identifier, is_set, is_streamed, quoted, without_format
 
 UNKNOWN_SETTING = 115
 BAD_ARGUMENTS = 36
 SYNTAX_ERROR = 62
 Progress = Mapping[str, int]
-ENGINE_ERRORS = (RuntimeError, chdb.ChdbError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +28,6 @@ class Chunk:
 
     data: bytes
     streamed: bool
-
-
-class Ingest:
-    """An INSERT under way: bytes in its format go in, `finish` makes the last of them permanent."""
-
-    def __init__(self, connection: Any, sql: str, data_format: str) -> None:
-        self._stream = guarded(connection.send_insert, sql, data_format)
-
-    def append(self, data: bytes) -> None:
-        guarded(self._stream.append, data)
-
-    def finish(self) -> tuple[int, int]:
-        """(rows, bytes) written; returns only when they are in parts of the table."""
-        done = guarded(self._stream.finish)
-        return done.rows_written, done.bytes_written
-
-    def close(self) -> None:
-        """Gives up what is not finished; nothing after `finish`."""
-        guarded(self._stream.cancel)
 
 
 @dataclass
@@ -158,16 +138,8 @@ class Session:
         chosen = self.rows(f"DESCRIBE (SELECT {insert.columns[1:-1]} FROM {insert.table})")  # noqa: S608 - the client's own text
         return [Column(name, type_name) for name, type_name, *_ in chosen]
 
-    def ingest(self, sql: str, data_format: str = "Native") -> Ingest:
-        return Ingest(self.connection, sql, data_format)
+    def ingest(self, insert: Insert, data_format: str, mark: str, abort: Callable[[], None]) -> Ingest:
+        return Ingest(self.connection, insert, data_format, mark, abort)
 
     def _on_progress(self, progress: Progress) -> None:
         self.progress = progress
-
-
-def guarded(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """Calls the engine; its exceptions come out as Failure with the engine's code."""
-    try:
-        return call(*arguments, **named)
-    except ENGINE_ERRORS as error:
-        raise failure_of(error) from None

@@ -35,12 +35,12 @@ class Insert:
     """An INSERT whose data the client is going to send: the parts of its text."""
 
     table: str
-    columns: str
-    settings: str
+    columns: str = ""
+    settings: str = ""
 
-    @property
-    def sql(self) -> str:
-        return f"INSERT INTO {self.table} {self.columns} {self.settings}"
+    def from_file(self, path: str, data_format: str) -> str:
+        """The statement with its data in a file."""
+        return f"INSERT INTO {self.table} {self.columns} FROM INFILE {quoted(path)} COMPRESSION 'none' {self.settings} FORMAT {data_format}"
 
 
 def insert_of(sql: str) -> Insert | None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 
 from deploy.embedded.clickhouse.block import Column
 from deploy.embedded.clickhouse.channel import Channel
 from deploy.embedded.clickhouse.failure import Failure
+from deploy.embedded.clickhouse.ingest import Ingest
+from deploy.embedded.clickhouse.running import Running, Statement
 from deploy.embedded.clickhouse.session import Session
-from deploy.embedded.clickhouse.statement import identifier
+from deploy.embedded.clickhouse.statement import Insert, identifier
 
 
 class TemporaryTables:
@@ -16,8 +19,9 @@ class TemporaryTables:
     They are read to the end even when one is refused, because the client listens only then; `failure` is why.
     """
 
-    def __init__(self, session: Session, channel: Channel) -> None:
+    def __init__(self, session: Session, channel: Channel, running: Running) -> None:
         self._session = session
+        self._running = running
         self._names: list[str] = []
         self.failure: Failure | None = None
         while self._received(channel):
@@ -43,6 +47,9 @@ class TemporaryTables:
             self._session.query(f"CREATE TEMPORARY TABLE {identifier(name)} ({wanted}) ENGINE = Memory")
             self._names.append(name)
         if block:
-            with closing(self._session.ingest(f"INSERT INTO {identifier(name)}")) as ingest:
+            with self._running.entered("") as statement, closing(self._ingest(name, statement)) as ingest:
                 ingest.append(block)
                 ingest.finish()
+
+    def _ingest(self, name: str, statement: Statement) -> Ingest:
+        return self._session.ingest(Insert(identifier(name)), "Native", statement.mark, partial(self._running.end, statement))
