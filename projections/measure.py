@@ -98,27 +98,19 @@ def nothing(_episode: Episode, _here: int, _there: There) -> Contributions:
     return []
 
 
-def words(_episode: Episode, _here: int, _there: There) -> Contributions:
-    """List what one more message can change that undoes nothing: no number but the messages'."""
-    return []
-
-
 def aspect_of(event: Event, episode: Episode) -> Aspect:
-    """Tell which contributions of `episode` an event can change that comes last in it.
+    """Tell which contributions of `episode` an event can change that comes last.
 
-    To look at these alone takes 2 us an event; at all of them, before and after, 8.
+    Only with `contributions` may messages change, or whether the episode is measured at all. To look at these alone takes
+    2 us an event; at all, before and after, 8.
     """
     if isinstance(event, Replied):
         return answer if episode.first_response_at is None else nothing
-    if isinstance(event, Resolved):
-        return contributions if SPAM in {event.outcome, episode.outcome} else outcome
     if isinstance(event, Rated):
         return satisfaction
-    return contributions if event.needs_reply and episode.standing != UNRESOLVED else words
-
-
-SPOKEN: Final = (contributions, words)
-"""The aspects that messages belong to."""
+    if isinstance(event, Resolved) and SPAM not in {event.outcome, episode.outcome}:
+        return outcome
+    return contributions
 
 
 def responder(episode: Episode, here: int, there: There) -> int:

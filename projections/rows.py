@@ -61,24 +61,42 @@ def window_version(minute: int, next_offset: int, revision: int) -> int:
 
 def event_row(district: str, subject: str, event: Event, delivery: Row) -> Row:
     """One row of `events`; `delivery` is (partition, offset, produced_at, backfill, version)."""
+    return _what_happened(district, subject, event) + delivery
+
+
+def _what_happened(district: str, subject: str, event: Event) -> Row:
+    """Columns up to the delivery's, spelled out: putting them together from parts costs 0.5 us a row."""
     kind = event.__class__
-    head = (district, subject, event.source, event.id)
-    where = (event.time, event.school, event.department)
+    source, name, time, school, department = event.source, event.id, event.time, event.school, event.department
+    # fmt: off
     if kind is Replied:
-        by = (event.author, "human" if event.human else "automatic", "public" if event.public else "internal")  # type: ignore[union-attr] # `kind` says so
-        return (*head, "reply", *where, "", "", "", "", "", "", 0, *by, "", 0.0, 0.0, 0.0, *delivery)
+        author_kind, visibility = "human" if event.human else "automatic", "public" if event.public else "internal"  # type: ignore[union-attr] # `kind` says so
+        return (
+            district, subject, source, name, "reply", time, school, department, "", "", "", "", "", "", 0,
+            event.author, author_kind, visibility, "", 0.0, 0.0, 0.0,  # type: ignore[union-attr] # as above
+        )
     if kind is Contacted:
-        _, _, _, _, _, *described, needs_reply = astuple(event)
-        return (*head, "contact", *where, *described, 1 if needs_reply else 0, "", "", "", "", 0.0, 0.0, 0.0, *delivery)
+        _, _, _, _, _, stakeholder, audience, channel, language, topic, priority, needs_reply = astuple(event)
+        return (
+            district, subject, source, name, "contact", time, school, department, stakeholder, audience, channel, language, topic, priority,
+            1 if needs_reply else 0, "", "", "", "", 0.0, 0.0, 0.0,
+        )
     if kind is Resolved:
-        return (*head, "resolution", *where, "", "", "", "", "", "", 0, "", "", "", event.outcome, 0.0, 0.0, 0.0, *delivery)  # type: ignore[union-attr] # as above
-    return (*head, "rating", *where, "", "", "", "", "", "", 0, "", "", "", "", event.score, event.worst, event.best, *delivery)  # type: ignore[union-attr] # as above
+        return (
+            district, subject, source, name, "resolution", time, school, department, "", "", "", "", "", "", 0,
+            "", "", "", event.outcome, 0.0, 0.0, 0.0,  # type: ignore[union-attr] # as above
+        )
+    return (
+        district, subject, source, name, "rating", time, school, department, "", "", "", "", "", "", 0,
+        "", "", "", "", event.score, event.worst, event.best,  # type: ignore[union-attr] # as above
+    )
+    # fmt: on
 
 
-def case_row(district: str, subject: str, facts: Facts, record: Row) -> Row:
-    """One row of `cases`; `record` is (partition, last_offset, directory_revision, is_deleted, version)."""
-    known = astuple(facts)
-    return (district, known[0], subject, *known[1:], *record)
+RECORD_COLUMNS: Final = ("district", "subject", "partition", "last_offset", "directory_revision", "is_deleted", "version")
+"""What a row of `cases` has beside the facts."""
+KEPT_CASE_COLUMNS: Final = (*Facts.__struct_fields__, *RECORD_COLUMNS)
+"""A row of `cases` as the fold keeps it: the facts as they are, then the rest. `columns` puts them in the table's order."""
 
 
 def gone(key: tuple[int, str]) -> Facts:
@@ -86,10 +104,9 @@ def gone(key: tuple[int, str]) -> Facts:
     return Facts(*key)
 
 
-def columns(values: list[Any], names: Sequence[str]) -> Columns:
-    """Turn rows that lie one behind the other into columns.
+def columns(values: list[Any], names: Sequence[str], kept: Sequence[str]) -> Columns:
+    """Turn rows that lie one behind the other, their values in the order `kept`, into columns in the order `names`.
 
-    Slices take 0.3 us a row of 49 where `zip(*rows)` takes 1.4.
+    Slices take 0.3 us a row of 49 where `zip(*rows)` takes 1.1.
     """
-    width = len(names)
-    return [values[i::width] for i in range(width)] if values else []
+    return [values[kept.index(name) :: len(kept)] for name in names] if values else []

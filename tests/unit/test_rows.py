@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec.structs import astuple
+
 from events.event import Contacted, Event, Rated, Replied, Resolved
-from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, case_row, columns, event_row, gone, row_version, window_version
+from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, KEPT_CASE_COLUMNS, columns, event_row, gone, row_version, window_version
 from tests.unit.stories import H, contact, facts_of, reply
 
 DELIVERY = (3, 17, 1_000, 1, 99)
@@ -70,7 +72,8 @@ def test_the_row_of_a_rating() -> None:
 
 def test_the_row_of_a_case_has_every_fact_under_its_name() -> None:
     facts = facts_of(contact(0), reply(1 * H))
-    full = dict(zip(CASE_COLUMNS, case_row("riverside", "case-1", facts, (3, 17, 2, 0, 99)), strict=True))
+    kept = [*astuple(facts), "riverside", "case-1", 3, 17, 2, 0, 99]
+    full = dict(zip(CASE_COLUMNS, (column[0] for column in columns(kept, CASE_COLUMNS, KEPT_CASE_COLUMNS)), strict=True))
     for name in CASE_COLUMNS[3:44]:
         assert full[name] == getattr(facts, name), name
     assert (full["district"], full["opened_at"], full["subject"]) == ("riverside", facts.opened_at, "case-1")
@@ -95,5 +98,5 @@ def test_a_later_minute_beats_a_later_offset() -> None:
 
 
 def test_rows_become_columns() -> None:
-    assert columns([1, "a", 2, "b"], ("n", "name")) == [[1, 2], ["a", "b"]]
-    assert columns([], ("n", "name")) == []
+    assert columns([1, "a", 2, "b"], ("name", "n"), ("n", "name")) == [["a", "b"], [1, 2]]
+    assert columns([], ("n",), ("n",)) == []
