@@ -17,31 +17,31 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="FRONTDESK_", frozen=True, extra="forbid")
 
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port of brokers, separated by commas")
-    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
-    kafka_user: str = ""
-    kafka_password: SecretStr = SecretStr("")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field("PLAINTEXT", description="protocol of the brokers")
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field("PLAIN", description="how the user is known")
+    kafka_user: str = Field("", description="where kafka_security is SASL_…")
+    kafka_password: SecretStr = Field(SecretStr(""), description="where kafka_security is SASL_…")
     kafka_ca_file: Path | None = Field(None, description="certificate authority of the brokers; the system's where absent")
     kafka_replication: int = Field(1, ge=1, le=9, description="replicas of topics that Frontdesk makes")
 
     topic: str = Field("frontdesk.events", description="topic of the events")
-    dead_letter_topic: str = "frontdesk.dead-letters"
-    breach_topic: str = "frontdesk.breaches"
-    changelog_topic: str = "frontdesk-cases-changelog"
+    dead_letter_topic: str = Field("frontdesk.dead-letters", description="topic of the records that were set aside")
+    breach_topic: str = Field("frontdesk.breaches", description="topic for promises that were not kept")
+    changelog_topic: str = Field("frontdesk-cases-changelog", description="compacted topic of the workers' state")
     partitions: int = Field(8, ge=1, le=1024, description="partitions of the topics that Frontdesk makes")
     group: str = Field("frontdesk", description="Kafka consumer group of the workers")
 
-    clickhouse_host: str = "127.0.0.1"
-    clickhouse_port: int = Field(9000, ge=1, le=65535, description="native protocol")
-    clickhouse_user: str = "default"
-    clickhouse_password: SecretStr = SecretStr("")
-    clickhouse_database: str = Field("frontdesk", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    clickhouse_secure: bool = False
-    clickhouse_ca_file: Path | None = None
+    clickhouse_host: str = Field("127.0.0.1", description="name or address of ClickHouse")
+    clickhouse_port: int = Field(9000, ge=1, le=65535, description="port of the native protocol; with TLS mostly 9440")
+    clickhouse_user: str = Field("default", description="who may read and write the database")
+    clickhouse_password: SecretStr = Field(SecretStr(""), description="of that user")
+    clickhouse_database: str = Field("frontdesk", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="database of all tables")
+    clickhouse_secure: bool = Field(False, description="TLS")
+    clickhouse_ca_file: Path | None = Field(None, description="certificate authority of ClickHouse; the usual ones where absent")
 
     directory: Path | None = Field(None, description="YAML file with schedules and targets; built-in defaults where absent")
     clock: Literal["wall", "record"] = Field("wall", description="what moves a partition's clock: see docs/architecture.md")
     session_timeout_s: float = Field(30.0, gt=0, le=300, description="after this silence the group gives a worker's partitions away")
     metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker; 0 for none")
     folder: Path = Field(Path(".frontdesk"), description="folder of the embedded servers")
-    log_format: Literal["auto", "console", "json"] = "auto"
+    log_format: Literal["auto", "console", "json"] = Field("auto", description="of a worker; auto: console at a terminal, else JSON")
