@@ -31,22 +31,28 @@ NUMPY = {
     "DateTime('UTC')": np.uint32,
 }
 
+ROWS_A_BLOCK = 100_000
+"""A worker that takes over writes all its windows at once; neither side shall hold them twice."""
+
 
 class ColumnClient(Client):  # type: ignore[misc] # the driver publishes no types
     """A client whose columnar inserts are encoded here. Queries, and the protocol around a block, are the driver's."""
 
     def send_data(self, sample_block: Any, data: Sequence[Any], types_check: bool = False, columnar: bool = False) -> int:
-        """One block with all rows, then the empty one that ends the insert. Returns the number of rows."""
+        """Blocks of at most `ROWS_A_BLOCK` rows, then the empty one that ends the insert. Returns the number of rows."""
         if not columnar:
             rows: int = super().send_data(sample_block, data, types_check=types_check, columnar=columnar)
             return rows
         if len(data) != len(sample_block.columns_with_types) or len({len(column) for column in data}) != 1:
             raise ValueError("the columns are not those of the table, or not equally long")
-        self._send_block(sample_block.columns_with_types, data)
-        self.receive_profile_events()
+        total = len(data[0])
+        for first in range(0, total, ROWS_A_BLOCK):
+            part = data if total <= ROWS_A_BLOCK else [column[first : first + ROWS_A_BLOCK] for column in data]
+            self._send_block(sample_block.columns_with_types, part)
+            self.receive_profile_events()
         self.connection.send_data(ColumnOrientedBlock())
         self.receive_profile_events()
-        return len(data[0])
+        return total
 
     def _send_block(self, described: Sequence[tuple[str, str]], data: Sequence[Any]) -> None:
         """A Data packet of the native protocol, as `Connection.send_data` and `BlockOutputStream.write` make it."""

@@ -139,6 +139,12 @@ def test_old_events_of_many_months_fit_into_one_insert(server: ClickHouse, clien
     assert client.execute("SELECT count() FROM events") == [(150,)]
 
 
+def test_a_long_insert_goes_in_several_blocks(server: ClickHouse, client: "Client", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sinks.clickhouse.columns.ROWS_A_BLOCK", 2)
+    write(server, events=told([Contacted(T + i, "/helpdesk", str(i)) for i in range(5)]))
+    assert client.execute("SELECT id FROM events ORDER BY time") == [(str(i),) for i in range(5)]
+
+
 def test_history_keeps_the_last_row_of_each_quarter_of_an_hour(server: ClickHouse, client: "Client") -> None:
     quarter = T // 900_000 * 900
     for minute, contacts in [(0, 1), (14, 2), (7, 3), (15, 4)]:

@@ -45,8 +45,8 @@ def client(clickhouse: "ClickHouseServer", request: pytest.FixtureRequest) -> "I
 
 
 # -- histories in which everything that can collide does ----------------------------------------------------------------
-def histories(chance: random.Random, cases: int) -> Histories:
-    return {(f"district-{chance.randrange(3)}", f"case-{i}"): history(chance) for i in range(cases)}
+def histories(chance: random.Random, cases: int, name: str = "district") -> Histories:
+    return {(f"{name}-{chance.randrange(3)}", f"case-{i}"): history(chance) for i in range(cases)}
 
 
 def history(chance: random.Random) -> list[Event]:
@@ -140,17 +140,17 @@ def contacts_of(facts: dict[str, Any], all_facts: list[dict[str, Any]], events: 
     return [e for e in events if isinstance(e, Contacted) and facts["opened_at"] <= e.time < until]
 
 
-def by_hand(given: Histories) -> dict[str, list[tuple[Any, ...]]]:
+def by_hand(given: Histories, partition: int = PARTITION) -> dict[str, list[tuple[Any, ...]]]:
     """Rows of all three tables, without the fold."""
     rows: dict[str, list[tuple[Any, ...]]] = {"events": [], "cases": [], "windows": []}
     found: dict[tuple[str, ...], dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     as_of = NOW // MINUTE
     for offset, ((district, subject), events) in enumerate(given.items()):
         version = row_version(1, offset, 0)
-        rows["events"] += [event_row(district, subject, e, (PARTITION, offset, NOW, 0, version)) for e in events]
+        rows["events"] += [event_row(district, subject, e, (partition, offset, NOW, 0, version)) for e in events]
         all_facts = plain_facts(events, DEFAULT, district)
         for facts in all_facts:
-            row = {**facts, "district": district, "subject": subject, "partition": PARTITION, "last_offset": offset, "version": version}
+            row = {**facts, "district": district, "subject": subject, "partition": partition, "last_offset": offset, "version": version}
             rows["cases"].append(tuple(row.get(c, 0) for c in CASE_COLUMNS))
             for measure, at, place, value in measures(facts, contacts_of(facts, all_facts, the_set(events)[0])):
                 for window, (width, panes) in PANES.items():
@@ -161,7 +161,7 @@ def by_hand(given: Histories) -> dict[str, list[tuple[Any, ...]]]:
         row = {
             **dict(zip(WINDOW_COLUMNS, cell, strict=False)),
             "as_of": as_of * 60,
-            "partition": PARTITION,
+            "partition": partition,
             "version": 1,
             **tallies(values),
         }
@@ -248,6 +248,16 @@ def test_it_finds_rows_that_are_missing_or_too_many(client: "Client", fault: str
     assert differences(client) == []
     client.execute(fault)
     assert expected <= {(difference.table, difference.column) for difference in differences(client)}
+
+
+def test_every_partition_of_the_log_is_looked_at(client: "Client") -> None:
+    write(client, by_hand(histories(random.Random(7), 40)))
+    write(client, by_hand(histories(random.Random(8), 40, "elsewhere"), partition=5))
+    assert differences(client) == []
+    client.execute(
+        "INSERT INTO cases SELECT * REPLACE (reopens + 1 AS reopens, version + 1 AS version) FROM cases FINAL LIMIT 1 BY partition"
+    )
+    assert [(difference.table, difference.column) for difference in differences(client)] == [("cases", "reopens")] * 2
 
 
 def test_a_row_of_zeros_is_as_good_as_none(client: "Client") -> None:
