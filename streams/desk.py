@@ -18,8 +18,7 @@ import structlog
 
 from events.directory import Directory
 from projections.partition import Partition
-from projections.rows import Row, columns
-from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS
+from projections.rows import Row
 from streams.changelog import Changelog
 from streams.clock import Clock
 from streams.intray import Intray, Record, Refused, Sorted
@@ -258,7 +257,7 @@ class Desk:
             "events": _joined([c.events for c in changes.values()]),
             "cases": _joined([c.cases for c in changes.values()]),
             "windows": _joined([c.windows for c in changes.values()]),
-            "dead_letters": columns([self._dead_letter(refused) for refused in turn.refused], DEAD_LETTER_COLUMNS),
+            "dead_letters": [list(column) for column in zip(*map(self._dead_letter, turn.refused), strict=True)],
         }
         tables = {name: columns for name, columns in tables.items() if columns}
         touched = changes.keys() | turn.partitions()
@@ -275,7 +274,7 @@ class Desk:
             await self._log(number, change.changelog)
 
     def _dead_letter(self, refused: Refused) -> Row:
-        """One row of `dead_letters`, as `sinks.clickhouse` names its columns."""
+        """One row of `dead_letters`: see `sinks.clickhouse.tables.DEAD_LETTER_COLUMNS`."""
         record, why = refused.record, refused.rejection
         where = (self._topic_id, record.topic, record.partition, record.offset, record.timestamp)
         return (*where, why.reason.value, why.path, why.message, len(record.value or b""))

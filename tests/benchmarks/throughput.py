@@ -17,7 +17,7 @@ from tests.benchmarks.rig import Stuck, client, follow, publish, servers, worker
 
 DISTRICTS = 40
 STUDENTS = 640
-STOCK_EVENTS = 100_000
+STOCK_EVENTS = 50_000
 """The stock agent is slow: a part of the topic is enough to know its rate."""
 
 
