@@ -36,7 +36,7 @@ class ClickHouse:
     ca_file: Path | None = None
     verify: bool = True
 
-    def connect(self, database: str | None = None, settings: dict[str, Any] | None = None) -> ColumnClient:
+    def connect(self, database: str | None = None) -> ColumnClient:
         """A client of its own for one thread. It connects at the first query; `close()` or `disconnect()` ends it."""
         return ColumnClient(
             self.host,
@@ -52,7 +52,6 @@ class ClickHouse:
             secure=self.secure,
             verify=self.verify,
             ca_certs=str(self.ca_file) if self.ca_file else None,
-            settings=settings or {},
         )
 
     def __repr__(self) -> str:
