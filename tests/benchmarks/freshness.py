@@ -5,6 +5,7 @@ The n-th event is readable when `count()` of `events` has reached n; a second pr
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 import threading
@@ -59,13 +60,11 @@ def measure(rate: int, seconds: int = 60) -> Freshness:
 def wait_until_ready(settings: Settings) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        try:
-            page(settings)
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise Stuck("the worker does not show metrics")
+        with contextlib.suppress(OSError):  # it does not listen yet
+            if page(settings).count("frontdesk_recovered_records_total{") == settings.partitions:
+                return
+        time.sleep(0.1)
+    raise Stuck("the worker has not recovered all partitions within a minute")
 
 
 def page(settings: Settings) -> str:
