@@ -99,10 +99,13 @@ def test_every_exit_code_is_told() -> None:
 
 
 def test_the_window_rule_is_that_of_the_code() -> None:
-    told = [(name.strip("`"), int(count), *pane.split()) for name, count, pane in rows("Windows")]
-    assert [(name, count, int(width) * MINUTES[word]) for name, count, width, word in told] == list(
-        zip(WINDOWS, COUNTS, WIDTHS, strict=True)
-    )
+    told = [(name.strip("`"), int(count), in_minutes(pane)) for name, count, pane in rows("Windows")]
+    assert told == list(zip(WINDOWS, COUNTS, WIDTHS, strict=True))
+
+
+def in_minutes(pane: str) -> int:
+    number, word = pane.split()
+    return int(number) * MINUTES[word]
 
 
 def test_what_is_in_each_topic_is_told() -> None:
@@ -125,5 +128,5 @@ def registered() -> Iterator[tuple[str, str, tuple[str, ...]]]:
     WorkerMetrics(registry)
     for collector in registry._collector_to_names:
         assert isinstance(collector, MetricWrapperBase)
-        suffix = "_total" if collector._type == "counter" else ""
-        yield f"{collector._name}{suffix}", collector._type, tuple(collector._labelnames)
+        kind = str(collector._type)
+        yield f"{collector._name}{'_total' if kind == 'counter' else ''}", kind, tuple(collector._labelnames)
