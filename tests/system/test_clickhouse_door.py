@@ -96,7 +96,7 @@ EVERY_TYPE = [
 
 
 @pytest.mark.parametrize("compression", [False, "lz4", "zstd"])
-def test_every_type_comes_back_as_it_went_in(server: ClickHouseServer, client: Client, compression: str | bool):
+def test_every_type_comes_back_as_it_went_in(server: ClickHouseServer, client: Client, compression: str | bool) -> None:
     columns = ", ".join(f"c{index} {name}" for index, (name, _) in enumerate(EVERY_TYPE))
     row = tuple(value for _, value in EVERY_TYPE)
     client.execute(f"CREATE TABLE types ({columns}) ENGINE = MergeTree ORDER BY tuple()")
@@ -106,22 +106,22 @@ def test_every_type_comes_back_as_it_went_in(server: ClickHouseServer, client: C
         assert other.execute("SELECT * FROM types") == [row] * 3
 
 
-def test_an_empty_result_still_has_its_columns(client: Client):
+def test_an_empty_result_still_has_its_columns(client: Client) -> None:
     answer = client.execute("SELECT toUInt8(number) AS n, 'x' AS s FROM numbers(10) WHERE number > 10", with_column_types=True)
     assert answer == ([], [("n", "UInt8"), ("s", "String")])
 
 
-def test_the_server_is_in_utc(client: Client):
+def test_the_server_is_in_utc(client: Client) -> None:
     assert client.execute("SELECT timezone() IN ('UTC', 'Etc/UTC'), toString(toDateTime(0))") == [(1, "1970-01-01 00:00:00")]
 
 
-def test_many_blocks_in_and_out(client: Client):
+def test_many_blocks_in_and_out(client: Client) -> None:
     client.execute("CREATE TABLE many (a UInt64, b String) ENGINE = MergeTree ORDER BY a")
     client.execute("INSERT INTO many VALUES", ((n, f"value {n}") for n in range(50_000)), settings={"insert_block_size": 3_000})
     assert client.execute("SELECT * FROM many ORDER BY a") == [(n, f"value {n}") for n in range(50_000)]
 
 
-def test_an_error_keeps_its_code_and_the_connection(client: Client):
+def test_an_error_keeps_its_code_and_the_connection(client: Client) -> None:
     for sql, code in [
         ("SELEC 1", 62),
         ("SELECT * FROM nowhere", 60),
@@ -135,7 +135,7 @@ def test_an_error_keeps_its_code_and_the_connection(client: Client):
         assert client.execute("SELECT 1") == [(1,)]
 
 
-def test_a_failing_insert_says_why_and_leaves_nothing(client: Client):
+def test_a_failing_insert_says_why_and_leaves_nothing(client: Client) -> None:
     client.execute("CREATE TABLE picky (a UInt8, CONSTRAINT small CHECK a < 10) ENGINE = MergeTree ORDER BY a")
     with pytest.raises(ServerException) as raised:
         client.execute("INSERT INTO picky VALUES", [(1,), (200,)])
@@ -143,7 +143,7 @@ def test_a_failing_insert_says_why_and_leaves_nothing(client: Client):
     assert client.execute("SELECT count() FROM picky") == [(0,)]
 
 
-def test_a_setting_of_a_query_ends_with_it(client: Client):
+def test_a_setting_of_a_query_ends_with_it(client: Client) -> None:
     def value() -> str:
         return str(client.execute("SELECT value FROM system.settings WHERE name = 'max_block_size'")[0][0])
 
@@ -155,14 +155,14 @@ def test_a_setting_of_a_query_ends_with_it(client: Client):
     assert value() == "1234"
 
 
-def test_sessions_do_not_share_settings_and_temporary_tables(server: ClickHouseServer, client: Client):
+def test_sessions_do_not_share_settings_and_temporary_tables(server: ClickHouseServer, client: Client) -> None:
     client.execute("CREATE TEMPORARY TABLE mine (a UInt8)")
     with connected(server) as other, pytest.raises(ServerException) as raised:
         other.execute("SELECT * FROM mine")
     assert raised.value.code == 60
 
 
-def test_external_tables_last_for_their_query(client: Client):
+def test_external_tables_last_for_their_query(client: Client) -> None:
     table = {"name": "wanted", "structure": [("a", "UInt64")], "data": [{"a": 3}, {"a": 5}]}
     assert client.execute("SELECT sum(a) FROM wanted", external_tables=[table]) == [(8,)]
     with pytest.raises(ServerException) as raised:
@@ -174,13 +174,13 @@ def test_external_tables_last_for_their_query(client: Client):
 
 
 @pytest.mark.parametrize(("user", "password"), [("nobody", ""), ("writer", ""), ("writer", "w"), ("reader", "Secret"), ("default", "x")])
-def test_strangers_stay_outside(server: ClickHouseServer, user: str, password: str):
+def test_strangers_stay_outside(server: ClickHouseServer, user: str, password: str) -> None:
     with connected(server, user=user, password=password) as stranger, pytest.raises(ServerException) as raised:
         stranger.execute("SELECT 1")
     assert raised.value.code == 516
 
 
-def test_a_user_with_a_password_comes_in(server: ClickHouseServer):
+def test_a_user_with_a_password_comes_in(server: ClickHouseServer) -> None:
     with connected(server, user="writer", password="w'ö\\pass") as writer:
         assert writer.execute("SELECT 1") == [(1,)]
 
@@ -232,12 +232,12 @@ WRITES = [
 
 
 @pytest.mark.parametrize("sql", READS)
-def test_a_reader_may_read(reader: Client, sql: str):
+def test_a_reader_may_read(reader: Client, sql: str) -> None:
     reader.execute(sql)
 
 
 @pytest.mark.parametrize(("sql", "code"), WRITES)
-def test_a_reader_may_not_do_more(reader: Client, client: Client, sql: str, code: int):
+def test_a_reader_may_not_do_more(reader: Client, client: Client, sql: str, code: int) -> None:
     with pytest.raises(ServerException) as raised:
         reader.execute(sql)
     assert raised.value.code == code
@@ -245,7 +245,7 @@ def test_a_reader_may_not_do_more(reader: Client, client: Client, sql: str, code
     assert reader.execute("SELECT count() FROM notes") == [(2,)]
 
 
-def test_a_reader_may_not_send_rows(reader: Client, client: Client):
+def test_a_reader_may_not_send_rows(reader: Client, client: Client) -> None:
     for rows in ([(9,)], []):
         with pytest.raises(ServerException) as raised:
             reader.execute("INSERT INTO notes VALUES", rows)
@@ -253,7 +253,7 @@ def test_a_reader_may_not_send_rows(reader: Client, client: Client):
     assert client.execute("SELECT count() FROM notes") == [(2,)]
 
 
-def test_a_readers_settings_hold_for_what_they_were_given(reader: Client):
+def test_a_readers_settings_hold_for_what_they_were_given(reader: Client) -> None:
     threads = "SELECT value FROM system.settings WHERE name = 'max_threads'"
     assert reader.execute(threads, settings={"max_threads": 7}) == [("7",)]
     assert reader.execute(threads) != [("7",)]
@@ -268,7 +268,7 @@ def test_a_readers_settings_hold_for_what_they_were_given(reader: Client):
 # ---- clients that go
 
 
-def test_cancel_ends_the_query(server: ClickHouseServer, client: Client):
+def test_cancel_ends_the_query(server: ClickHouseServer, client: Client) -> None:
     with connected(server) as watcher:
         client.execute_with_progress("SELECT sleepEachRow(1), 'to cancel' FROM numbers(600)", settings={"max_block_size": 1})
         until(lambda: under_way(watcher, "to cancel") == 1)
@@ -277,7 +277,7 @@ def test_cancel_ends_the_query(server: ClickHouseServer, client: Client):
     assert client.execute("SELECT 1") == [(1,)]
 
 
-def test_kill_query_knows_the_clients_query_ids(server: ClickHouseServer, client: Client):
+def test_kill_query_knows_the_clients_query_ids(server: ClickHouseServer, client: Client) -> None:
     failures: list[int] = []
 
     def slow() -> None:
@@ -298,7 +298,7 @@ def test_kill_query_knows_the_clients_query_ids(server: ClickHouseServer, client
 @pytest.mark.parametrize(
     "sql", ["SELECT sleepEachRow(1), 'gone' FROM numbers(600)", "INSERT INTO sink SELECT sleepEachRow(1), 'gone' FROM numbers(600)"]
 )
-def test_a_client_that_goes_ends_its_query(server: ClickHouseServer, client: Client, sql: str):
+def test_a_client_that_goes_ends_its_query(server: ClickHouseServer, client: Client, sql: str) -> None:
     client.execute("CREATE TABLE sink (a UInt8, b String) ENGINE = Memory")
     leaver = connected(server, database="trial")
     thread = threading.Thread(target=lambda: silently(lambda: leaver.execute(sql, settings={"max_block_size": 1})))
@@ -343,7 +343,9 @@ class CutProxy:
 
 @pytest.mark.parametrize("cut_after", [3, 40, 300, 2_000, 60_000, 300_000, 900_000])
 @pytest.mark.parametrize("compression", [False, "lz4"])
-def test_a_client_cut_off_leaves_no_part_of_a_block(server: ClickHouseServer, client: Client, cut_after: int, compression: str | bool):
+def test_a_client_cut_off_leaves_no_part_of_a_block(
+    server: ClickHouseServer, client: Client, cut_after: int, compression: str | bool
+) -> None:
     block = 10_000
     client.execute("CREATE TABLE cut (a UInt64, b FixedString(32)) ENGINE = MergeTree ORDER BY a")
     proxy = CutProxy(server.native_port, cut_after)
@@ -357,7 +359,7 @@ def test_a_client_cut_off_leaves_no_part_of_a_block(server: ClickHouseServer, cl
     assert client.execute("SELECT count() FROM cut")[0][0] < 10 * block
 
 
-def test_clients_leave_no_threads_and_files_behind(server: ClickHouseServer, client: Client):
+def test_clients_leave_no_threads_and_files_behind(server: ClickHouseServer, client: Client) -> None:
     process = psutil.Process(server.identity.pid)
     names = "SELECT count() FROM system.tables WHERE is_temporary"
 
@@ -390,7 +392,7 @@ def test_clients_leave_no_threads_and_files_behind(server: ClickHouseServer, cli
     ],
     ids=["http", "ones", "endless string", "everything", "half a hello"],
 )
-def test_garbage_harms_nobody(server: ClickHouseServer, client: Client, said: bytes):
+def test_garbage_harms_nobody(server: ClickHouseServer, client: Client, said: bytes) -> None:
     before = server.resident_bytes()
     with socket.create_connection(("127.0.0.1", server.native_port)) as stranger:
         stranger.sendall(said)
@@ -403,13 +405,13 @@ def test_garbage_harms_nobody(server: ClickHouseServer, client: Client, said: by
     assert server.resident_bytes() < before + 50 * MEGABYTE
 
 
-def test_a_silent_peer_keeps_nobody_waiting(server: ClickHouseServer):
+def test_a_silent_peer_keeps_nobody_waiting(server: ClickHouseServer) -> None:
     with socket.create_connection(("127.0.0.1", server.native_port)) as silent, connected(server) as other:
         silent.sendall(b"\x00\x05he")
         assert other.execute("SELECT 1") == [(1,)]
 
 
-def test_a_client_that_does_not_read_holds_up_only_itself(server: ClickHouseServer, client: Client):
+def test_a_client_that_does_not_read_holds_up_only_itself(server: ClickHouseServer, client: Client) -> None:
     before = server.resident_bytes()
     slow = connected(server)
     result = slow.execute_iter("SELECT number, randomString(500), 'unread' FROM numbers(2000000)")
@@ -424,7 +426,7 @@ def test_a_client_that_does_not_read_holds_up_only_itself(server: ClickHouseServ
 # ---- the process
 
 
-def test_what_keeps_it_from_starting_is_one_line_and_code_3(server: ClickHouseServer, tmp_path: Path):
+def test_what_keeps_it_from_starting_is_one_line_and_code_3(server: ClickHouseServer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     cases = [
         (["--data", str(server.data)], f"in use by process {server.identity.pid}"),
@@ -440,7 +442,7 @@ def test_what_keeps_it_from_starting_is_one_line_and_code_3(server: ClickHouseSe
         assert expected in lines[0]
 
 
-def test_wrong_options_are_code_2(tmp_path: Path):
+def test_wrong_options_are_code_2(tmp_path: Path) -> None:
     for arguments in (["--data", str(tmp_path), "--native-port", "70000"], [], ["--data", str(tmp_path), "--secure-native-port", "0"]):
         assert started(*arguments).returncode == 2
 
@@ -450,13 +452,13 @@ def started(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=Path(__file__).parents[2])
 
 
-def test_the_handle_says_why(server: ClickHouseServer):
+def test_the_handle_says_why(server: ClickHouseServer) -> None:
     with pytest.raises(Unavailable, match="in use by process") as raised:
         ClickHouseServer(server.data).start()
     assert "\n" not in str(raised.value)
 
 
-def test_a_stop_loses_nothing_and_the_ports_stay(tmp_path: Path):
+def test_a_stop_loses_nothing_and_the_ports_stay(tmp_path: Path) -> None:
     server = ClickHouseServer(tmp_path / "data")
     with server:
         ports = server.native_port, server.http_port
@@ -477,7 +479,7 @@ def test_a_stop_loses_nothing_and_the_ports_stay(tmp_path: Path):
             assert client.execute("SELECT count(), sum(a) FROM kept") == [(1000, 499500)]
 
 
-def test_no_acknowledged_insert_is_lost_to_kills(tmp_path: Path):
+def test_no_acknowledged_insert_is_lost_to_kills(tmp_path: Path) -> None:
     server = ClickHouseServer(tmp_path / "data")
     acknowledged: list[int] = []
     block, blocks = 500, iter(range(1_000_000))
@@ -537,7 +539,7 @@ class Peak:
 
 
 @pytest.mark.timeout(900)
-def test_rows_pass_through_bounded_memory(tmp_path: Path):
+def test_rows_pass_through_bounded_memory(tmp_path: Path) -> None:
     """A million rows of a kilobyte in full, else a quarter of them."""
     thousands, allowance = (1000 if FULL else 250), 200 * MEGABYTE
     rows = (

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from deploy.embedded.clickhouse.engine import Engine
 from deploy.embedded.clickhouse.failure import Failure, refused
-from deploy.embedded.clickhouse.session import Session
+from deploy.embedded.clickhouse.session import SYNTAX_ERROR, Session
 from deploy.embedded.clickhouse.statement import assignments_of, is_insert, is_set, is_use
 from deploy.embedded.clickhouse.token import called_names
 from deploy.embedded.clickhouse.users import User
@@ -59,6 +59,7 @@ class FullAccess:
         self.session.borrow(settings, important)
 
     def admit(self, sql: str) -> bool:
+        refuse_empty(sql)
         if not is_insert(sql):
             self.session.check_single(sql)
         return True
@@ -81,6 +82,7 @@ class ReadAccess:
         self._remake({**self._own, **harmless(settings)}, important)
 
     def admit(self, sql: str) -> bool:
+        refuse_empty(sql)
         if is_set(sql):
             self._own.update(harmless(set_settings(sql)))
             self._remake(dict(self._own))
@@ -115,6 +117,11 @@ class ReadAccess:
     @staticmethod
     def _locked(session: Session) -> None:
         session.query("SET readonly = 1")
+
+
+def refuse_empty(sql: str) -> None:
+    if not sql.strip().strip(";"):
+        raise refused(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: Empty query")
 
 
 def harmless(settings: Mapping[str, str]) -> dict[str, str]:

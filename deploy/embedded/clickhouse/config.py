@@ -43,7 +43,7 @@ CONFIG = """<clickhouse>
     <number_of_free_entries_in_pool_to_execute_mutation>0</number_of_free_entries_in_pool_to_execute_mutation>
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>0</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
   </merge_tree>
-{certificate}  <query_log remove="1"/>
+  <query_log remove="1"/>
   <query_thread_log remove="1"/>
   <part_log remove="1"/>
   <trace_log remove="1"/>
@@ -64,16 +64,8 @@ SESSION_SETTINGS = ", ".join(
 )
 
 
-CERTIFICATE = """  <openSSL>
-    <server>
-      <certificateFile>{}</certificateFile>
-    </server>
-  </openSSL>
-"""
-
-
-def write_config(folder: Path, memory_bytes: int, certificate: Path | None = None) -> Path:
-    """Writes the configuration into the folder and returns its path. The certificate is only for `showCertificate`."""
+def write_config(folder: Path, memory_bytes: int) -> Path:
+    """Writes the configuration into the folder and returns its path."""
     path = folder / "engine.xml"
     path.write_text(
         CONFIG.format(
@@ -81,7 +73,6 @@ def write_config(folder: Path, memory_bytes: int, certificate: Path | None = Non
             error_log=escape(str(folder / "engine.error.log")),
             memory_bytes=memory_bytes,
             granule_bytes=GRANULE_BYTES,
-            certificate=CERTIFICATE.format(escape(str(certificate))) if certificate else "",
         )
     )
     return path

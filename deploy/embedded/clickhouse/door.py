@@ -63,8 +63,7 @@ def run(options: Options) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    certificate = options.tls[0] if options.tls else None
-    with opened(options.data, options.memory_bytes, certificate) as engine:
+    with opened(options.data, options.memory_bytes) as engine:
         serve(options, engine, stop)
 
 

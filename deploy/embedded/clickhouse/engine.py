@@ -27,11 +27,11 @@ from deploy.embedded.clickhouse.statement import quoted
 class Engine:
     """An open engine. Sessions may run in parallel, each in a thread of its own."""
 
-    def __init__(self, folder: Path, memory_bytes: int, certificate: Path | None = None) -> None:
+    def __init__(self, folder: Path, memory_bytes: int) -> None:
         self._lock_file = locked(folder)
         os.environ["TZ"] = "UTC"  # the engine heeds no <timezone>
         time.tzset()
-        config = write_config(folder, memory_bytes, certificate)
+        config = write_config(folder, memory_bytes)
         self._where = f"{folder / 'engine'}?config-file={quote(str(config))}&log-level=warning"  # the engine heeds no <level>
         try:
             self._admin = self.session()
@@ -82,9 +82,9 @@ def locked(folder: Path) -> IO[str]:
 
 
 @contextmanager
-def opened(folder: Path, memory_bytes: int, certificate: Path | None = None) -> Iterator[Engine]:
+def opened(folder: Path, memory_bytes: int) -> Iterator[Engine]:
     """An engine that is closed at the end."""
-    engine = Engine(folder, memory_bytes, certificate)
+    engine = Engine(folder, memory_bytes)
     try:
         yield engine
     finally:

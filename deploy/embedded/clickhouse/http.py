@@ -21,7 +21,7 @@ from deploy.embedded import Unavailable
 from deploy.embedded.clickhouse.access import READ_ONLY_CLASS, READONLY, UNKNOWN_CLASS, Access
 from deploy.embedded.clickhouse.engine import Engine
 from deploy.embedded.clickhouse.failure import Failure, refused
-from deploy.embedded.clickhouse.http_exchange import Exchange, Gone, Receive, unframed
+from deploy.embedded.clickhouse.http_exchange import Exchange, Gone, Receive, decoded, unframed
 from deploy.embedded.clickhouse.http_insert import begun, rest_of, take_upload, upload_of
 from deploy.embedded.clickhouse.http_request import Ask, ask_of, parameters_of
 from deploy.embedded.clickhouse.http_result import Look, Question, send_result
@@ -159,7 +159,8 @@ class HttpDoor:
 def opened(exchange: Exchange, ask: Ask) -> tuple[Receive, str, Mapping[str, str]]:
     """(the body, the text that stands before it, the query's parameters); a form's fields say the last two."""
     if not exchange.request.content_type.startswith("multipart/"):
-        return (unframed(exchange.receive) if ask.decompress else exchange.receive), ask.sql, ask.parameters
+        receive = decoded(exchange.receive, exchange.request.headers.get("Content-Encoding", ""))
+        return (unframed(receive) if ask.decompress else receive), ask.sql, ask.parameters
     fields = {name: value.decode(errors="replace") for name, value in exchange.form().items()}
     return bytes, ask.sql or fields.get("query", ""), {**ask.parameters, **parameters_of(fields)}
 

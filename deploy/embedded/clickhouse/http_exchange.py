@@ -9,11 +9,18 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
+import lz4.frame
 from aiohttp import web
+from aiohttp.http_exceptions import ContentEncodingError
+from aiohttp.web_protocol import RequestPayloadError
 
+from deploy.embedded.clickhouse.failure import refused
 from deploy.embedded.clickhouse.frame import unpacked
+from deploy.embedded.clickhouse.wire import ProtocolError
 
 PIECE_TIMEOUT_S = 300
+KNOWN_ENCODINGS = ("", "identity", "gzip", "deflate", "br", "zstd")
+NOT_IMPLEMENTED = 48
 Receive = Callable[[], bytes]
 
 
@@ -66,6 +73,8 @@ class Exchange:
         self._pending = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return self._pending.result(PIECE_TIMEOUT_S)
+        except (RequestPayloadError, ContentEncodingError) as error:
+            raise ProtocolError(f"the body cannot be decoded: {error}") from error
         except (CancelledError, TimeoutError, ConnectionError, web.HTTPException) as error:
             raise Gone from error
 
@@ -75,6 +84,33 @@ class Exchange:
         while (part := await reader.next()) is not None:
             fields[getattr(part, "name", "") or ""] = bytes(await part.read())  # type: ignore[union-attr]  # nested multiparts have no read; none are sent
         return fields
+
+
+def decoded(receive: Receive, encoding: str) -> Receive:
+    """The plain bytes of a body in a Content-Encoding; aiohttp has undone those that it knows. Failure for one that nobody knows."""
+    if encoding.lower() == "lz4":
+        return unpacked_lz4(receive)
+    if encoding.lower() not in KNOWN_ENCODINGS:
+        raise refused(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", f"Unknown Content-Encoding: {encoding}")
+    return receive
+
+
+def unpacked_lz4(receive: Receive) -> Receive:
+    decompressor = lz4.frame.LZ4FrameDecompressor()
+
+    def next_piece() -> bytes:
+        plain = b""
+        while not plain and not decompressor.eof:
+            piece = receive()
+            if not piece:
+                raise ProtocolError("the body ends within an LZ4 frame")
+            try:
+                plain = decompressor.decompress(piece)
+            except RuntimeError as error:
+                raise ProtocolError(f"the body is not LZ4: {error}") from error
+        return plain
+
+    return next_piece
 
 
 def unframed(receive: Receive) -> Receive:

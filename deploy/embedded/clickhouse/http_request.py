@@ -30,6 +30,7 @@ OWN_PARAMETERS = frozenset(
         "stacktrace",
         "buffer_size",
         "close_session",
+        "wait_end_of_query",
     }
 )
 REQUIRED_PASSWORD = 194

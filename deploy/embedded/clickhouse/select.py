@@ -63,13 +63,15 @@ class Result:
         read_rows = self._session.progress.get("read_rows", 0)
         self._reply.profile(self._rows, self.blocks, self._size, read_rows)
         self._report()
+        self._reply.progress({})  # the last word, which clients count on
         self._reply.end()
 
     def _report(self) -> None:
-        """What has been read and written since the last report; at the end a client expects one in any case."""
+        """What has been read and written since the last report."""
         increment = {name: max(0, value - self._reported[name]) for name, value in self._session.progress.items()}
-        self._reply.progress(increment)
-        self._reported.update(increment)
+        if increment.get("read_rows") or increment.get("written_rows"):
+            self._reply.progress(increment)
+            self._reported.update(increment)
 
 
 def columns_of(chunk: Chunk) -> Sequence[Column]:

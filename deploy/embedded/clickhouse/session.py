@@ -14,7 +14,7 @@ from deploy.embedded.clickhouse.block import Column
 from deploy.embedded.clickhouse.failure import Failure, refused
 from deploy.embedded.clickhouse.guard import guarded
 from deploy.embedded.clickhouse.ingest import Ingest
-from deploy.embedded.clickhouse.statement import Insert, identifier, is_set, is_streamed, quoted, without_format
+from deploy.embedded.clickhouse.statement import Insert, identifier, is_insert, is_set, is_streamed, quoted, without_format
 
 UNKNOWN_SETTING = 115
 BAD_ARGUMENTS = 36
@@ -111,6 +111,9 @@ class Session:
             yield from self._streamed(sql, result_format, parameters)
         elif data := self.query(sql, result_format, parameters):
             yield Chunk(data, streamed=False)
+        elif not is_insert(sql) and not self.classify(sql)["statement_count"]:
+            # the engine passes over some texts in silence
+            raise refused(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: this is no statement")
 
     def _streamed(self, sql: str, result_format: str, parameters: Mapping[str, str]) -> Generator[Chunk]:
         with closing(guarded(self.connection.send_query, sql, result_format, params=dict(parameters))) as result:

@@ -16,7 +16,7 @@ def main() -> None:
     parameters = urllib.parse.urlencode({"database": given.database, **settings})
     url = f"http://{given.host}:{given.http_port}/?{parameters}"
     try:
-        with urllib.request.urlopen(url, given.query.encode()) as answer:  # noqa: S310 - the URL is made of the arguments above
+        with urllib.request.urlopen(url, given.query.encode()) as answer:
             sys.stdout.buffer.write(answer.read())
     except urllib.error.HTTPError as error:
         sys.exit(error.read().decode())
