@@ -1,6 +1,7 @@
 """How this project's own Kafka clients reach the brokers: one translation of the settings into aiokafka's arguments."""
 
 import ssl
+from pathlib import Path
 from typing import Any
 
 from streams.settings import Settings
@@ -9,14 +10,17 @@ REQUEST_TIMEOUT_MS = 20_000
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
-    """Arguments that producers, consumers and admin clients of aiokafka have in common."""
+    """Arguments that producers, consumers and admin clients of aiokafka have in common.
+
+    Raises OSError with the name of the certificate authority's file when that cannot be read.
+    """
     encrypted = settings.kafka_security.endswith("SSL")
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap,
         "client_id": "frontdesk",
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
         "security_protocol": settings.kafka_security,
-        "ssl_context": ssl.create_default_context(cafile=settings.kafka_ca_file) if encrypted else None,
+        "ssl_context": trusted(settings.kafka_ca_file) if encrypted else None,
     }
     if settings.kafka_security.startswith("SASL"):
         options |= {
@@ -25,3 +29,11 @@ def client_options(settings: Settings) -> dict[str, Any]:
             "sasl_plain_password": settings.kafka_password.get_secret_value(),
         }
     return options
+
+
+def trusted(authority: Path | None) -> ssl.SSLContext:
+    """TLS that trusts this certificate authority, or the system's. Raises OSError with the file's name, which `ssl` leaves out."""
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(authority)) from error

@@ -19,6 +19,8 @@ def run(arguments: Sequence[str]) -> int:
     """One command line in, its exit code out; never raises for what a user can cause."""
     logging.getLogger().addHandler(logging.NullHandler())  # commands say it all; only a worker logs, and sets that up itself
     from streams.cli.application import command
+    from streams.cli.causes import CAUSES
     from streams.cli.outcome import guarded
 
+    CAUSES.listen()
     return guarded(lambda: command().main(list(arguments), prog_name="frontdesk", standalone_mode=False))

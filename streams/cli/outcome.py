@@ -9,12 +9,15 @@ Frontdesk can cause does, under an exit code of its own.
 import os
 import re
 import signal
+import ssl
 import sys
 import traceback
 from collections.abc import Callable
 from enum import IntEnum
 from types import FrameType
 from typing import NamedTuple, NoReturn
+
+from streams.cli.causes import CAUSES
 
 
 class ExitCode(IntEnum):
@@ -133,10 +136,17 @@ def _of_kafka(error: BaseException) -> Outcome:
         errors.InvalidReplicationFactorError,
         errors.InvalidTopicError,
     )
+    cause = CAUSES.last if isinstance(error, errors.KafkaConnectionError) else None
+    where = f" at {addresses}" if addresses else ""
     if isinstance(error, refusals):
         return Outcome(ExitCode.REFUSED, f"Kafka refused: {type(error).__name__}: {error}")
+    if isinstance(cause, refusals):
+        return Outcome(ExitCode.REFUSED, f"Kafka{where} refused (check FRONTDESK_KAFKA_USER, _PASSWORD, _SASL_MECHANISM): {cause}")
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Outcome(
+            ExitCode.REFUSED, f"the certificate of Kafka{where} is not trusted (check FRONTDESK_KAFKA_CA_FILE): {cause.verify_message}"
+        )
     if isinstance(error, errors.KafkaConnectionError):
-        where = f" at {addresses}" if addresses else ""
         hint = "start the servers with `frontdesk up`, or set FRONTDESK_KAFKA_BOOTSTRAP (and FRONTDESK_KAFKA_SECURITY) to where it is"
         return Outcome(ExitCode.UNAVAILABLE, f"Kafka does not answer{where}: {hint}")
     return Outcome(ExitCode.UNAVAILABLE, f"Kafka does not do its work: {type(error).__name__}: {error}")
