@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Protocol
 
+import numpy as np
 import structlog
 
 from events.directory import Directory
@@ -27,6 +28,7 @@ from streams.outbox import Outbox
 Columns = list[Any]
 Cell = tuple[str, str, str, str]
 
+DAY = 24 * 60 * 60_000
 AHEAD = 5 * 60_000
 """A record whose timestamp is further ahead of the wall clock does not move a partition's clock."""
 REWRITTEN_AT_ONCE = 20_000
@@ -56,6 +58,8 @@ class Guard(Protocol):
 
     def holds(self, partition: int, epoch: int) -> bool: ...
     def caught_up(self, partition: int) -> bool: ...
+    def committed_to(self, partition: int) -> int:
+        """The offset up to which the group has committed."""
 
 
 class Rows(Protocol):
@@ -63,6 +67,9 @@ class Rows(Protocol):
 
     async def write(self, tables: dict[str, Columns]) -> None: ...
     async def cells_not_empty(self, partition: int) -> list[Cell]: ...
+    async def newest_as_of(self, partition: int) -> int:
+        """The latest instant, in ms, that a row of `windows` speaks of; 0 where there is none."""
+
     async def events_of(self, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, list[Any]]]:
         """(district, subject, largest offset, events) of each case that the archive holds."""
 
@@ -241,6 +248,15 @@ class Desk:
             for number, state in self.partitions.items():
                 if self._guard.caught_up(number):
                     state.advance(now)
+        self._forget_old_cases()
+
+    def _forget_old_cases(self) -> None:
+        """Once for every day of a partition's clock: a look at each case costs too much for every turn."""
+        for number, state in self.partitions.items():
+            held, day = self._held[number], state.clock // DAY
+            if day != held.day:
+                state.forget(self._guard.committed_to(number))
+                held.day = day
 
     async def _load(self, state: Partition, tray: Sorted) -> None:
         """Cases that a backfill touches and that are forgotten come back from the archive before anything is added."""
@@ -312,6 +328,8 @@ class Desk:
             self._guard.beat()
             await asyncio.sleep(0)
         if new or records:
+            # Rows may be ahead of the changelog. A row older than what stands would never be seen, so the clock goes on from there.
+            state.advance(await self._rows.newest_as_of(number))
             state.restored()
             state.claim(await self._rows.cells_not_empty(number))
         held.state, held.changelog_end, held.recovered = state, end, True
@@ -349,10 +367,11 @@ class Desk:
 
 
 def _joined(parts: list[Columns]) -> Columns:
-    """Columns of several partitions as the columns of one insert; numbers of numpy become Python's, which the driver packs faster."""
+    """Columns of several partitions as the columns of one insert."""
     parts = [part for part in parts if part]
-    return [list(chain.from_iterable(map(_listed, columns))) for columns in zip(*parts, strict=True)]
-
-
-def _listed(column: Any) -> list[Any]:
-    return column if isinstance(column, list) else column.tolist()
+    if len(parts) < 2:  # noqa: PLR2004 - nothing to join
+        return parts[0] if parts else []
+    return [
+        list(chain.from_iterable(columns)) if isinstance(columns[0], list) else np.concatenate(columns)
+        for columns in zip(*parts, strict=True)
+    ]

@@ -63,6 +63,13 @@ def cells_not_empty(client: Client, partition: int) -> list[Cell]:
     return list(client.execute(query, {"partition": partition}))
 
 
+def newest_as_of(client: Client, partition: int) -> int:
+    """The latest instant, in ms, that a window's row of the partition speaks of; 0 where there is none."""
+    query = "SELECT toUnixTimestamp(max(as_of)) FROM windows WHERE partition = %(partition)s"
+    [(seconds,)] = client.execute(query, {"partition": partition})
+    return int(seconds) * 1000
+
+
 def events_of(client: Client, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, list[Event]]]:
     """(district, subject, largest offset, events) of each of these cases that the archive holds; both contents of a conflict."""
     query = """

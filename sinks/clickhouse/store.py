@@ -43,6 +43,9 @@ class Store:
     async def cells_not_empty(self, partition: int) -> list[Cell]:
         return await self._ask(lambda client: queries.cells_not_empty(client, partition))
 
+    async def newest_as_of(self, partition: int) -> int:
+        return await self._ask(lambda client: queries.newest_as_of(client, partition))
+
     async def events_of(self, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, list[Event]]]:
         return await self._ask(lambda client: queries.events_of(client, keys))
 

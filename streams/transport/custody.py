@@ -84,6 +84,11 @@ class Custody:
         lane = self._lanes.get(partition)
         return lane is not None and lane.epoch == epoch
 
+    def committed_to(self, partition: int) -> int:
+        """The offset up to which the group has committed; 0 for a partition that is not in hand."""
+        lane = self._lanes.get(partition)
+        return 0 if lane is None else lane.committed
+
     def caught_up(self, partition: int) -> bool:
         """Whether everything in the partition is done, by news less than 5 s old."""
         lane = self._lanes.get(partition)

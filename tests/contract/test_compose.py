@@ -14,7 +14,13 @@ from streams.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "deploy/compose/compose.yaml"
-OF_THE_IMAGES = {"FRONTDESK_KAFKA_BOOTSTRAP", "FRONTDESK_CLICKHOUSE_HOST", "FRONTDESK_CLICKHOUSE_USER", "FRONTDESK_CLICKHOUSE_PASSWORD", "FRONTDESK_METRICS_PORT"}
+OF_THE_IMAGES = {
+    "FRONTDESK_KAFKA_BOOTSTRAP",
+    "FRONTDESK_CLICKHOUSE_HOST",
+    "FRONTDESK_CLICKHOUSE_USER",
+    "FRONTDESK_CLICKHOUSE_PASSWORD",
+    "FRONTDESK_METRICS_PORT",
+}
 """Settings that must differ: the addresses inside Compose's network, and what a container exposes."""
 
 
@@ -54,7 +60,9 @@ def test_it_follows_the_compose_specification(tmp_path: Path) -> None:
     if go is None:
         pytest.skip("no Go toolchain: install one to check the Compose file against its specification")
     program = tmp_path / "compose"
-    built = subprocess.run([go, "build", "-o", program, "."], cwd=Path(__file__).parent / "compose_go", capture_output=True, text=True, check=False)
+    built = subprocess.run(
+        [go, "build", "-o", program, "."], cwd=Path(__file__).parent / "compose_go", capture_output=True, text=True, check=False
+    )
     if built.returncode and re.search(r"dial tcp|no such host|i/o timeout", built.stderr):
         pytest.skip("the Go module proxy cannot be reached")
     assert built.returncode == 0, built.stderr

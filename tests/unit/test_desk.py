@@ -7,7 +7,8 @@ outside; the next worker starts from what is durable: rows, changelog and commit
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +25,7 @@ from streams.intray import FORWARDED, Refused
 PARTITIONS = 2
 START = 1_790_000_000_000
 HOUR = 3_600_000
+MINUTE = 60_000
 COLUMNS = {"events": EVENT_COLUMNS, "cases": CASE_COLUMNS, "windows": WINDOW_COLUMNS}
 KEYS = {
     "events": ("district", "subject", "source", "id", "time"),
@@ -82,6 +84,8 @@ class Outside:
     durable: Durable
     dies_at: int = 10**9
     deeds: int = 0
+    follows: bool = False
+    wall: int = START + 1_000 * HOUR
 
     def _deed(self) -> None:
         self.deeds += 1
@@ -116,6 +120,10 @@ class Outside:
     async def cells_not_empty(self, partition: int) -> list[tuple[str, str, str, str]]:
         return sorted({key[:4] for key, row in self.durable.rows("windows").items() if row["partition"] == partition and row["contact_n"]})
 
+    async def newest_as_of(self, partition: int) -> int:
+        rows = (row for _, row in self.durable.tables["windows"].values() if row["partition"] == partition)
+        return max((int(row["as_of"]) * 1000 for row in rows), default=0)
+
     async def events_of(self, _keys: Sequence[tuple[str, str]]) -> list[Any]:
         return []
 
@@ -133,10 +141,13 @@ class Outside:
         return True
 
     def caught_up(self, _partition: int) -> bool:
-        return False
+        return self.follows
+
+    def committed_to(self, partition: int) -> int:
+        return self.durable.committed[partition]
 
     def now(self) -> int:
-        return START + 1_000 * HOUR
+        return self.wall
 
     def folded(self, *_: int) -> None: ...
     def refused(self, *_: str) -> None: ...
@@ -155,9 +166,9 @@ class Fetched:
         self.durable.committed[self.partition] = self.records[-1].offset + 1
 
 
-async def live(durable: Durable, batch: int, dies_at: int = 10**9) -> Outside:
-    """One worker from its assignment until all is folded, or until it dies."""
-    outside = Outside(durable, dies_at)
+@asynccontextmanager
+async def at_work(outside: Outside) -> AsyncIterator[tuple[Desk, "asyncio.Task[None]"]]:
+    """A desk that runs, with all partitions in hand."""
     desk = Desk(
         directory=DEFAULT,
         partitions=PARTITIONS,
@@ -167,14 +178,32 @@ async def live(durable: Durable, batch: int, dies_at: int = 10**9) -> Outside:
         changelog=outside,
         outbox=outside,
         clock=outside,
-        follow_wall=False,
+        follow_wall=True,
         meter=outside,
     )
     desk.guard = outside
     running = asyncio.create_task(desk.run())
     await desk.assigned(range(PARTITIONS), 1)
-    position = dict(durable.committed)
     try:
+        yield desk, running
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+async def until(condition: Callable[[], bool], running: "asyncio.Task[None]") -> None:
+    """Let the desk work until the condition holds; raises what it died of."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.wait({running}, timeout=0.001)
+            if running.done():
+                running.result()
+
+
+async def live(durable: Durable, batch: int, dies_at: int = 10**9) -> None:
+    """One worker from its assignment until all is folded, or until it dies."""
+    position = dict(durable.committed)
+    async with at_work(Outside(durable, dies_at)) as (desk, running):
         while any(durable.committed[p] < len(durable.topic[p]) for p in range(PARTITIONS)):
             for p in range(PARTITIONS):
                 start = position.get(p, 0)
@@ -182,14 +211,7 @@ async def live(durable: Durable, batch: int, dies_at: int = 10**9) -> Outside:
                 if records:
                     position[p] = start + len(records)
                     await desk.take(Fetched(durable, p, records))
-            while any(durable.committed[p] < position.get(p, 0) for p in range(PARTITIONS)):
-                await asyncio.wait({running}, timeout=0.001)
-                if running.done():
-                    running.result()
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
-    return outside
+            await until(lambda: all(durable.committed[p] >= position.get(p, 0) for p in range(PARTITIONS)), running)
 
 
 def event(kind: str, number: int, subject: str, at: int, district: str, **data: Any) -> bytes:
@@ -268,3 +290,39 @@ async def test_batches_do_not_matter(undisturbed: Durable) -> None:
     await live(durable, batch=1)
 
     assert durable.rows("cases") == undisturbed.rows("cases")
+
+
+async def test_rows_ahead_of_a_dead_workers_clock_do_not_hide_later_ones() -> None:
+    #  11:00 contact      12:00 it leaves the last hour; the worker writes that row and dies before it has written down its clock
+    #                     a record of 11:59:59 arrives at the next worker, whose changelog knows of 11:00 only
+    noon = START - START % HOUR
+    durable = topic_of_one(noon - HOUR)
+    [partition] = [p for p in range(PARTITIONS) if durable.topic[p]]
+    with pytest.raises(Died):
+        await live_until_noon(durable, partition, noon)
+    assert durable.rows("windows").get(NORTH) is None
+    durable.publish(event("contact", 2, "case-2", noon - 1_000, "riverside", school="north"), noon - 1_000, partition)
+
+    async with at_work(Outside(durable, wall=noon)) as (desk, running):
+        await desk.take(Fetched(durable, partition, durable.topic[partition][1:]))
+        await until(lambda: durable.committed[partition] == len(durable.topic[partition]), running)
+
+    assert durable.rows("windows")[NORTH]["contact_n"] == 1
+
+
+NORTH = ("riverside", "school", "north", "", "1h")
+
+
+async def live_until_noon(durable: Durable, partition: int, noon: int) -> None:
+    outside = Outside(durable, wall=noon - HOUR)
+    async with at_work(outside) as (desk, running):
+        await desk.take(Fetched(durable, partition, durable.topic[partition]))
+        await until(lambda: durable.committed[partition] == 1, running)
+        outside.follows, outside.wall, outside.dies_at = True, noon, outside.deeds + 2
+        await until(lambda: False, running)
+
+
+def topic_of_one(at: int) -> Durable:
+    durable = Durable()
+    durable.publish(event("contact", 1, "case-1", at, "riverside", school="north"), at, partition_of("riverside", PARTITIONS))
+    return durable
