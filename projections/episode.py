@@ -7,9 +7,10 @@ comes last costs one step. It holds instants, places and durations, never what a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from events.event import Contacted, Event, Replied, Resolved
 
@@ -253,59 +254,53 @@ def schedule_of(contact: Event, district: str, directory: Directory) -> Schedule
 
 
 def finish(episode: Episode) -> Facts:
-    """The facts of an episode as they stand."""
-    opening = episode.opening
-    opened_at = opening.time
-    first_response_at = episode.first_response_at
-    first_resolved_at = episode.first_resolved_at
-    resolved_at = None if episode.standing == UNRESOLVED else episode.last_resolved_at
-    contact = opening if isinstance(opening, Contacted) else NO_CONTACT
-    received_at = opened_at if episode.contacted else None
-    measured = received_at is not None
-    return Facts(
-        opened_at,
-        f"{opening.source} {opening.id}",
-        contact.school,
-        contact.department,
-        contact.stakeholder,
-        contact.audience,
-        contact.channel,
-        contact.language,
-        contact.topic,
-        contact.priority,
-        1 if contact.needs_reply else 0,
-        status_of(episode),
-        received_at,
-        first_response_at,
-        "" if first_response_at is None else episode.responded_school or contact.school,
-        "" if first_response_at is None else episode.responded_department or contact.department,
-        episode.response_warn_at,
-        episode.response_due_at,
-        earlier(first_response_at, first_resolved_at) if measured else None,
-        episode.turns_n,
-        episode.turns_sum_ms,
-        episode.waiting_since,
-        first_resolved_at,
-        resolved_at,
-        "" if resolved_at is None else episode.resolved_school or contact.school,
-        "" if resolved_at is None else episode.resolved_department or contact.department,
-        episode.outcome,
-        episode.reopens,
-        episode.resolution_warn_at,
-        episode.resolution_due_at,
-        episode.rating,
-        episode.rated_at,
-        len(episode.messages) + measured,
-        episode.replies,
-        episode.resolutions,
-        first_response_at - opened_at if first_response_at is not None else None,
-        episode.response_business_ms,
-        first_resolved_at - opened_at if measured and first_resolved_at is not None else None,
-        episode.first_resolution_business_ms,
-        resolved_at - opened_at if measured and resolved_at is not None else None,
-        episode.resolution_business_ms if resolved_at is not None else None,
-        episode.conflicts,
+    """Give the facts of an episode as they stand."""
+    return Facts(*facts_row(episode))
+
+
+def facts_row(episode: Episode) -> tuple[Any, ...]:
+    """Give the facts as a tuple in the order of `Facts`: half the time, and the rows of `cases` need no more."""
+    # fmt: off
+    (
+        opening, _, _, _, contacted, messages, replies, resolutions, response_warn_at, response_due_at, resolution_warn_at,
+        resolution_due_at, first_response_at, response_business_ms, responded_school, responded_department, turns_n, turns_sum_ms,
+        waiting_since, first_resolved_at, first_resolution_business_ms, last_resolved_at, resolution_business_ms, resolved_school,
+        resolved_department, outcome, standing, reopens, rating, rated_at, conflicts,
+    ) = astuple(episode)
+    # fmt: on
+    opened_at, source, name, school, department, stakeholder, audience, channel, language, topic, priority, needs_reply = astuple(
+        opening if contacted else NO_CONTACT
     )
+    received_at = answered_at = response_ms = first_resolution_ms = resolution_ms = resolved_at = None
+    if standing == UNRESOLVED:
+        resolved_school = resolved_department = ""
+        resolution_business_ms = None
+    else:
+        resolved_at = last_resolved_at
+        resolved_school, resolved_department = resolved_school or school, resolved_department or department
+    if first_response_at is not None:
+        responded_school, responded_department = responded_school or school, responded_department or department
+    if contacted:
+        received_at = opened_at
+        answered_at = earlier(first_response_at, first_resolved_at)
+        if first_response_at is not None:
+            response_ms = first_response_at - opened_at
+        if first_resolved_at is not None:
+            first_resolution_ms = first_resolved_at - opened_at
+        if resolved_at is not None:
+            resolution_ms = resolved_at - opened_at
+    else:
+        opened_at, source, name = opening.time, opening.source, opening.id
+    # fmt: off
+    return (
+        opened_at, f"{source} {name}", school, department, stakeholder, audience, channel, language, topic, priority,
+        1 if needs_reply else 0, status_of(episode), received_at, first_response_at, responded_school, responded_department,
+        response_warn_at, response_due_at, answered_at, turns_n, turns_sum_ms, waiting_since, first_resolved_at, resolved_at,
+        resolved_school, resolved_department, outcome, reopens, resolution_warn_at, resolution_due_at, rating, rated_at,
+        len(messages) + contacted, replies, resolutions, response_ms, response_business_ms, first_resolution_ms,
+        first_resolution_business_ms, resolution_ms, resolution_business_ms, conflicts,
+    )
+    # fmt: on
 
 
 NO_CONTACT: Final = Contacted(0, "", "", priority="", needs_reply=False)

@@ -10,7 +10,7 @@ from collections import Counter
 from math import floor
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from events.event import Rated, Replied, Resolved
+from events.event import Contacted, Replied, Resolved
 from projections.episode import SPAM, UNRESOLVED
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ Contributions: TypeAlias = list[Contribution]
 """Of an episode: at most one of each measure."""
 There: TypeAlias = "Callable[[str, str], int]"
 """Gives the number of the place of a (school, department)."""
-Aspect: TypeAlias = "Callable[[Episode, int, There], Contributions]"
-"""Some of an episode's contributions."""
 Message: TypeAlias = tuple[int, int, str]
 """(minute since the epoch, place, stakeholder)."""
 
@@ -44,73 +42,82 @@ def is_measured(episode: Episode) -> bool:
 
 def contributions(episode: Episode, here: int, there: There) -> Contributions:
     """List all that a measured episode contributes; `here` is the place of its opening contact, `there` finds others."""
-    return [(CONTACT, episode.opening.time // MINUTE_MS, here, 1, 0), *outcome(episode, here, there)]
-
-
-def outcome(episode: Episode, here: int, there: There) -> Contributions:
-    """List all but the arrival: what a resolution can change."""
-    found = answer(episode, here, there)
-    found += settlement(episode, here, there)
-    if episode.rated_at is not None:
-        found += satisfaction(episode, here, there)
-    return found
-
-
-def answer(episode: Episode, here: int, there: There) -> Contributions:
-    """List the response, and whether the promise of an answer was kept."""
-    found: Contributions = []
-    at, due_at = episode.first_response_at, episode.response_due_at
-    if at is not None:
-        place = responder(episode, here, there)
-        found.append((RESPONSE, at // MINUTE_MS, place, at - episode.opening.time, episode.response_business_ms or 0))
-    if due_at is not None:
-        kept = is_kept(at, due_at) or is_kept(episode.first_resolved_at, due_at)
-        found.append((RESPONSE_DUE, due_at // MINUTE_MS + 1, here, kept, 0))
-    return found
-
-
-def settlement(episode: Episode, here: int, there: There) -> Contributions:
-    """List the resolution that holds, what it was worth, and whether the promise of one was kept."""
-    found: Contributions = []
-    at, due_at = episode.last_resolved_at, episode.resolution_due_at
-    if due_at is not None:
-        found.append((RESOLUTION_DUE, due_at // MINUTE_MS + 1, here, is_kept(episode.first_resolved_at, due_at), 0))
-    if at is not None and episode.standing != UNRESOLVED:
-        minute, place, reopened = at // MINUTE_MS, resolver(episode, here, there), episode.reopens > 0
-        found.append((RESOLUTION, minute, place, at - episode.opening.time, episode.resolution_business_ms or 0))
+    received_at, response_due_at, resolution_due_at = episode.opening.time, episode.response_due_at, episode.resolution_due_at
+    first_response_at, first_resolved_at = episode.first_response_at, episode.first_resolved_at
+    found: Contributions = [(CONTACT, received_at // MINUTE_MS, here, 1, 0)]
+    if first_response_at is not None:
+        place, business_ms = responder(episode, here, there), episode.response_business_ms or 0
+        found.append((RESPONSE, first_response_at // MINUTE_MS, place, first_response_at - received_at, business_ms))
+    if response_due_at is not None:
+        kept = is_kept(first_response_at, response_due_at) or is_kept(first_resolved_at, response_due_at)
+        found.append((RESPONSE_DUE, response_due_at // MINUTE_MS + 1, here, kept, 0))
+    if resolution_due_at is not None:
+        found.append((RESOLUTION_DUE, resolution_due_at // MINUTE_MS + 1, here, is_kept(first_resolved_at, resolution_due_at), 0))
+    place, resolved_at = here, episode.last_resolved_at
+    if resolved_at is not None and episode.standing != UNRESOLVED:
+        minute, place, reopened = resolved_at // MINUTE_MS, resolver(episode, here, there), episode.reopens > 0
+        found.append((RESOLUTION, minute, place, resolved_at - received_at, episode.resolution_business_ms or 0))
         if reopened:
             found.append((REOPENED, minute, place, 1, 0))
-        if due_at is not None:
-            found.append((QUALITY, minute, place, 0 if reopened else is_kept(at, due_at), 0))
+        if resolution_due_at is not None:
+            found.append((QUALITY, minute, place, 0 if reopened else is_kept(resolved_at, resolution_due_at), 0))
+    if episode.rated_at is not None and episode.rating is not None:
+        found.append((RATING, episode.rated_at // MINUTE_MS, place, in_bp(episode.rating), 0))
     return found
 
 
-def satisfaction(episode: Episode, here: int, there: There) -> Contributions:
-    """List the last rating: it is the resolver's, or the contact's while nothing is resolved."""
-    if episode.rated_at is None or episode.rating is None:
-        return []
-    place = here if episode.standing == UNRESOLVED else resolver(episode, here, there)
-    return [(RATING, episode.rated_at // MINUTE_MS, place, in_bp(episode.rating), 0)]
+def effect_of(event: Event, episode: Episode) -> int:
+    """Tell what an event that comes last can change of an episode's contributions.
 
-
-def nothing(_episode: Episode, _here: int, _there: There) -> Contributions:
-    """List what a later reply can change."""
-    return []
-
-
-def aspect_of(event: Event, episode: Episode) -> Aspect:
-    """Tell which contributions of `episode` an event can change that comes last.
-
-    Only with `contributions` may messages change, or whether the episode is measured at all. To look at these alone takes
-    2 us an event; at all, before and after, 8.
+    Nothing (most replies are not the first), only what the first of its kind adds, or anything at all. To ask first takes
+    2 us an event; to compare everything before and after takes 7.
     """
-    if isinstance(event, Replied):
-        return answer if episode.first_response_at is None else nothing
-    if isinstance(event, Rated):
-        return satisfaction
-    if isinstance(event, Resolved) and SPAM not in {event.outcome, episode.outcome}:
-        return outcome
-    return contributions
+    kind = event.__class__
+    if kind is Contacted:
+        return ANYTHING
+    if kind is Resolved:
+        is_first = episode.first_resolved_at is None and episode.rated_at is None and episode.contacted
+        return A_FIRST if is_first and event.outcome != SPAM else ANYTHING  # type: ignore[union-attr] # `kind` says so
+    if not is_measured(episode):
+        return NO_CHANGE
+    if kind is Replied:
+        return A_FIRST if episode.first_response_at is None and event.human and event.public else NO_CHANGE  # type: ignore[union-attr] # as above
+    return A_FIRST if episode.rated_at is None else ANYTHING
+
+
+NO_CHANGE, A_FIRST, ANYTHING = range(3)
+
+
+def added_by(event: Event, episode: Episode, here: int, there: There) -> list[int]:
+    """Give what the first response, resolution or rating adds to an episode that has taken it; as `differences` does."""
+    kind = event.__class__
+    at = event.time
+    minute = at // MINUTE_MS
+    if kind is Replied:
+        business_ms = episode.response_business_ms or 0
+        flat = [RESPONSE, minute, responder(episode, here, there), at - episode.opening.time, business_ms, 1]
+        if not is_kept(episode.first_resolved_at, episode.response_due_at):
+            flat += _kept_now(RESPONSE_DUE, at, episode.response_due_at, here)
+        return flat
+    if kind is Resolved:
+        place, business_ms, due_at = resolver(episode, here, there), episode.resolution_business_ms or 0, episode.resolution_due_at
+        flat = [RESOLUTION, minute, place, at - episode.opening.time, business_ms, 1]
+        if due_at is not None:
+            flat += (QUALITY, minute, place, is_kept(at, due_at), 0, 1)
+            flat += _kept_now(RESOLUTION_DUE, at, due_at, here)
+        if not is_kept(episode.first_response_at, episode.response_due_at):
+            flat += _kept_now(RESPONSE_DUE, at, episode.response_due_at, here)
+        return flat
+    place = here if episode.standing == UNRESOLVED else resolver(episode, here, there)
+    return [RATING, minute, place, in_bp(episode.rating or 0.0), 0, 1]
+
+
+def _kept_now(measure: int, at: int, due_at: int | None, here: int) -> tuple[int, ...]:
+    """Turn a promise from missed to kept, if there is one and `at` keeps it."""
+    if due_at is None or at > due_at:
+        return ()
+    minute = due_at // MINUTE_MS + 1
+    return measure, minute, here, 0, 0, -1, measure, minute, here, 1, 0, 1
 
 
 def responder(episode: Episode, here: int, there: There) -> int:
@@ -125,9 +132,9 @@ def resolver(episode: Episode, here: int, there: There) -> int:
     return there(school or episode.opening.school, department or episode.opening.department) if school or department else here
 
 
-def is_kept(answered_at: int | None, due_at: int) -> int:
-    """Tell whether the answer came in time, the deadline included: 1 or 0."""
-    return 1 if answered_at is not None and answered_at <= due_at else 0
+def is_kept(answered_at: int | None, due_at: int | None) -> int:
+    """Tell whether there was an answer to a promise in time, the deadline included: 1 or 0."""
+    return 1 if answered_at is not None and due_at is not None and answered_at <= due_at else 0
 
 
 def in_bp(rating: float) -> int:

@@ -31,19 +31,21 @@ from projections.case import (
     has_grown,
     made_of,
 )
-from projections.episode import OPEN, finish, key_of, status_of
+from projections.episode import OPEN, facts_row, key_of, status_of
 from projections.measure import (
+    A_FIRST,
+    ANYTHING,
     MINUTE_MS,
     Contributions,
     Message,
     There,
-    aspect_of,
+    added_by,
     contributions,
     differences,
+    effect_of,
     is_measured,
     message_differences,
     messages,
-    nothing,
 )
 from projections.rows import (
     CASE_COLUMNS,
@@ -285,22 +287,17 @@ class Partition:
         return Work(district, subject, decode_case(record), record)
 
     def _append(self, work: Work, event: Event) -> None:
-        """Add an event that comes last: only what it can change is looked at before and after."""
-        episodes = work.case.episodes
+        """Add an event that comes last, and note what it changes."""
+        district, episodes = work.district, work.case.episodes
         latest = episodes[-1] if episodes else None
-        aspect = contributions if latest is None else aspect_of(event, latest)
-        if latest is None or aspect is contributions:
-            old = self._measured(work.district, work.case)
-            work.append(event, self.directory)
-            self._account(old, self._measured(work.district, work.case))
-        elif aspect is nothing or not is_measured(latest):
-            work.append(event, self.directory)
-        else:
-            place = self._place_in(work.district)
-            here = place(latest.opening.school, latest.opening.department)
-            before = aspect(latest, here, place)
-            work.append(event, self.directory)
-            self._contributions += differences(before, aspect(latest, here, place))
+        effect = ANYTHING if latest is None else effect_of(event, latest)
+        old = self._measured(district, work.case) if effect == ANYTHING else []
+        work.append(event, self.directory)
+        if effect == ANYTHING:
+            self._account(old, self._measured(district, work.case))
+        elif effect == A_FIRST and latest is not None:
+            place = self._place_in(district)
+            self._contributions += added_by(event, latest, place(latest.opening.school, latest.opening.department), place)
 
     def _weave(self, work: Work, event: Event) -> bool:
         """Add an event anywhere: everything is looked at before and after. False when the case is full."""
@@ -360,7 +357,7 @@ class Partition:
         version = row_version(self.epoch, case.last_offset, revision)
         values = self._case_rows[key] = []
         for episode in case.episodes:
-            values += astuple(finish(episode))
+            values += facts_row(episode)
             values += (district, subject, self.number, case.last_offset, revision, 0, version)
         if key in self._vanished:
             for vanished in sorted(self._vanished[key].difference(map(key_of, case.episodes))):

@@ -78,7 +78,7 @@ def test_a_full_case_takes_no_more_but_hears_what_it_knows() -> None:
 def test_a_vanished_key_is_remembered_until_the_case_is_written() -> None:
     #  the resolution 20 days before makes the second contact a new question; one in between takes that back
     work = told(contact(0, "c-1"), resolution(1 * H), contact(20 * DAY, "c-2"))
-    assert work.vanished == set()
+    assert not work.vanished
     work.add(resolution(10 * DAY), PROMISES)
     assert work.vanished == {(START + 20 * DAY, f"{SOURCE} c-2")}
 

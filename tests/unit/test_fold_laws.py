@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 
+import projections.partition as partition_module
 from events.event import order
 from projections.case import ENCODE, Work, decode_case, events_of, fresh, gather, refold
 from projections.episode import finish
-from projections.measure import contributions, differences, is_measured
+from projections.measure import contributions, is_measured, messages
 from projections.partition import CLOCK_KEY, Entry, Partition
 from tests.unit.histories import EVENTS, histories, logs
 from tests.unit.plain_facts import plain_facts
-from tests.unit.stories import DISTRICT, PROMISES, START, Promises, Tables, folded
+from tests.unit.stories import DAY, DISTRICT, PROMISES, START, Promises, Tables, contact, folded, resolution
 
 if TYPE_CHECKING:
     from events.event import Event
     from projections.case import Case
 
 borders = st.lists(st.integers(0, 20), max_size=4)
+PASSED_OVER: list[Entry] = [
+    (0, START + 50 * DAY, False, DISTRICT, "case-1", contact(0)),
+    (1, START + 50 * DAY, False, DISTRICT, "case-1", resolution(23 * DAY)),
+]
+"""A window shows the resolution in a minute that an heir passes between two drains: what is claimed must be written again."""
 
 
 def told(events: list[Event]) -> Work:
@@ -75,33 +83,56 @@ def test_no_duration_is_negative(events: list[Event]) -> None:
             assert facts["first_resolution_ms"] <= facts["resolution_ms"]
 
 
-def place(school: str, department: str) -> int:
-    return hash((school, department)) % 1_000
+class Ledger:
+    """Windows that only add up what they are told."""
 
+    as_of = 0
 
-def contributed(case: Case) -> list[tuple[int, ...]]:
-    return [
-        each
-        for episode in case.episodes
-        if is_measured(episode)
-        for each in contributions(episode, place(episode.opening.school, episode.opening.department), place)
-    ]
+    def __init__(self) -> None:
+        self.totals: Counter[tuple[Any, ...]] = Counter()
+        self.places: dict[tuple[str, ...], int] = {}
 
+    def place(self, *names: str) -> int:
+        return self.places.setdefault(names, len(self.places))
 
-@given(histories(), histories())
-def test_differences_added_up_equal_a_recomputation(one: list[Event], other: list[Event]) -> None:
-    totals: Counter[tuple[int, ...]] = Counter()
-    before: list[tuple[int, ...]] = []
-    work = told([])
-    for event in one + other:
-        work.add(event, PROMISES)
-        after = contributed(work.case)
-        # As lists of whole cases repeats within them matter not: each is told apart by its measure and minute, or both stay.
-        flat = differences(list(set(before)), list(set(after)))  # type: ignore[arg-type] # five each
+    def add(self, flat: list[int]) -> None:
         for i in range(0, len(flat), 6):
-            totals[tuple(flat[i : i + 5])] += flat[i + 5]
-        before = after
-    assert {each: n for each, n in totals.items() if n} == dict.fromkeys(before, 1)
+            self.totals[tuple(flat[i : i + 5])] += flat[i + 5]
+
+    def add_message(self, minute: int, place: int, stakeholder: str, sign: int) -> None:
+        self.totals[minute, place, stakeholder] += sign
+
+    def advance(self, minute: int) -> None:
+        pass
+
+    def changed(self) -> list[Any]:
+        return []
+
+
+def add_up(events: list[Event]) -> None:
+    """Fold event by event, and hold what the windows were told against all that the case contributes in the end."""
+    ledger = Ledger()
+    partition = Partition(0, PROMISES, windows=ledger)  # type: ignore[arg-type] # a stand-in with what the fold calls
+    for i, event in enumerate(events):
+        partition.fold([(i, event.time, True, DISTRICT, "case-1", event)])
+        partition.drain()
+    expected: Counter[tuple[Any, ...]] = Counter()
+    for episode in told(events).case.episodes:
+        if is_measured(episode):
+            here = ledger.place(DISTRICT, episode.opening.school, episode.opening.department)
+            expected.update(contributions(episode, here, partial(ledger.place, DISTRICT)))
+            expected.update(messages(episode, here))
+    assert {each: n for each, n in ledger.totals.items() if n} == dict(expected)
+
+
+@given(histories(20))
+def test_differences_added_up_equal_a_recomputation(events: list[Event]) -> None:
+    add_up(events)
+
+
+@given(histories(20))
+def test_so_do_those_of_events_that_each_come_last(events: list[Event]) -> None:
+    add_up(gather(events)[0])
 
 
 def rows_of(tables: Tables) -> dict[str, Any]:
@@ -121,7 +152,7 @@ def _number(value: Any) -> Any:
 def settled(log: list[Entry], cuts: list[int]) -> tuple[Partition, Tables]:
     """Fold, then bring the clock to one instant, so that all windows are as of the same minute."""
     partition, tables = folded(log, [cut for cut in cuts if cut <= len(log)])
-    partition.advance(START + 60 * 86_400_000)
+    partition.advance(START + 60 * DAY)
     tables.write(partition.drain())
     return partition, tables
 
@@ -141,6 +172,18 @@ def test_batch_borders_change_nothing_at_all(log: list[Entry], cuts: list[int]) 
     assert without_zeros(rows_of(whole)["windows"]) == without_zeros(rows_of(cut)["windows"])
 
 
+@given(logs(), borders)
+def test_how_many_cases_are_at_hand_changes_nothing(log: list[Entry], cuts: list[int]) -> None:
+    _, many = settled(log, cuts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(partition_module, "AT_HAND", 1)
+        _, one = settled(log, cuts)
+    assert one.cases == many.cases
+    assert one.events == many.events
+    assert one.latest() == many.latest()
+    assert without_zeros(rows_of(one)["windows"]) == without_zeros(rows_of(many)["windows"])
+
+
 @given(logs(), st.randoms(use_true_random=False), borders)
 def test_order_and_repeats_change_nothing_that_readers_see(log: list[Entry], chance: Any, cuts: list[int]) -> None:
     again = log + chance.choices(log, k=3)
@@ -153,6 +196,7 @@ def test_order_and_repeats_change_nothing_that_readers_see(log: list[Entry], cha
 
 
 @given(logs(), st.integers(0, 20), st.integers(0, 20), st.booleans())
+@example(log=PASSED_OVER, durable=0, died=2, rows_only=True)
 def test_a_worker_that_died_is_as_if_it_had_not(log: list[Entry], durable: int, died: int, rows_only: bool) -> None:
     durable, died = min(durable, len(log)), min(max(durable, died), len(log))
     # Committed up to `durable`; then rows were written up to `died`, their changelog perhaps not; then a new worker.
@@ -168,7 +212,7 @@ def test_a_worker_that_died_is_as_if_it_had_not(log: list[Entry], durable: int, 
     heir.claim((key[:4] for key in tables.windows), max((int(row["as_of"]) // 60 for row in tables.windows.values()), default=0))
     tables.write(heir.drain())
     heir.fold(log[durable:])
-    heir.advance(START + 60 * 86_400_000)
+    heir.advance(START + 60 * DAY)
     tables.write(heir.drain())
     _, calm = settled(log, [])
     assert tables.standing() == calm.standing()
