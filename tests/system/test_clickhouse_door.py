@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Self
 from uuid import UUID
 
 import psutil
@@ -26,7 +27,8 @@ pytestmark = pytest.mark.embedded
 
 FULL = os.environ.get("FRONTDESK_FULL") == "1"
 MEGABYTE = 1 << 20
-USERS = (User("default"), User("writer", "w'ö\\pass"), User("reader", "secret", readonly=True))
+SECRET, ODD = "secret", "w'ö\\pass"  # of users that live as long as a test
+USERS = (User("default"), User("writer", ODD), User("reader", SECRET, readonly=True))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def client(server: ClickHouseServer) -> Iterator[Client]:
 def reader(server: ClickHouseServer, client: Client) -> Iterator[Client]:
     client.execute("CREATE TABLE notes (a UInt8) ENGINE = MergeTree ORDER BY a")
     client.execute("INSERT INTO notes VALUES", [(1,), (2,)])
-    with connected(server, user="reader", password="secret", database="trial") as reader:
+    with connected(server, user="reader", password=SECRET, database="trial") as reader:
         yield reader
 
 
@@ -181,7 +183,7 @@ def test_strangers_stay_outside(server: ClickHouseServer, user: str, password: s
 
 
 def test_a_user_with_a_password_comes_in(server: ClickHouseServer) -> None:
-    with connected(server, user="writer", password="w'ö\\pass") as writer:
+    with connected(server, user="writer", password=ODD) as writer:
         assert writer.execute("SELECT 1") == [(1,)]
 
 
@@ -524,7 +526,7 @@ class Peak:
         self._server, self._over = server, threading.Event()
         self.bytes = 0
 
-    def __enter__(self) -> "Peak":
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
         return self

@@ -26,11 +26,12 @@ from deploy.embedded.clickhouse import ClickHouseServer, User
 pytestmark = pytest.mark.embedded
 
 MEGABYTE = 1 << 20
+SECRET, ODD = "secret", "pass:wörd"  # of users that live as long as a test
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
-    users = (User("default"), User("writer", "pass:wörd"), User("reader", "secret", readonly=True))
+    users = (User("default"), User("writer", ODD), User("reader", SECRET, readonly=True))
     with ClickHouseServer(tmp_path_factory.mktemp("clickhouse") / "data", users=users) as running:
         yield running
 
@@ -60,7 +61,7 @@ def ask(server: ClickHouseServer) -> Ask:
         url = f"http://127.0.0.1:{server.http_port}{path}?{urllib.parse.urlencode(parameters)}"
         request = urllib.request.Request(url, data, headers or {})
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - the URL begins with http
                 return Answer(answer.status, answer.read(), dict(answer.headers))
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.read(), dict(error.headers))
@@ -185,9 +186,8 @@ def test_broken_credentials_are_refused(ask: Ask) -> None:
 
 
 def test_users_come_in_by_every_way(ask: Ask) -> None:
-    password = "pass:wörd"
-    assert ask("SELECT 1", headers=basic("writer", password)).text == "1\n"
-    assert ask("SELECT 1", user="writer", password=password).text == "1\n"
+    assert ask("SELECT 1", headers=basic("writer", ODD)).text == "1\n"
+    assert ask("SELECT 1", user="writer", password=ODD).text == "1\n"
 
 
 @pytest.mark.parametrize(
@@ -200,9 +200,9 @@ def test_users_come_in_by_every_way(ask: Ask) -> None:
     ],
 )
 def test_a_reader_only_reads(ask: Ask, table: str, query: str, code: str) -> None:
-    assert ask(query, user="reader", password="secret").code == code
-    assert ask(f"SELECT count() FROM {table} FORMAT JSONEachRow", user="reader", password="secret").text == '{"count()":0}\n'
-    assert ask(f"SELECT count() FROM {table} FORMAT JSON", user="reader", password="secret").status == 200
+    assert ask(query, user="reader", password=SECRET).code == code
+    assert ask(f"SELECT count() FROM {table} FORMAT JSONEachRow", user="reader", password=SECRET).text == '{"count()":0}\n'
+    assert ask(f"SELECT count() FROM {table} FORMAT JSON", user="reader", password=SECRET).status == 200
 
 
 def test_get_changes_nothing(ask: Ask, table: str) -> None:
@@ -312,7 +312,7 @@ def test_a_session_keeps_settings_and_tables_for_its_time(ask: Ask) -> None:
     assert ask("SET max_threads = 3", session_id="s1").status == 200
     assert ask("SELECT count(), getSetting('max_threads') FROM mine", session_id="s1").text == "0\t3\n"
     assert ask("SELECT * FROM mine").code == "60"
-    assert ask("SELECT * FROM mine", session_id="s1", user="writer", password="pass:wörd").code == "60"
+    assert ask("SELECT * FROM mine", session_id="s1", user="writer", password=ODD).code == "60"
 
 
 def test_a_session_expires(ask: Ask) -> None:
@@ -374,11 +374,11 @@ def test_connect_commands_and_errors(client: Client, table: str) -> None:
     with pytest.raises(DatabaseError, match="Code: 60"):
         client.query("SELECT * FROM nowhere")
     with pytest.raises(DatabaseError, match="Code: 516"):
-        clickhouse_connect.get_client(host="127.0.0.1", port=int(client.url.rsplit(":", 1)[1]), username="writer", password="no")
+        clickhouse_connect.get_client(host="127.0.0.1", port=int(client.url.rsplit(":", 1)[1]), username="writer", password=SECRET)
 
 
 def test_connect_as_a_reader(server: ClickHouseServer, table: str) -> None:
-    reader = clickhouse_connect.get_client(host="127.0.0.1", port=server.http_port, username="reader", password="secret")
+    reader = clickhouse_connect.get_client(host="127.0.0.1", port=server.http_port, username="reader", password=SECRET)
     assert reader.query(f"SELECT count() FROM {table}").result_rows == [(0,)]
     with pytest.raises(DatabaseError, match="Code: 164"):
         reader.insert(table, [[1, "x"]], column_names=["a", "b"])
