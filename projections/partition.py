@@ -213,7 +213,11 @@ class Partition:
             self._cases[key] = self._united(key, self._cases.get(key, value), value)
 
     def restored(self) -> None:
-        """After the last `restore`: make anew what another fold or directory made, and build the windows as of the clock."""
+        """After the last `restore`: make anew what another fold or directory made, and build the windows as of the clock.
+
+        May be called again after further records, of a foreign writer: the windows are built from nothing each time.
+        """
+        self.windows, self._places, self._contributions = type(self.windows)(), {}, []
         self.windows.advance(self._clock // MINUTE_MS)
         current = RECORD_HEAD + ENCODE(FOLD) + ENCODE(self.directory.revision)
         for key, record in self._cases.items():
@@ -224,15 +228,15 @@ class Partition:
         self._hand_over()
         self.windows.touch_all()
 
-    def claim(self, cells: Iterable[Cell], as_of: int = 0) -> None:
-        """Own these cells too: they will be written, with zeros if nothing is known of them.
+    def claim(self, cells: Iterable[Cell]) -> None:
+        """Own these cells too, as of now: they will be written, with zeros if nothing is known of them.
 
-        `as_of` is the latest minute of the rows that they have by now. A worker that died may have written them from events
-        that come and go here between two drains, and no row of that minute or before beats them: so they are written with
-        every drain until one is past it.
+        The clock must have been advanced to the newest row that they have. A worker that died may have written it from events
+        that come and go here between two drains, and no other row of its minute is sure to beat it: so the cells are written
+        with every drain until one is past that minute.
         """
         self._claimed += cells
-        self._claimed_as_of = max(self._claimed_as_of, as_of)
+        self._claimed_as_of = self._clock // MINUTE_MS
 
     def absent(self, entries: Sequence[Entry]) -> list[tuple[str, str]]:
         """The (district, subject) that old backfilled entries name and nobody remembers: to be given to `load` before `fold`."""

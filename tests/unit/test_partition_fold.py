@@ -278,12 +278,24 @@ def test_all_cells_are_written_after_a_restart_and_claimed_ones_with_zeros() -> 
 def test_a_claimed_cell_is_written_until_the_clock_is_past_the_row_that_it_has() -> None:
     heir = Partition(0, PROMISES)
     heir.advance(START)
-    heir.claim([("riverside", "district", "", "")], as_of=START // MIN + 1)
+    heir.claim([("riverside", "district", "", "")])
     written = []
-    for minutes in (0, 1, 2, 3):
-        heir.advance(START + minutes * MIN)
+    for ms in (0, MIN - 1, MIN, 2 * MIN):
+        heir.advance(START + ms)
         written.append(len(window_rows(heir, "district")))
     assert written == [1, 1, 1, 0]
+
+
+def test_records_of_a_foreign_writer_can_be_taken_in_later() -> None:
+    own, tables = folded(entries([contact(0, "c"), reply(1 * H, "r")]))
+    _, foreign = folded(entries([contact(0, "c"), rating(1 * H, name="q")]))
+    own.restore(*foreign.changelog[0])
+    own.restored()
+    tables.write(own.drain())
+    (row,) = tables.standing().values()
+    assert (row["replies"], row["rating"]) == (1, 1.0)
+    counts = {(row["contact_n"], row["response_n"], row["rating_n"]) for key, row in tables.windows.items() if key[-1] == "24h"}
+    assert counts == {(1, 1, 1)}
 
 
 def test_a_record_of_another_fold_is_folded_again_and_its_old_keys_are_deleted() -> None:
