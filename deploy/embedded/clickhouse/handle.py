@@ -84,12 +84,13 @@ class ClickHouseServer:
         """
         if self.alive():
             return
+        before = self._said()
         try:
             child = launch(self._command(), self.log, outlive=outlive, environment=self._environment(), folder=ROOT)
         except OSError as error:
             raise Unavailable(f"the data folder {self.data} cannot be written: {error.strerror}") from error
         try:
-            wait_ready(child, lambda: self._is_ready(child), self.log, name="ClickHouse", within_s=START_S)
+            wait_ready(child, lambda: self._is_ready(child, before), self.log, name="ClickHouse", within_s=START_S)
         except Failed as failure:
             child.kill()
             raise self._plainly(failure) from failure
@@ -140,14 +141,19 @@ class ClickHouseServer:
         users = {} if self._users is None else {USERS_VARIABLE: dumped(self._users)}
         return {**os.environ, **ALLOCATOR, **users}
 
-    def _is_ready(self, child: Child) -> bool:
-        file = self.data / "door.json"
-        if file.exists():
-            ready = json.loads(file.read_text())
-            if ready["pid"] == child.identity.pid:
-                self._ready = ready
-                return True
-        return False
+    def _is_ready(self, child: Child, before: int) -> bool:
+        """Whether the child has said so; what one that was killed had said counts for nothing, even if it had the same pid."""
+        if self._said() == before:
+            return False
+        self._ready = json.loads((self.data / "door.json").read_text())
+        return bool(self._ready["pid"] == child.identity.pid)
+
+    def _said(self) -> int:
+        """When the last door in the folder said that it was ready, in nanoseconds; 0 if none did or it has left."""
+        try:
+            return (self.data / "door.json").stat().st_mtime_ns
+        except OSError:
+            return 0
 
     def _plainly(self, failure: Failed) -> Unavailable:
         """The child's own line, where it left one."""
