@@ -11,6 +11,8 @@ import structlog
 
 Format = Literal["auto", "console", "json"]
 TALKATIVE = ("aiokafka", "faust", "mode", "asyncio")
+REPETITIVE = ("clickhouse_driver",)
+"""Logs with a traceback what it raises as well; whoever asked it tells what failed, in a line."""
 
 
 def configure_logging(form: Format = "auto", stream: TextIO | None = None, level: int = logging.INFO) -> None:
@@ -46,3 +48,5 @@ def configure_logging(form: Format = "auto", stream: TextIO | None = None, level
     root.setLevel(level)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name in REPETITIVE:
+        logging.getLogger(name).setLevel(max(level, logging.ERROR))

@@ -7,7 +7,7 @@ the command line fills them in where nobody set them.
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field("PLAIN", description="how the user is known")
     kafka_user: str = Field("", description="where kafka_security is SASL_…")
     kafka_password: SecretStr = Field(SecretStr(""), description="where kafka_security is SASL_…")
-    kafka_ca_file: Path | None = Field(None, description="certificate authority of the brokers; the system's where absent")
+    kafka_ca_file: FilePath | None = Field(None, description="certificate authority of the brokers; the system's where absent")
     kafka_replication: int = Field(1, ge=1, le=9, description="replicas of topics that Frontdesk makes")
 
     topic: str = Field("frontdesk.events", description="topic of the events")
@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     clickhouse_password: SecretStr = Field(SecretStr(""), description="of that user")
     clickhouse_database: str = Field("frontdesk", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="database of all tables")
     clickhouse_secure: bool = Field(False, description="TLS")
-    clickhouse_ca_file: Path | None = Field(None, description="certificate authority of ClickHouse; the usual ones where absent")
+    clickhouse_ca_file: FilePath | None = Field(None, description="certificate authority of ClickHouse; the usual ones where absent")
 
     directory: Path | None = Field(None, description="YAML file with schedules and targets; built-in defaults where absent")
     clock: Literal["wall", "record"] = Field("wall", description="what moves a partition's clock: see docs/architecture.md")

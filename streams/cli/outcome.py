@@ -162,7 +162,9 @@ def _of_clickhouse(error: BaseException) -> Outcome:
         return Outcome(ExitCode.UNAVAILABLE, f"ClickHouse lacks a table: make them with `frontdesk migrate` ({error})")
     if isinstance(error, errors.ServerException):
         return Outcome(ExitCode.UNAVAILABLE, f"ClickHouse could not do it: {error}")
-    hint = "start the servers with `frontdesk up`, or set FRONTDESK_CLICKHOUSE_HOST and _PORT to where it is"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):  # the driver keeps nothing of the cause but its words
+        return Outcome(ExitCode.REFUSED, f"the certificate of ClickHouse is not trusted (check FRONTDESK_CLICKHOUSE_CA_FILE): {error}")
+    hint = "start the servers with `frontdesk up`, or set FRONTDESK_CLICKHOUSE_HOST, _PORT and _SECURE to where it is"
     return Outcome(ExitCode.UNAVAILABLE, f"ClickHouse does not answer: {hint} ({error})")
 
 

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args, get_origin
 
 from clickhouse_driver import Client
+from pydantic import FilePath
 from pydantic.fields import FieldInfo
 
 from deploy.embedded.clickhouse import ClickHouseServer
@@ -179,7 +180,7 @@ def allowed(field: FieldInfo) -> str:
     kind: Any = field.annotation
     if get_origin(kind) is Literal:
         return ", ".join(f"`{value}`" for value in get_args(kind))
-    names = {int: "whole number", float: "number", bool: "`true`, `false`", Path: "path"}
+    names = {int: "whole number", float: "number", bool: "`true`, `false`", Path: "path", FilePath: "file"}
     name = next((text for each, text in names.items() if kind is each or each in get_args(kind)), "text")
     bounds = [f"{words} {getattr(rule, key)}" for rule in field.metadata for key, words in BOUNDS.items() if hasattr(rule, key)]
     return ", ".join([name, *bounds])
