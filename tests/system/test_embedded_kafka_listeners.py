@@ -50,7 +50,7 @@ async def test_clients_send_and_receive(secured: Kafka, protocol: Protocol) -> N
 
 @pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
 async def test_a_wrong_password_is_refused(secured: Kafka, protocol: Protocol) -> None:
-    producer = AIOKafkaProducer(**options(secured, protocol, password="wrong"))  # noqa: S106  (it opens nothing)
+    producer = AIOKafkaProducer(**options(secured, protocol, password="wrong"))
     with pytest.raises(KafkaError):
         await producer.start()
     await producer.stop()

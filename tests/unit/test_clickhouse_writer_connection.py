@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sinks.clickhouse.connection import ClickHouse
 
-SERVER = ClickHouse(host="db.example", port=9440, user="desk", password="not-shown", secure=True, ca_file=Path("ca.pem"))  # noqa: S106 - an example
+SERVER = ClickHouse(host="db.example", port=9440, user="desk", password="not-shown", secure=True, ca_file=Path("ca.pem"))
 
 
 def test_user_database_and_tls_are_passed_on() -> None:
