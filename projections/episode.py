@@ -170,16 +170,15 @@ def opened_by(event: Event, district: str, directory: Directory) -> Episode:
 
 def take(episode: Episode, event: Event, district: str, directory: Directory) -> None:
     """Let an event that does not open the episode take effect on it."""
-    kind = event.__class__
-    if kind is Replied:
-        if event.human and event.public:  # type: ignore[union-attr] # `kind` says so; isinstance costs 0.1 us more here
-            _reply(episode, event, district, directory)  # type: ignore[arg-type] # as above
-    elif kind is Resolved:
-        _resolution(episode, event, district, directory)  # type: ignore[arg-type] # as above
-    elif kind is Contacted:
-        _follow_up(episode, event)  # type: ignore[arg-type] # as above
+    if isinstance(event, Replied):
+        if event.human and event.public:
+            _reply(episode, event, district, directory)
+    elif isinstance(event, Resolved):
+        _resolution(episode, event, district, directory)
+    elif isinstance(event, Contacted):
+        _follow_up(episode, event)
     else:
-        _rating(episode, event)  # type: ignore[arg-type] # as above
+        _rating(episode, event)
 
 
 def _follow_up(episode: Episode, contact: Contacted) -> None:

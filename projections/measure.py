@@ -69,19 +69,18 @@ def contributions(episode: Episode, here: int, there: There) -> Contributions:
 def effect_of(event: Event, episode: Episode) -> int:
     """Tell what an event that comes last can change of an episode's contributions.
 
-    Nothing (most replies are not the first), only what the first of its kind adds, or anything at all. To ask first takes
-    2 us an event; to compare everything before and after takes 7.
+    Nothing (most replies are not the first), only what the first of its kind adds, or anything at all. To ask first saves
+    2.5 us of 35 an event against comparing everything before and after.
     """
-    kind = event.__class__
-    if kind is Contacted:
+    if isinstance(event, Contacted):
         return ANYTHING
-    if kind is Resolved:
+    if isinstance(event, Resolved):
         is_first = episode.first_resolved_at is None and episode.rated_at is None and episode.contacted
-        return A_FIRST if is_first and event.outcome != SPAM else ANYTHING  # type: ignore[union-attr] # `kind` says so
+        return A_FIRST if is_first and event.outcome != SPAM else ANYTHING
     if not is_measured(episode):
         return NO_CHANGE
-    if kind is Replied:
-        return A_FIRST if episode.first_response_at is None and event.human and event.public else NO_CHANGE  # type: ignore[union-attr] # as above
+    if isinstance(event, Replied):
+        return A_FIRST if episode.first_response_at is None and event.human and event.public else NO_CHANGE
     return A_FIRST if episode.rated_at is None else ANYTHING
 
 
@@ -90,16 +89,15 @@ NO_CHANGE, A_FIRST, ANYTHING = range(3)
 
 def added_by(event: Event, episode: Episode, here: int, there: There) -> list[int]:
     """Give what the first response, resolution or rating adds to an episode that has taken it; as `differences` does."""
-    kind = event.__class__
     at = event.time
     minute = at // MINUTE_MS
-    if kind is Replied:
+    if isinstance(event, Replied):
         business_ms = episode.response_business_ms or 0
         flat = [RESPONSE, minute, responder(episode, here, there), at - episode.opening.time, business_ms, 1]
         if not is_kept(episode.first_resolved_at, episode.response_due_at):
             flat += _kept_now(RESPONSE_DUE, at, episode.response_due_at, here)
         return flat
-    if kind is Resolved:
+    if isinstance(event, Resolved):
         place, business_ms, due_at = resolver(episode, here, there), episode.resolution_business_ms or 0, episode.resolution_due_at
         flat = [RESOLUTION, minute, place, at - episode.opening.time, business_ms, 1]
         if due_at is not None:
