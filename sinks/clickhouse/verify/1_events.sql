@@ -1,5 +1,5 @@
 -- The events of one partition, each once (of two contents of an id, the least), in the order of their case, with the
--- number of the episode that each belongs to: 0 for what came before any contact.
+-- number of the episode that each belongs to: 0 for what came before any contact. Only whole cases: those asked for.
 CREATE TEMPORARY TABLE verify_events AS
 WITH
     14 * 24 * 3600 * 1000 AS fourteen_days,
@@ -12,7 +12,7 @@ WITH
             author_kind = 'human' AND visibility = 'public' AS answers, outcome, score, worst, best,
             count() OVER (PARTITION BY district, subject, source, id) > 1 AS conflicting
         FROM events FINAL
-        WHERE partition = %(partition)s
+        WHERE partition = %(partition)s AND (%(all_cases)s OR (district, subject) IN verify_cases)
         ORDER BY
             district, subject, source, id, t, k, school, department, stakeholder, audience, channel, language, topic,
             priority, needs_reply, author, author_kind, visibility, outcome, score, worst, best
