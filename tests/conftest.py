@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from deploy.embedded.clickhouse import ClickHouseServer
     from deploy.embedded.kafka import Kafka
+
+settings.register_profile("frontdesk", deadline=None, print_blob=True)  # machines are noisy: no test asserts how fast it is
+settings.load_profile("frontdesk")
 
 
 @pytest.fixture(scope="session")
