@@ -1,0 +1,121 @@
+"""The breaker of one partition: a broken publisher must not drain the log into the dead letters.
+
+It is a function of the log and of what people accepted: each record is judged once, in the order of offsets, against the
+minute of its own timestamp, so neither batches nor restarts decide where it opens. Its memory goes to the changelog with
+the state of the same records; what was judged before passes again without being counted twice.
+"""
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from msgspec import msgpack
+
+BREAKER_KEY: Final = b" breaker"
+"""Of the changelog. No case has it: a district's name is not empty."""
+MOST_REFUSED: Final = 1_000
+MOST_SHARE: Final = 0.5
+"""Over both of these, within one minute, it opens."""
+MINUTES_KEPT: Final = 32
+"""Records come about in the order of their timestamps; of the minutes that were begun first, the oldest is given up."""
+MINUTE_MS: Final = 60_000
+
+_encode = msgpack.Encoder().encode
+_decode = msgpack.Decoder(tuple[int, int, dict[int, tuple[int, int]]]).decode
+
+
+class Stamped(Protocol):
+    """What is read of a record."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Flood:
+    """Why a partition stands: with the record at `offset`, which was not taken, so many of a minute's records are refused."""
+
+    partition: int
+    offset: int
+    minute: int
+    refused: int
+    records: int
+
+    def __str__(self) -> str:
+        return (
+            f"partition {self.partition} stands at offset {self.offset}: {self.refused:,} of {self.records:,} records of one minute "
+            f"are refused; look at them with `frontdesk dead-letters list --partition {self.partition}`, let them pass with "
+            f"`frontdesk dead-letters accept --partition {self.partition} --until OFFSET`"
+        )
+
+
+class Breaker:
+    """Counts of one partition, for one thread of control."""
+
+    def __init__(self, partition: int) -> None:
+        self._partition = partition
+        self._judged = 0
+        self._accepted = 0
+        self._minutes: dict[int, tuple[int, int]] = {}
+        self._written = self.memory()
+
+    def judge(self, records: Sequence[Stamped], refused: Container[int]) -> Flood | None:
+        """Judge records that follow the ones before; `refused` holds the offsets of the bad ones.
+
+        Returns the record at which it opens, or None when all pass. What is not taken is not counted: asked again, the answer
+        is the same until it is accepted.
+        """
+        if not records or records[-1].offset < self._judged:
+            return None
+        for record in records:
+            offset = record.offset
+            if offset < self._judged:
+                continue
+            if offset < self._accepted:
+                self._minutes.clear()
+                continue
+            minute = record.timestamp // MINUTE_MS
+            total, bad = self._minutes.get(minute) or self._begin()
+            total += 1
+            if offset in refused:
+                bad += 1
+                if bad > MOST_REFUSED and bad > MOST_SHARE * total:
+                    self._judged = offset
+                    return Flood(self._partition, offset, minute, bad, total)
+            self._minutes[minute] = total, bad
+        self._judged = records[-1].offset + 1
+        return None
+
+    def _begin(self) -> tuple[int, int]:
+        if len(self._minutes) == MINUTES_KEPT:
+            del self._minutes[next(iter(self._minutes))]
+        return 0, 0
+
+    def accept(self, until: int) -> None:
+        """Let everything up to and with offset `until` pass. It is not counted, nor is what came before it."""
+        self._accepted = max(self._accepted, until + 1)
+
+    # -- memory -------------------------------------------------------------------------------------------------------
+    def memory(self) -> bytes:
+        """All that it knows, for the changelog."""
+        return _encode((self._judged, self._accepted, self._minutes))
+
+    def news(self) -> list[tuple[bytes, bytes | None]]:
+        """Its record of the changelog, if anything changed since it was last asked."""
+        memory = self.memory()
+        if memory == self._written:
+            return []
+        self._written = memory
+        return [(BREAKER_KEY, memory)]
+
+    def restore(self, memory: bytes | None) -> None:
+        """Take one record of the changelog. One that knows less than another, from a worker that had been stopped, adds nothing."""
+        if memory is not None:
+            judged, accepted, minutes = _decode(memory)
+            self._accepted = max(self._accepted, accepted)
+            if judged >= self._judged:
+                self._judged, self._minutes = judged, minutes
+            self._written = memory
