@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from events.event import Contacted, Event, Rated, Replied, Resolved
@@ -13,8 +12,6 @@ from tests.unit.stories import DAY, DISTRICT, START, H
 if TYPE_CHECKING:
     from projections.partition import Entry
 
-settings.register_profile("laws", deadline=None)  # how long an example takes says more about the machine than about the law
-settings.load_profile("laws")
 
 MOMENTS = st.one_of(
     st.integers(0, 12).map(lambda i: START + i * H // 2),
