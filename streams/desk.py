@@ -20,6 +20,7 @@ import structlog
 from events.directory import Directory
 from projections.partition import Partition
 from projections.rows import Row
+from streams.breaker import BREAKER_KEY, Breaker, Flood
 from streams.changelog import Changelog
 from streams.clock import Clock
 from streams.intray import Intray, Record, Refused, Sorted
@@ -87,15 +88,42 @@ class Superseded(Exception):
     """The partition went to another worker in the middle of a turn."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some of the records of what was fetched; only the last part finishes it."""
+
+    whole: Fetched
+    records: Sequence[Record]
+    is_last: bool
+
+    @property
+    def partition(self) -> int:
+        return self.whole.partition
+
+    @property
+    def epoch(self) -> int:
+        return self.whole.epoch
+
+    def finish(self) -> None:
+        if self.is_last:
+            self.whole.finish()
+
+
 @dataclass
 class Held:
-    """A partition in hand. `state` is None until it has been recovered, and again when a turn with it did not end."""
+    """A partition in hand. `state` is None until it has been recovered, and again when a turn with it did not end.
+
+    While there is a `flood`, what was fetched is `parked`: neither folded nor set aside.
+    """
 
     epoch: int
+    breaker: Breaker
     state: Partition | None = None
     changelog_end: int = 0
     recovered: bool = False
     day: int = 0
+    flood: Flood | None = None
+    parked: deque[Fetched] = field(default_factory=deque)
 
 
 @dataclass
@@ -146,6 +174,7 @@ class Desk:
         self._wake = asyncio.Event()
         self._turn: asyncio.Task[None] | None = None
         self._open = False
+        self._taken: list[Fetched] = []
 
     # -- what the consumer calls --------------------------------------------------------------------------------------
     async def take(self, fetched: Fetched) -> None:
@@ -156,7 +185,10 @@ class Desk:
     async def assigned(self, partitions: Iterable[int], epoch: int) -> None:
         """These partitions, and no others, are ours. What was kept of one that stays needs only a look at its changelog."""
         kept = self._held
-        self._held = {p: Held(epoch, kept[p].state, kept[p].changelog_end) if p in kept else Held(epoch) for p in sorted(partitions)}
+        self._held = {
+            p: Held(epoch, kept[p].breaker, kept[p].state, kept[p].changelog_end) if p in kept else Held(epoch, Breaker(p))
+            for p in sorted(partitions)
+        }
         self._open = True
         self._wake.set()
 
@@ -171,14 +203,53 @@ class Desk:
                 self._turn.cancel()
                 await asyncio.wait({self._turn})
 
+    # -- how it is doing ----------------------------------------------------------------------------------------------
     @property
     def ready(self) -> bool:
-        """Every partition in hand has been recovered."""
-        return self._open and all(h.recovered for h in self._held.values())
+        """Every partition in hand has been recovered, and none stands because of a flood."""
+        return self._open and not self.recovering and not self.floods
+
+    @property
+    def is_assigned(self) -> bool:
+        """The group has told which partitions are ours; none may be."""
+        return self._open
+
+    @property
+    def held(self) -> list[int]:
+        """The partitions in hand."""
+        return list(self._held)
+
+    @property
+    def recovering(self) -> list[int]:
+        """Those of them whose state is not known yet."""
+        return [number for number, held in self._held.items() if not held.recovered]
+
+    @property
+    def floods(self) -> list[Flood]:
+        """Why some of them stand."""
+        return [held.flood for held in self._held.values() if held.flood is not None]
 
     @property
     def partitions(self) -> dict[int, Partition]:
         return {p: h.state for p, h in self._held.items() if h.state is not None}
+
+    def oldest_waiting(self, number: int) -> int | None:
+        """Timestamp, in ms, of the first record of a partition that is in hand and is not done."""
+        held = self._held.get(number)
+        waiting = [*self._taken, *(held.parked if held else ()), *self._waiting]
+        return next((fetched.records[0].timestamp for fetched in waiting if fetched.partition == number), None)
+
+    def accept(self, number: int, until: int) -> None:
+        """Let a flood pass, up to and with offset `until`: people have looked at it."""
+        held = self._held.get(number)
+        if held is None or held.flood is None or until < held.flood.offset:
+            return
+        log.warning("flood accepted", partition=number, since=held.flood.offset, until=until)
+        held.breaker.accept(until)
+        held.flood = None
+        self._waiting.extendleft(reversed(held.parked))
+        held.parked.clear()
+        self._wake.set()
 
     # -- the loop -----------------------------------------------------------------------------------------------------
     async def run(self) -> None:
@@ -210,6 +281,7 @@ class Desk:
             if not held.recovered:
                 await self._recover(number, held)
         turn = self._next()
+        self._taken = turn.fetched
         try:
             await self._fold(turn)
             await self._write(turn)
@@ -222,20 +294,27 @@ class Desk:
         else:
             for fetched in turn.fetched:
                 fetched.finish()
+        finally:
+            self._taken = []
 
     def _next(self) -> Turn:
         turn, records = Turn(), 0
         while self._waiting and records < self._turn_records:
             fetched = self._waiting.popleft()
-            if self._holds(fetched.partition, fetched.epoch):
-                turn.fetched.append(fetched)
-                records += len(fetched.records)
+            if not self._holds(fetched.partition, fetched.epoch):
+                continue
+            if self._held[fetched.partition].flood is not None:
+                self._held[fetched.partition].parked.append(fetched)
+                continue
+            turn.fetched.append(fetched)
+            records += len(fetched.records)
         return turn
 
     # -- fold ---------------------------------------------------------------------------------------------------------
     async def _fold(self, turn: Turn) -> None:
-        for fetched in turn.fetched:
-            tray = self.intray.sort(fetched.partition, fetched.records)
+        taken, turn.fetched = turn.fetched, []
+        for fetched in taken:
+            tray = self._let_in(turn, fetched)
             state = self._state(fetched.partition)
             if any(e[2] for e in tray.entries):
                 await self._load(state, tray)
@@ -249,6 +328,24 @@ class Desk:
                 if self._guard.caught_up(number):
                     state.advance(now)
         self._forget_old_cases()
+
+    def _let_in(self, turn: Turn, fetched: Fetched) -> Sorted:
+        """Sort it, as far as the breaker lets it pass; from there on it is parked. What passes is noted in the turn."""
+        held, records = self._held[fetched.partition], fetched.records
+        if held.flood is not None:
+            held.parked.append(fetched)
+            return Sorted()
+        tray = self.intray.sort(fetched.partition, records)
+        held.flood = held.breaker.judge(records, {refused.record.offset for refused in tray.refused})
+        if held.flood is None:
+            turn.fetched.append(fetched)
+            return tray
+        log.error("breaker open", why=str(held.flood))
+        passing = [record for record in records if record.offset < held.flood.offset]
+        if passing:
+            turn.fetched.append(Part(fetched, passing, is_last=False))
+        held.parked.append(Part(fetched, records[len(passing) :], is_last=True))
+        return _before(tray, held.flood.offset)
 
     def _forget_old_cases(self) -> None:
         """Once for every day of a partition's clock: a look at each case costs too much for every turn."""
@@ -268,7 +365,8 @@ class Desk:
     # -- write, in this order -----------------------------------------------------------------------------------------
     async def _write(self, turn: Turn) -> None:
         changes = {number: state.drain(REWRITTEN_AT_ONCE) for number, state in self.partitions.items()}
-        changes = {number: change for number, change in changes.items() if change.changelog}
+        logs = {number: change.changelog + self._held[number].breaker.news() for number, change in changes.items()}
+        logs = {number: items for number, items in logs.items() if items}
         tables = {
             "events": _joined([c.events for c in changes.values()]),
             "cases": _joined([c.cases for c in changes.values()]),
@@ -276,18 +374,18 @@ class Desk:
             "dead_letters": [list(column) for column in zip(*map(self._dead_letter, turn.refused), strict=True)],
         }
         tables = {name: columns for name, columns in tables.items() if columns}
-        touched = changes.keys() | turn.partitions()
+        touched = logs.keys() | turn.partitions()
         if tables:
             self._check(touched)
             await self._rows.write(tables)
-            self._measure(turn)
+        self._measure(turn)
         if turn.refused or any(s.misrouted for s in turn.sorted):
             self._check(touched)
             await self._outbox.set_aside(turn.refused)
             await self._outbox.send_on([m for s in turn.sorted for m in s.misrouted])
-        for number, change in changes.items():
+        for number, items in logs.items():
             self._check({number})
-            await self._log(number, change.changelog)
+            await self._log(number, items)
 
     def _dead_letter(self, refused: Refused) -> Row:
         """One row of `dead_letters`: see `sinks.clickhouse.tables.DEAD_LETTER_COLUMNS`."""
@@ -319,12 +417,18 @@ class Desk:
         new = held.state is None
         state = held.state or Partition(number, self._directory, self._epoch)
         held.state = None
+        if new:
+            held.breaker = Breaker(number)
         records, end = 0, 0 if new else held.changelog_end
         async for items, after in self._changelog.read(number, end):
             end = after
             for key, value in items:
-                state.restore(key, value)
+                if key == BREAKER_KEY:
+                    held.breaker.restore(value)
+                else:
+                    state.restore(key, value)
             records += len(items)
+            self._meter.recovered(number, len(items))
             self._guard.beat()
             await asyncio.sleep(0)
         if new or records:
@@ -333,7 +437,6 @@ class Desk:
             state.restored()
             state.claim(await self._rows.cells_not_empty(number))
         held.state, held.changelog_end, held.recovered = state, end, True
-        self._meter.recovered(number, records)
         log.info("partition recovered", partition=number, records=records, kept=not new)
 
     # -- fences -------------------------------------------------------------------------------------------------------
@@ -363,7 +466,18 @@ class Desk:
     def _forget_all(self) -> None:
         """Memory is ahead of what was written: read it again."""
         for held in self._held.values():
-            held.state, held.changelog_end, held.recovered = None, 0, False
+            held.state, held.changelog_end, held.recovered, held.flood = None, 0, False, None
+            held.parked.clear()
+
+
+def _before(tray: Sorted, offset: int) -> Sorted:
+    """What is in a tray of records before that offset."""
+    return Sorted(
+        [entry for entry in tray.entries if entry[0] < offset],
+        [record for record in tray.records if record.offset < offset],
+        [(record, home) for record, home in tray.misrouted if record.offset < offset],
+        [refused for refused in tray.refused if refused.record.offset < offset],
+    )
 
 
 def _joined(parts: list[Columns]) -> Columns:

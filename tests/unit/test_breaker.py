@@ -1,12 +1,18 @@
 """Where the breaker opens is a function of the log: not of batches, restarts or who was the worker."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.partition import partition_of
 from streams.breaker import MINUTE_MS, MINUTES_KEPT, MOST_REFUSED, Breaker, Flood
+from streams.desk import Desk
+from tests.unit.test_desk import PARTITIONS, START, Died, Durable, Fetched, Outside, at_work, event, until
 
 MANY = MOST_REFUSED + 1
 
@@ -134,3 +140,75 @@ def _in_lives(records: Sequence[Record], bad: set[int], cuts: list[int], repeate
             return flood
         memory = breaker.memory()
     return None
+
+
+# -- at the desk -------------------------------------------------------------------------------------------------------
+FLOODED = partition_of("riverside", PARTITIONS)
+QUIET = partition_of("hillside", PARTITIONS)
+
+
+def flooded_topic() -> Durable:
+    """A good record and 1,500 bad ones in one partition, a good one in the other."""
+    durable = Durable()
+    durable.publish(event("contact", 1, "case-1", START, "riverside"), START, FLOODED)
+    for _ in range(1_500):
+        durable.publish(b"not json", START, FLOODED)
+    durable.publish(event("contact", 2, "case-2", START, "hillside"), START, QUIET)
+    return durable
+
+
+async def fetch(desk: Desk, durable: Durable, batch: int) -> None:
+    """Hand over all that is not committed, in batches."""
+    for partition in (FLOODED, QUIET):
+        records = durable.topic[partition][durable.committed[partition] :]
+        for begin in range(0, len(records), batch):
+            fetched: Any = Fetched(durable, partition, records[begin : begin + batch])
+            await desk.take(fetched)
+
+
+@pytest.mark.parametrize("batch", [2_000, 100, 7])
+async def test_a_flood_stops_its_partition_until_it_is_accepted_and_no_other(batch: int) -> None:
+    durable = flooded_topic()
+    async with at_work(Outside(durable)) as (desk, running):
+        await fetch(desk, durable, batch)
+        await until(lambda: bool(desk.floods) and durable.committed[QUIET] == 1, running)
+
+        assert [flood.offset for flood in desk.floods] == [1_001]
+        assert not desk.ready
+        assert durable.committed[FLOODED] == 1_001 // batch * batch
+        await until(lambda: len(durable.dead_letters) == 1_000, running)
+        assert desk.oldest_waiting(FLOODED) == START
+
+        desk.accept(FLOODED, 1_000)
+        assert desk.floods, "it stands one further"
+        desk.accept(FLOODED, 1_500)
+        await until(lambda: durable.committed[FLOODED] == 1_501, running)
+
+    assert desk.ready
+    assert len(durable.dead_letters) == 1_500
+    assert {key[0] for key in durable.rows("cases")} == {"riverside", "hillside"}
+
+
+async def test_the_next_worker_stands_at_the_same_record() -> None:
+    durable = flooded_topic()
+    for batch in (400, 300, 2_000):
+        async with at_work(Outside(durable)) as (desk, running):
+            await fetch(desk, durable, batch)
+            await until(lambda: bool(desk.floods) and durable.committed[QUIET] == 1, running)
+
+            assert [flood.offset for flood in desk.floods] == [1_001]
+
+
+@pytest.mark.parametrize("dies_at", range(1, 12))
+async def test_a_worker_that_dies_does_not_move_where_it_stands(dies_at: int) -> None:
+    durable = flooded_topic()
+    outside = Outside(durable, dies_at)
+    with suppress(Died):
+        async with at_work(outside) as (desk, running):
+            await fetch(desk, durable, 300)
+            await until(lambda: bool(desk.floods), running)
+
+    async with at_work(Outside(durable)) as (desk, running):
+        await fetch(desk, durable, 50)
+        await until(lambda: bool(desk.floods), running)
+        assert [flood.offset for flood in desk.floods] == [1_001]
