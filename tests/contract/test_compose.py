@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +75,12 @@ def test_it_follows_the_compose_specification(tmp_path: Path) -> None:
 
     assert good.returncode == 0, good.stderr
     assert "healthchek" in bad.stderr
+
+
+def test_the_images_are_of_the_versions_that_are_embedded() -> None:
+    services = compose()["services"]
+    jars = (ROOT / "deploy/embedded/jars.lock").read_text()
+    engine = ".".join(version("chdb-core").split(".")[:2])
+
+    assert re.search(rf"kafka_2\.13\S*{re.escape(services['kafka']['image'].removeprefix('apache/kafka:'))}", jars)
+    assert services["clickhouse"]["image"] == f"clickhouse/clickhouse-server:{engine}"
