@@ -64,12 +64,12 @@ class Difference:
     """
 
     table: str
+    partition: int
     key: str
     column: str
     stored: str
     recomputed: str
     version: str
-    partition: int
     district: str
     subject: str
 
@@ -205,7 +205,7 @@ def _of_partition(client: Client, bounds: Mapping[str, int], *, windows: bool) -
                 client.execute(path.read_text(), bounds, settings=SETTINGS)
         queries = {"cases": _cases(), "windows": _windows()} if windows else {"cases": _cases()}
         return [
-            Difference(table, *row[:5], partition=bounds["partition"], district=row[5], subject=row[6])
+            Difference(table, bounds["partition"], *row)
             for table, query in queries.items()
             for row in client.execute(query, bounds, settings=SETTINGS)
         ]

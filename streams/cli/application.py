@@ -15,6 +15,7 @@ from streams.cli.publish import publish
 from streams.cli.simulate import simulate
 from streams.cli.status import status
 from streams.cli.up import up
+from streams.cli.verify import verify
 from streams.cli.worker import worker
 
 EXAMPLES: dict[Callable[..., object], str] = {
@@ -27,6 +28,7 @@ EXAMPLES: dict[Callable[..., object], str] = {
     simulate: "Example: [bold]frontdesk simulate --students 2000 --days 7 --live[/]   or: frontdesk simulate --days 2 --out -",
     migrate: "Example: [bold]FRONTDESK_CLICKHOUSE_HOST=ch.example.org frontdesk migrate[/]",
     indicators: "Example: [bold]frontdesk indicators --by school --window 24h[/]   or: frontdesk indicators --format csv > today.csv",
+    verify: "Example: [bold]frontdesk verify[/]   or, quick: frontdesk verify --sample 1000   (exit code 1 when anything differs)",
 }
 GUIDE = (
     "Exit codes: 0 done, 1 a difference was found, 2 wrong flag, file or setting, 3 a server is away, 4 refused, 130 stopped by Ctrl-C. "
