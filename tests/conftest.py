@@ -1,5 +1,6 @@
 """Real servers for whoever asks: one Kafka and one ClickHouse a session, on temporary folders, stopped whatever happens."""
 
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 settings.register_profile("frontdesk", deadline=None, print_blob=True)  # machines are noisy: no test asserts how fast it is
 settings.load_profile("frontdesk")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of a shell's background job; commands that tests start would ignore Ctrl-C too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -148,6 +148,7 @@ def test_a_port_of_before_that_is_taken_is_replaced(server: Kafka) -> None:
         assert server.port != port
 
 
+@pytest.mark.usefixtures("kafka")  # so that Kafka is prepared on this machine, and the first start here is the one that is meant
 def test_a_port_that_is_taken_at_the_last_moment_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first choice of ports is of one that somebody takes before Kafka binds it."""
     choices: list[int] = []
