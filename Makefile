@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
-.PHONY: help install demo test check bench soak format lock clean
+.PHONY: help install demo test check bench format lock clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made here
@@ -27,11 +27,12 @@ demo: install ## a whole district through real Kafka and real ClickHouse, on thi
 test: install ## every test, benchmarks excepted
 	@$(BIN)/python -m pytest
 
-check: install ## ruff, mypy, import-linter
+check: install ## ruff, mypy, import-linter, generated pages and lock file up to date
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/contract/test_schema_page.py tests/contract/test_lock.py tests/unit/test_event_schemas.py
 
 format: install ## ruff format, and what ruff can mend by itself
 	@$(BIN)/ruff check --fix-only .
