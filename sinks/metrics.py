@@ -1,17 +1,61 @@
 """What a worker tells Prometheus about itself. Names and meanings are listed in `docs/metrics.md`.
 
-A registry of its own is passed in, so that two workers in one process (tests) do not share counters.
+Counters and histograms grow as things happen, once for a fetch or an insert. What stands at a moment (lag, cases, bytes)
+is handed over as one `Standing` whenever the metrics are read, and costs nothing in between. A registry of its own is
+passed in, so that two workers in one process (tests) do not share counters.
 """
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 FRESHNESS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0)
+NAMES_TOLD: Final = 50
+OTHERS: Final = "(other)"
+"""Publishers choose the names of unknown members: after so many, further ones count as others."""
+
+
+@dataclass(frozen=True)
+class PartitionStanding:
+    """One partition in hand. None where it is not known yet."""
+
+    number: int
+    recovered: bool
+    stopped: bool
+    lag_records: int | None
+    lag_seconds: float | None
+    commit_age_seconds: float
+    cases: int
+    state_bytes: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A worker at a moment. `unknown_members` counts by name and only grows."""
+
+    ready: bool
+    partitions: Sequence[PartitionStanding]
+    unknown_members: Mapping[str, int]
 
 
 class WorkerMetrics:
     """Counters, gauges and histograms of one worker."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds that never go back."""
+        self.registry = registry
+        self._clock = clock
+        self._paused_since: float | None = None
+        self._members_named: set[str] = set()
+        self._members_told: dict[str, int] = {}
+        self._of_events(registry)
+        self._of_inserts(registry)
+        self._of_a_moment(registry)
+
+    def _of_events(self, registry: CollectorRegistry) -> None:
         self._events = Counter("frontdesk_events", "Records folded or set aside", registry=registry)
         self._dead_letters = Counter("frontdesk_dead_letters", "Records set aside", ["reason"], registry=registry)
         self._forwards = Counter("frontdesk_forwards", "Records sent on to the partition they belong to", registry=registry)
@@ -22,13 +66,32 @@ class WorkerMetrics:
             registry=registry,
         )
         self._recovered = Counter("frontdesk_recovered_records", "Changelog records read at recoveries", ["partition"], registry=registry)
+        self._members = Counter("frontdesk_unknown_members", "Events with a member of data that is dropped", ["member"], registry=registry)
+
+    def _of_inserts(self, registry: CollectorRegistry) -> None:
         self._insert_seconds = Histogram("frontdesk_insert_seconds", "One insert into ClickHouse", ["table", "outcome"], registry=registry)
         self._insert_rows = Counter("frontdesk_insert_rows", "Rows that ClickHouse acknowledged", ["table"], registry=registry)
         self._failures = Counter(
             "frontdesk_insert_failures", "Inserts that failed, most of them to be tried again", ["code"], registry=registry
         )
         self._paused = Gauge("frontdesk_paused", "1 while an insert is being retried and nothing is consumed", registry=registry)
+        self._paused_seconds = Counter("frontdesk_paused_seconds", "Time in which inserts were retried", registry=registry)
 
+    def _of_a_moment(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, meaning: str) -> Gauge:
+            return Gauge(f"frontdesk_{name}", meaning, ["partition"], registry=registry)
+
+        self._ready = Gauge("frontdesk_ready", "1 while /health/ready answers 200", registry=registry)
+        self._assigned = Gauge("frontdesk_assigned_partitions", "Partitions in hand", registry=registry)
+        self._lag_events = gauge("lag_events", "Records of a partition that are not committed")
+        self._lag_seconds = gauge("lag_seconds", "Age of the oldest of them")
+        self._commit_age = gauge("commit_age_seconds", "Since the last commit, while one is due")
+        self._is_recovered = gauge("partition_recovered", "1 once the state is known")
+        self._is_stopped = gauge("partition_stopped", "1 while the breaker is open")
+        self._cases = gauge("remembered_cases", "Cases in memory")
+        self._bytes = gauge("state_bytes", "Bytes of these cases' records")
+
+    # -- as it happens ------------------------------------------------------------------------------------------------
     def folded(self, records: int, produced_at: int, readable_at: int) -> None:
         self._events.inc(records)
         self._freshness.observe(max(0, readable_at - produced_at) / 1000)
@@ -52,3 +115,43 @@ class WorkerMetrics:
 
     def paused(self, paused: bool) -> None:
         self._paused.set(paused)
+        self._count_pause()
+        self._paused_since = self._clock() if paused else None
+
+    # -- when it is read ----------------------------------------------------------------------------------------------
+    def stands(self, standing: Standing) -> None:
+        """Show this moment; partitions of an earlier one are gone."""
+        self._count_pause()
+        self._count_members(standing.unknown_members)
+        self._ready.set(standing.ready)
+        self._assigned.set(len(standing.partitions))
+        rows: tuple[tuple[Gauge, Callable[[PartitionStanding], float | None]], ...] = (
+            (self._lag_events, lambda p: p.lag_records),
+            (self._lag_seconds, lambda p: p.lag_seconds),
+            (self._commit_age, lambda p: p.commit_age_seconds),
+            (self._is_recovered, lambda p: p.recovered),
+            (self._is_stopped, lambda p: p.stopped),
+            (self._cases, lambda p: p.cases),
+            (self._bytes, lambda p: p.state_bytes),
+        )
+        for gauge, value_of in rows:
+            gauge.clear()
+            for partition in standing.partitions:
+                value = value_of(partition)
+                if value is not None:
+                    gauge.labels(str(partition.number)).set(value)
+
+    def _count_pause(self) -> None:
+        """Up to now; a pause that goes on goes on being counted."""
+        if self._paused_since is not None:
+            now = self._clock()
+            self._paused_seconds.inc(now - self._paused_since)
+            self._paused_since = now
+
+    def _count_members(self, counts: Mapping[str, int]) -> None:
+        for name, count in counts.items():
+            if len(self._members_named) < NAMES_TOLD:
+                self._members_named.add(name)
+            told = name if name in self._members_named else OTHERS
+            self._members.labels(told).inc(count - self._members_told.get(name, 0))
+            self._members_told[name] = count

@@ -7,13 +7,14 @@ topic that the rows in ClickHouse come from.
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
 from events.directory import DEFAULT, Directory
 from sinks.clickhouse.connection import ClickHouse
@@ -21,11 +22,13 @@ from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.queries import claim
 from sinks.clickhouse.store import Store
 from sinks.metrics import WorkerMetrics
-from streams.app import make_app, serve
+from streams.acceptance import follow_acceptances
+from streams.app import App, make_app, serve
 from streams.broker import client_options
 from streams.changelog import Changelog
 from streams.clock import WallClock
 from streams.desk import Desk
+from streams.health import Health, Progress, application, follow_log, serve_health
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topic_identity import TopicIdentity, topic_identity
@@ -61,8 +64,7 @@ async def _run(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    registry = CollectorRegistry()
-    metrics = WorkerMetrics(registry)
+    metrics = WorkerMetrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
         directory = directory_of(settings)
         identity = await topic_identity(settings, settings.topic)
@@ -85,15 +87,37 @@ async def _run(settings: Settings) -> int:
         )
         app = make_app(settings, desk)
         desk.guard = app.guard
-        if settings.metrics_port:
-            exporter, thread = start_http_server(settings.metrics_port, "127.0.0.1", registry)
-            stack.callback(thread.join)
-            stack.callback(exporter.shutdown)
+        health = [await _health(stack, settings, app, desk, store, metrics)] if settings.metrics_port else []
         keep_garbage_apart()
         log.info("worker starts", topic=settings.topic, partitions=identity.partitions, epoch=epoch, directory=directory.revision)
-        await serve(app, stop, desk.run())
+        await serve(app, stop, desk.run(), follow_acceptances(desk, server, identity.topic_id), *health)
     log.info("worker stopped")
     return 0
+
+
+async def _health(  # noqa: PLR0917 - the worker's parts
+    stack: AsyncExitStack, settings: Settings, app: App, desk: Desk, store: Store, metrics: WorkerMetrics
+) -> Coroutine[Any, Any, None]:
+    """Answer for the worker's health and metrics. Returns what has to run beside it."""
+    progress, clock = Progress(), WallClock()
+    health = Health(
+        desk=desk,
+        inserts=store,
+        progress=progress,
+        committed_to=app.guard.committed_to,
+        unknown=desk.intray.decoder.unknown_members,
+        clock=clock,
+    )
+    await serve_health(stack, application(health, metrics), settings.metrics_port)
+    return follow_log(progress, desk, app.guard.committed_to, settings, clock)
+
+
+def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) -> int:
+    """Make sure that the rows come from this topic, and that SQL knows the directory. Returns the epoch of the rows' versions."""
+    with server.connect() as client:
+        log = claim(client, topic.topic_id, topic.partitions)
+        write_directory(client, directory)
+    return log.epoch
 
 
 def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) -> int:

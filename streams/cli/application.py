@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from streams.cli.dead_letters import dead_letters
 from streams.cli.demo import demo
 from streams.cli.down import down
 from streams.cli.indicators import indicators
@@ -41,6 +42,7 @@ def application() -> typer.Typer:
     app.callback()(frontdesk)
     for function, example in EXAMPLES.items():
         app.command(epilog=example)(function)
+    app.add_typer(dead_letters())
     return app
 
 
