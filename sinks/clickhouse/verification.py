@@ -37,7 +37,7 @@ TOLERANCE = 0.025
 MOST = 1000
 """Differences that are listed for each table and partition."""
 PASSES_ALIKE: Final = 3
-MOST_PASSES: Final = 8
+MOST_PASSES: Final = 5
 PAUSE_S: Final = 1.0
 """Between passes."""
 
