@@ -16,7 +16,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from prometheus_client import CollectorRegistry
 
-from events.directory import DEFAULT, Directory
+from events.directory import Directory
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.queries import claim
@@ -28,10 +28,12 @@ from streams.broker import client_options
 from streams.changelog import Changelog
 from streams.clock import WallClock
 from streams.desk import Desk
+from streams.directory import directory_of
 from streams.health import Health, Progress, application, follow_log, serve_health
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topic_identity import TopicIdentity, topic_identity
+from streams.topics import TopicMismatch
 from streams.warehouse import clickhouse_of
 
 BATCH_BYTES = 900_000
@@ -54,11 +56,6 @@ def keep_garbage_apart() -> None:
     gc.set_threshold(200_000, 20, 100)
 
 
-def directory_of(settings: Settings) -> Directory:
-    """The directory that the settings name. Raises `DirectoryError`, or OSError when the file cannot be read."""
-    return DEFAULT if settings.directory is None else Directory.parse(settings.directory.read_text())
-
-
 async def _run(settings: Settings) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -70,6 +67,7 @@ async def _run(settings: Settings) -> int:
         identity = await topic_identity(settings, settings.topic)
         server = clickhouse_of(settings)
         epoch = await asyncio.to_thread(_introduced, server, identity, directory)
+        await _check_topics(settings, identity)
         store = Store(server, metrics)
         stack.push_async_callback(store.close)
         producer = await stack.enter_async_context(_producer(settings))
@@ -120,12 +118,15 @@ def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) 
     return log.epoch
 
 
-def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) -> int:
-    """Make sure that the rows come from this topic, and that SQL knows the directory. Returns the epoch of the rows' versions."""
-    with server.connect() as client:
-        log = claim(client, topic.topic_id, topic.partitions)
-        write_directory(client, directory)
-    return log.epoch
+async def _check_topics(settings: Settings, events: TopicIdentity) -> None:
+    """Make sure that the topics to write to are there: a state has the number of the partition that it is of."""
+    await topic_identity(settings, settings.dead_letter_topic)
+    changelog = await topic_identity(settings, settings.changelog_topic)
+    if changelog.partitions != events.partitions:
+        raise TopicMismatch(
+            f"topic {settings.changelog_topic} has {changelog.partitions} partitions, but {settings.topic} has {events.partitions}: "
+            "choose another one (FRONTDESK_CHANGELOG_TOPIC), and `frontdesk migrate` makes it"
+        )
 
 
 @asynccontextmanager

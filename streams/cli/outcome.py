@@ -146,6 +146,8 @@ def _of_kafka(error: BaseException) -> Outcome:
         return Outcome(
             ExitCode.REFUSED, f"the certificate of Kafka{where} is not trusted (check FRONTDESK_KAFKA_CA_FILE): {cause.verify_message}"
         )
+    if isinstance(error, errors.UnknownTopicOrPartitionError):
+        return Outcome(ExitCode.UNAVAILABLE, f"Kafka lacks a topic: make it with `frontdesk migrate` ({error})")
     if isinstance(error, errors.KafkaConnectionError):
         hint = "start the servers with `frontdesk up`, or set FRONTDESK_KAFKA_BOOTSTRAP (and FRONTDESK_KAFKA_SECURITY) to where it is"
         return Outcome(ExitCode.UNAVAILABLE, f"Kafka does not answer{where}: {hint}")

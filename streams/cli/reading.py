@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
-from events.directory import DEFAULT, Directory
 from sinks.clickhouse import queries
 from streams.cli.screen import remarks, results
+from streams.directory import directory_of
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 
@@ -42,7 +42,7 @@ COLUMNS = (
 
 def read_indicators(settings: Settings, scope: str, window: str, district: str | None) -> list[Row]:
     """The rows of a scope and window, those with most contacts first."""
-    directory = DEFAULT if settings.directory is None else Directory.parse(settings.directory.read_text())
+    directory = directory_of(settings)
     with clickhouse_of(settings).connect() as client:
         rows = queries.indicators(client, scope=scope, window=window, district=district, limit=MOST_ROWS)
     return [row | {"as_of": _local(row["as_of"], directory.zone(row["district"]))} for row in rows]
