@@ -50,7 +50,12 @@ def told(district: str, subject: str, kind: str, name: str, at: int, **data: Any
 def case(chance: random.Random, district: str, subject: str, now: int) -> list[tuple[str, bytes]]:
     """A contact, mostly a reply, sometimes a resolution and a rating."""
     at, place = now - chance.randrange(HOUR, 20 * DAY), {"school": chance.choice(["north", "south"]), "department": "bus"}
-    steps = [("contact", {"stakeholder": f"s-{chance.randrange(50)}"}), ("reply", {}), ("resolution", {}), ("rating", {"score": 4})]
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("contact", {"stakeholder": f"s-{chance.randrange(50)}"}),
+        ("reply", {}),
+        ("resolution", {}),
+        ("rating", {"score": 4}),
+    ]
     ends = [at + chance.randrange(HOUR) * number for number in range(chance.randrange(1, 5))]
     return [
         (district, told(district, subject, k, f"{subject}-{k}", min(t, now), **place, **d)) for t, (k, d) in zip(ends, steps, strict=False)
