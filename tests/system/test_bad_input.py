@@ -303,7 +303,7 @@ def records_of_each_wrong_kind(now: int) -> list[Bad]:
         Bad(Reason.UNKNOWN_TYPE, wire(type="org.frontdesk.party.v1"), "$.type"),
         Bad(Reason.INVALID, wire(data={"district": DISTRICT, "channel": "pigeon"}), "$.data.channel"),
         Bad(Reason.INVALID, wire(time="yesterday"), "$.time"),
-        Bad(Reason.INVALID, b"{}", "$.specversion", headers=(("ce_specversion", b"1.0"),)),
+        Bad(Reason.NOT_CLOUDEVENT, b"{}", "$.id", headers=(("ce_specversion", b"1.0"),)),
         Bad(Reason.TOO_LARGE, wire(note="x" * 262_144)),
         Bad(Reason.FROM_THE_FUTURE, wire(time=rfc3339(now + AHEAD_MS + 60_000)), "$.time", timestamp=now),
         Bad(Reason.TOO_LATE, wire(subject="ancient", time=rfc3339(now - 101 * DAY_MS)), "$.time"),
