@@ -49,7 +49,8 @@ def claim(client: Client, topic_id: str, partitions: int) -> LogIdentity:
     if (known.topic_id, known.partitions) != (topic_id, partitions):
         raise LogChanged(
             f"the tables were filled from topic {known.topic_id} with {known.partitions} partitions, "
-            f"but the topic is now {topic_id} with {partitions}: run `frontdesk rebuild`"
+            f"but the topic is now {topic_id} with {partitions}: count it anew beside the old rows, with new names in "
+            "FRONTDESK_CLICKHOUSE_DATABASE, FRONTDESK_CHANGELOG_TOPIC and FRONTDESK_GROUP, then `frontdesk migrate`"
         )
     return known
 
