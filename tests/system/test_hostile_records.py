@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
@@ -121,6 +122,14 @@ def ready(settings: Settings) -> tuple[int, list[str]]:
         return 0, []
 
 
+def metric(settings: Settings, name: str, partition: int) -> float | None:
+    """The value of a gauge of a partition, as Prometheus sees it."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{settings.metrics_port}/metrics", timeout=5) as response:
+        families = text_string_to_metric_families(response.read().decode())
+    wanted = (f"frontdesk_{name}", {"partition": str(partition)})
+    return next((sample.value for family in families for sample in family.samples if (sample.name, sample.labels) == wanted), None)
+
+
 def wait_for(condition: Callable[[], Any], child: Child, log: Path, within_s: float = 40) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
@@ -148,8 +157,9 @@ def test_alone_they_stop_their_partition_and_no_other_until_somebody_accepts_the
         with worker(settings, log) as child:
             wait_for(stands, child, log)
             assert ready(settings)[0] == 503
-            with urllib.request.urlopen(f"http://127.0.0.1:{settings.metrics_port}/metrics", timeout=5) as response:
-                assert f'frontdesk_partition_stopped{{partition="{flooded}"}} 1.0' in response.read().decode()
+            assert metric(settings, "partition_stopped", flooded) == 1
+            wait_for(lambda: (metric(settings, "lag_events", flooded) or 0) >= ALONE - MOST_REFUSED, child, log)
+            assert metric(settings, "lag_seconds", flooded)
             asyncio.run(send(settings, good(100, OTHER, f"life-{life}")))
             counted = [((life + 1) * 100,)]
             wait_for(lambda: query(settings, "SELECT count() FROM events FINAL") == counted, child, log)  # noqa: B023 - ends in the loop

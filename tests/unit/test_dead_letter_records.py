@@ -1,0 +1,63 @@
+"""A dead letter gives back the record as it was, whatever the record's own headers claim."""
+
+import json
+from types import SimpleNamespace
+
+from events.rejection import Reason, Rejection
+from sinks.clickhouse.dead_letters import Place
+from streams.dead_letters import Original, mended_record, named_by, original_of
+from streams.intray import Refused
+from streams.outbox import PREFIX, dead_letter_headers
+from streams.publisher import STRUCTURED, Headers
+
+EVENT = json.dumps(
+    {
+        "specversion": "1.0",
+        "id": "e-1",
+        "source": "/invented",
+        "type": "org.frontdesk.resolution.v1",
+        "subject": "case-1",
+        "time": "2026-11-23T14:03:22Z",
+        "data": {"district": "riverside"},
+    }
+).encode()
+
+
+def set_aside(*own: tuple[str, bytes]) -> SimpleNamespace:
+    """What stands in the dead letter topic of a record with these headers."""
+    record = SimpleNamespace(topic="events", partition=3, offset=17, timestamp=99, key=b"k", value=b"v", headers=own)
+    headers = dead_letter_headers(Refused(record, Rejection(Reason.INVALID, "$.id", "must be a text")))
+    return SimpleNamespace(key=record.key, value=record.value, headers=tuple(headers))
+
+
+def test_it_names_the_record_and_gives_it_back() -> None:
+    letter = set_aside(("content-type", b"text/plain"))
+    assert named_by(letter.headers) == (Place("events", 3, 17), 99)
+    assert original_of(letter) == Original(b"k", b"v", [("content-type", b"text/plain")])
+
+
+def test_a_record_that_claims_to_be_a_dead_letter_itself_deceives_nobody() -> None:
+    claims = tuple((PREFIX + name, b"5") for name in ("reason", "topic", "partition", "offset", "timestamp"))
+    letter = set_aside(*claims)
+    assert named_by(letter.headers) == (Place("events", 3, 17), 99)
+    assert original_of(letter).headers == list(claims)
+
+
+def test_records_of_others_in_the_topic_are_passed_over() -> None:
+    assert named_by([]) is None
+    assert (
+        named_by([(PREFIX + "offset", b"many"), (PREFIX + "topic", b"t"), (PREFIX + "partition", b"1"), (PREFIX + "timestamp", b"1")])
+        is None
+    )
+
+
+BINARY: Headers = [("ce_specversion", b"1.0"), ("ce_id", b"e-1"), ("ce_source", b"/invented"), ("other", b"kept")]
+
+
+def test_a_whole_event_in_place_of_binary_data_needs_none_of_its_headers() -> None:
+    assert mended_record(Original(None, b"?", BINARY), EVENT) == Original(None, EVENT, [*STRUCTURED, ("other", b"kept")])
+
+
+def test_headers_stay_where_they_fit_or_where_nothing_does() -> None:
+    assert mended_record(Original(None, b"?", STRUCTURED), EVENT).headers == STRUCTURED
+    assert mended_record(Original(None, b"?", BINARY), b"still wrong").headers == BINARY
