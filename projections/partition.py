@@ -82,8 +82,9 @@ LONGEST_WINDOW_MS: Final = 29 * DAY_MS
 """28 days and the pane that is being left."""
 CLOCK_KEY: Final = b" clock"
 """No case has it: a district's name is not empty."""
-AT_HAND: Final = 64
-"""Cases that a fold keeps unpacked at a time: an unpacked one takes some 5 kB, and a batch may touch thousands."""
+AT_HAND: Final = 8_192
+"""Cases that a fold keeps unpacked at a time, some 5 kB each. In a replay the events of a case come close together, and being
+unpacked once for many of them saves 5 us an event (against 64 at a time)."""
 RESTORED_AT_ONCE: Final = 60_000
 """Numbers handed to the windows at once while they are rebuilt: keeps memory flat."""
 

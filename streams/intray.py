@@ -83,4 +83,7 @@ class Intray:
 
 
 def _flag(headers: Sequence[tuple[str, bytes]], name: str) -> bool:
-    return any(key == name and value == b"1" for key, value in headers)
+    for key, value in headers:  # noqa: SIM110 - `any` takes twice the time, for every record
+        if key == name and value == b"1":
+            return True
+    return False

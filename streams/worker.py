@@ -53,7 +53,7 @@ def keep_garbage_apart() -> None:
     """Let the collector leave alone what was loaded, and look rarely: millions of small values, none in a cycle (3 us an event)."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(200_000, 20, 100)
+    gc.set_threshold(1_000_000, 50, 100)
 
 
 async def _run(settings: Settings) -> int:
