@@ -9,25 +9,20 @@ end takes its partitions' memory with it: they are read again from the changelog
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any, Protocol
+from collections.abc import Iterable
 
-import numpy as np
 import structlog
 
 from events.directory import Directory
 from projections.partition import Partition
-from projections.rows import Row
 from streams.breaker import BREAKER_KEY, Breaker, Flood
 from streams.changelog import Changelog
 from streams.clock import Clock
-from streams.intray import Intray, Record, Refused, Sorted
+from streams.intray import Intray, Refused, Sorted
 from streams.outbox import Outbox
-
-Columns = list[Any]
-Cell = tuple[str, str, str, str]
+from streams.ports import Fetched, Guard, Meter, Rows
+from streams.tables import tables_of
+from streams.turn import Held, Part, Turn
 
 DAY = 24 * 60 * 60_000
 AHEAD = 5 * 60_000
@@ -38,104 +33,8 @@ REWRITTEN_AT_ONCE = 20_000
 log = structlog.get_logger("desk")
 
 
-class Fetched(Protocol):
-    """Some records of one partition, in order, as the consumer hands them over."""
-
-    @property
-    def partition(self) -> int: ...
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def records(self) -> Sequence[Record]: ...
-    def finish(self) -> None:
-        """From here on the offset after these records may be committed."""
-
-
-class Guard(Protocol):
-    """Whether this process may still write (`streams.consumer`)."""
-
-    def beat(self) -> None:
-        """End the process if it was away so long that the group has replaced it."""
-
-    def holds(self, partition: int, epoch: int) -> bool: ...
-    def caught_up(self, partition: int) -> bool: ...
-    def committed_to(self, partition: int) -> int:
-        """The offset up to which the group has committed."""
-
-
-class Rows(Protocol):
-    """Where rows go and what is known of them (`sinks.clickhouse`)."""
-
-    async def write(self, tables: dict[str, Columns]) -> None: ...
-    async def cells_not_empty(self, partition: int) -> list[Cell]: ...
-    async def newest_as_of(self, partition: int) -> int:
-        """The latest instant, in ms, that a row of `windows` speaks of; 0 where there is none."""
-
-    async def events_of(self, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, list[Any]]]:
-        """(district, subject, largest offset, events) of each case that the archive holds."""
-
-
-class Meter(Protocol):
-    """What the metrics want to know (`sinks.metrics`)."""
-
-    def folded(self, records: int, produced_at: int, readable_at: int) -> None: ...
-    def refused(self, reason: str) -> None: ...
-    def forwarded(self, records: int) -> None: ...
-    def recovered(self, partition: int, records: int) -> None: ...
-
-
 class Superseded(Exception):
     """The partition went to another worker in the middle of a turn."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some of the records of what was fetched; only the last part finishes it."""
-
-    whole: Fetched
-    records: Sequence[Record]
-    is_last: bool
-
-    @property
-    def partition(self) -> int:
-        return self.whole.partition
-
-    @property
-    def epoch(self) -> int:
-        return self.whole.epoch
-
-    def finish(self) -> None:
-        if self.is_last:
-            self.whole.finish()
-
-
-@dataclass
-class Held:
-    """A partition in hand. `state` is None until it has been recovered, and again when a turn with it did not end.
-
-    While there is a `flood`, what was fetched is `parked`: neither folded nor set aside.
-    """
-
-    epoch: int
-    breaker: Breaker
-    state: Partition | None = None
-    changelog_end: int = 0
-    recovered: bool = False
-    day: int = 0
-    flood: Flood | None = None
-    parked: deque[Fetched] = field(default_factory=deque)
-
-
-@dataclass
-class Turn:
-    """One round of work over all partitions."""
-
-    fetched: list[Fetched] = field(default_factory=list)
-    sorted: list[Sorted] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
-
-    def partitions(self) -> set[int]:
-        return {f.partition for f in self.fetched}
 
 
 class Desk:
@@ -345,7 +244,7 @@ class Desk:
         if passing:
             turn.fetched.append(Part(fetched, passing, is_last=False))
         held.parked.append(Part(fetched, records[len(passing) :], is_last=True))
-        return _before(tray, held.flood.offset)
+        return tray.before(held.flood.offset)
 
     def _forget_old_cases(self) -> None:
         """Once for every day of a partition's clock: a look at each case costs too much for every turn."""
@@ -367,13 +266,7 @@ class Desk:
         changes = {number: state.drain(REWRITTEN_AT_ONCE) for number, state in self.partitions.items()}
         logs = {number: change.changelog + self._held[number].breaker.news() for number, change in changes.items()}
         logs = {number: items for number, items in logs.items() if items}
-        tables = {
-            "events": _joined([c.events for c in changes.values()]),
-            "cases": _joined([c.cases for c in changes.values()]),
-            "windows": _joined([c.windows for c in changes.values()]),
-            "dead_letters": [list(column) for column in zip(*map(self._dead_letter, turn.refused), strict=True)],
-        }
-        tables = {name: columns for name, columns in tables.items() if columns}
+        tables = tables_of(changes.values(), turn.refused, self._topic_id)
         touched = logs.keys() | turn.partitions()
         if tables:
             self._check(touched)
@@ -386,12 +279,6 @@ class Desk:
         for number, items in logs.items():
             self._check({number})
             await self._log(number, items)
-
-    def _dead_letter(self, refused: Refused) -> Row:
-        """One row of `dead_letters`: see `sinks.clickhouse.tables.DEAD_LETTER_COLUMNS`."""
-        record, why = refused.record, refused.rejection
-        where = (self._topic_id, record.topic, record.partition, record.offset, record.timestamp)
-        return (*where, why.reason.value, why.path, why.message, len(record.value or b""))
 
     async def _log(self, number: int, items: list[tuple[bytes, bytes | None]]) -> None:
         """Write state, and notice if somebody else wrote to this changelog since: then that is read before the next turn."""
@@ -468,24 +355,3 @@ class Desk:
         for held in self._held.values():
             held.state, held.changelog_end, held.recovered, held.flood = None, 0, False, None
             held.parked.clear()
-
-
-def _before(tray: Sorted, offset: int) -> Sorted:
-    """What is in a tray of records before that offset."""
-    return Sorted(
-        [entry for entry in tray.entries if entry[0] < offset],
-        [record for record in tray.records if record.offset < offset],
-        [(record, home) for record, home in tray.misrouted if record.offset < offset],
-        [refused for refused in tray.refused if refused.record.offset < offset],
-    )
-
-
-def _joined(parts: list[Columns]) -> Columns:
-    """Columns of several partitions as the columns of one insert."""
-    parts = [part for part in parts if part]
-    if len(parts) < 2:  # noqa: PLR2004 - nothing to join
-        return parts[0] if parts else []
-    return [
-        list(chain.from_iterable(columns)) if isinstance(columns[0], list) else np.concatenate(columns)
-        for columns in zip(*parts, strict=True)
-    ]

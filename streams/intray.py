@@ -45,6 +45,15 @@ class Sorted:
     misrouted: list[tuple[Record, int]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
 
+    def before(self, offset: int) -> "Sorted":
+        """What is here of the records before that offset."""
+        return Sorted(
+            [entry for entry in self.entries if entry[0] < offset],
+            [record for record in self.records if record.offset < offset],
+            [(record, home) for record, home in self.misrouted if record.offset < offset],
+            [refused for refused in self.refused if refused.record.offset < offset],
+        )
+
 
 class Intray:
     """Sorts the records of one topic with a given number of partitions."""

@@ -1,0 +1,40 @@
+"""The rows of one turn as the columns of one insert for each table, over all partitions."""
+
+from collections.abc import Collection, Sequence
+from itertools import chain
+
+import numpy as np
+
+from projections.partition import Changes
+from projections.rows import Row
+from streams.intray import Refused
+from streams.ports import Columns
+
+
+def tables_of(changes: Collection[Changes], refused: Sequence[Refused], topic_id: str) -> dict[str, Columns]:
+    """Tables with rows, in the order of writing: facts first, what was set aside last."""
+    tables = {
+        "events": _joined([c.events for c in changes]),
+        "cases": _joined([c.cases for c in changes]),
+        "windows": _joined([c.windows for c in changes]),
+        "dead_letters": [list(column) for column in zip(*(_dead_letter(r, topic_id) for r in refused), strict=True)],
+    }
+    return {name: columns for name, columns in tables.items() if columns}
+
+
+def _dead_letter(refused: Refused, topic_id: str) -> Row:
+    """One row of `dead_letters`: see `sinks.clickhouse.tables.DEAD_LETTER_COLUMNS`."""
+    record, why = refused.record, refused.rejection
+    where = (topic_id, record.topic, record.partition, record.offset, record.timestamp)
+    return (*where, why.reason.value, why.path, why.message, len(record.value or b""))
+
+
+def _joined(parts: list[Columns]) -> Columns:
+    """Columns of several partitions as the columns of one insert."""
+    parts = [part for part in parts if part]
+    if len(parts) < 2:  # noqa: PLR2004 - nothing to join
+        return parts[0] if parts else []
+    return [
+        list(chain.from_iterable(columns)) if isinstance(columns[0], list) else np.concatenate(columns)
+        for columns in zip(*parts, strict=True)
+    ]
