@@ -101,7 +101,8 @@ async def serve(app: App, stop: asyncio.Event, *companions: Coroutine[Any, Any, 
             await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
     finally:
         failed = [task for task in (starting, *beside) if task.done() and not task.cancelled() and task.exception()]
-        await app.stop()
+        stopping = asyncio.create_task(app.stop())  # a task: what fails on the way out must not hide what made it fail
+        await asyncio.wait({stopping})
         for task in (starting, *ending):
             task.cancel()
         await asyncio.wait({starting, *ending})
@@ -109,3 +110,4 @@ async def serve(app: App, stop: asyncio.Event, *companions: Coroutine[Any, Any, 
         task.result()
     if app.crash_reason is not None:
         raise app.crash_reason
+    stopping.result()

@@ -186,6 +186,11 @@ class Consumer(driver.Consumer):
             except (CommitFailedError, IllegalStateError) as error:
                 log.warning("not committed, the group has moved on: these records will be read again", offsets=offsets, why=str(error))
                 return False
+            except asyncio.CancelledError:
+                if is_cancelled():
+                    raise
+                log.warning("not committed, the consumer's thread has ended: these records will be read again", offsets=offsets)
+                return False
             self._custody.committed(offsets, epoch)
             return True
 
@@ -207,6 +212,12 @@ class Consumer(driver.Consumer):
             self._custody.beat()
             await self._thread.run(self._thread.check())
             await asyncio.sleep(BEAT_S)
+
+
+def is_cancelled() -> bool:
+    """Whether somebody cancelled the running task, and not only what it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class Transport(driver.Transport):
