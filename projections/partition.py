@@ -1,7 +1,7 @@
 """All that one Kafka partition knows: its cases, its windows and its clock. The fold of the log, without any I/O.
 
 Whatever it gives out is a function of the accepted events, the clock and the directory: not of their order, of what was
-delivered twice or of where a batch was cut. Whoever holds it writes what `drain` returns in the order of DESIGN 3.6.
+delivered twice or of where a batch was cut. Whoever holds it writes what `drain` returns in the order of docs/architecture.md.
 """
 
 from __future__ import annotations

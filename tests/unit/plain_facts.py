@@ -1,4 +1,4 @@
-"""The facts once more, from DESIGN 6 alone: slow, without accumulator, each fact asked of the whole list of events."""
+"""The facts once more, from the rules alone (docs/schema.md): slow, without accumulator, each fact asked of the whole list of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of an episode, rule by rule (DESIGN 6)."""
+"""What is known of an episode, rule by rule (docs/schema.md)."""
 
 from __future__ import annotations
 
