@@ -32,10 +32,17 @@ async def transactions(settings: Settings) -> None:
         for value in (b"6", b"7"):
             await transactional.send_and_wait(settings.topic, value, partition=0)
         await transactional.abort_transaction()
+        await until_end(settings, 9)  # the marker is written after the answer
         await plain.send_and_wait(settings.topic, b"9", partition=0)
     finally:
         await transactional.stop()
         await plain.stop()
+
+
+async def until_end(settings: Settings, offset: int) -> None:
+    async with LogReader(settings, 1) as reader, asyncio.timeout(20):
+        while (await reader.marks())[0].end < offset:  # noqa: ASYNC110 - the broker tells nobody
+            await asyncio.sleep(0.05)
 
 
 def test_markers_are_told_from_holes(kafka: Kafka, clickhouse: ClickHouseServer) -> None:
