@@ -31,7 +31,7 @@ async def backlog(settings: Settings) -> Backlog:
         count = (await partition_counts(admin)).get(settings.topic, 0)
         partitions = [TopicPartition(settings.topic, number) for number in range(count)]
         ends = await _ends(settings, partitions)
-        committed = await _committed(admin, settings.group, partitions)
+        committed = await committed_offsets(admin, settings.group, partitions)
     finally:
         await admin.close()
     return Backlog(sum(ends.values()), sum(min(committed.get(p, 0), ends[p]) for p in partitions))
@@ -49,9 +49,10 @@ async def _ends(settings: Settings, partitions: list[TopicPartition]) -> dict[To
     return ends
 
 
-async def _committed(admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+async def committed_offsets(admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+    """Where the group has committed anything."""
     try:
         offsets = await admin.list_consumer_group_offsets(group, partitions=partitions)
     except GroupCoordinatorNotAvailableError:  # the brokers have never seen any group: their topic for offsets is made just now
         return {}
-    return {partition: max(0, found.offset) for partition, found in offsets.items()}
+    return {partition: found.offset for partition, found in offsets.items() if found.offset >= 0}

@@ -15,10 +15,11 @@ from typing import Any, Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaTimeoutError, for_code
+from aiokafka.errors import KafkaTimeoutError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.memory_records import MemoryRecords
 
+from streams.backlog import committed_offsets
 from streams.broker import client_options
 from streams.settings import Settings
 
@@ -90,12 +91,10 @@ class LogReader:
         admin = AIOKafkaAdminClient(**client_options(self._settings))
         try:
             await admin.start()
-            offsets = await admin.list_consumer_group_offsets(self._settings.group, partitions=self._topics)
-        except GroupCoordinatorNotAvailableError:  # the brokers have never seen any group
-            return {}
+            offsets = await committed_offsets(admin, self._settings.group, self._topics)
         finally:
             await admin.close()
-        return {p.partition: found.offset for p, found in offsets.items() if found.offset >= 0}
+        return {p.partition: offset for p, offset in offsets.items()}
 
     async def ends(self) -> dict[int, int]:
         ends = await self._consumer.end_offsets(self._topics)

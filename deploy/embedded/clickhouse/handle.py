@@ -94,6 +94,9 @@ class ClickHouseServer:
         except Failed as failure:
             child.kill()
             raise self._plainly(failure) from failure
+        except BaseException:  # Ctrl-C while it starts: nothing is left running
+            child.kill()
+            raise
         self._child = child
         (self.data / "ports.json").write_text(json.dumps({name: self._ready[name] for name in self._wanted}))
 
