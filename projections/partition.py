@@ -131,6 +131,11 @@ class Partition:
         """The largest instant, in ms, that a record or `advance` has named."""
         return self._clock
 
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last record that was folded."""
+        return self._next_offset
+
     def __len__(self) -> int:
         """How many cases are remembered, as of the last drain."""
         return len(self._cases)
@@ -265,7 +270,10 @@ class Partition:
             self._settle({key: Work(district, subject, case, b"")})
 
     def forget(self, committed: int) -> int:
-        """Forget the cases that are due and whose records all lie before the offset `committed`. Returns how many."""
+        """Forget the cases that are due and whose records all lie before the offset `committed`. Returns how many.
+
+        Every event of such a case is too late by then, to the millisecond: none can pass for the first of a new case.
+        """
         due = [key for key, record in self._cases.items() if self._is_due(key, record, committed)]
         for key in due:
             del self._cases[key]
@@ -275,7 +283,7 @@ class Partition:
     def _is_due(self, key: bytes, record: bytes, committed: int) -> bool:
         head = decode_head(record)  # a third of the whole record's time, and enough for nearly all
         if (
-            head.touched_at + REMEMBERED_MS > self._clock
+            head.touched_at + REMEMBERED_MS >= self._clock
             or head.last_offset >= committed
             or key in self._case_rows
             or key in self._rewritten
@@ -284,7 +292,7 @@ class Partition:
         episodes = decode_case(record).episodes
         kept_ms = OPEN_REMEMBERED_MS if any(status_of(episode) == OPEN for episode in episodes) else REMEMBERED_MS
         promised_at = max(max(episode.response_due_at or 0, episode.resolution_due_at or 0) for episode in episodes)
-        return max(head.touched_at, episodes[-1].last_at) + kept_ms <= self._clock and promised_at + LONGEST_WINDOW_MS <= self._clock
+        return max(head.touched_at, episodes[-1].last_at) + kept_ms < self._clock and promised_at + LONGEST_WINDOW_MS <= self._clock
 
     def _begin(self, district: str, subject: str, record: bytes | None) -> Work:
         if record is None:
