@@ -299,7 +299,7 @@ class Desk:
     def _measure(self, turn: Turn) -> None:
         now = self._clock.now()
         for fetched in turn.fetched:
-            self._meter.folded(len(fetched.records), fetched.records[0].timestamp, now)
+            self._meter.folded([record.timestamp for record in fetched.records], now)
         for refused in turn.refused:
             self._meter.refused(refused.rejection.reason.value)
         self._meter.forwarded(sum(len(s.misrouted) for s in turn.sorted))

@@ -159,7 +159,7 @@ class Outside:
     def now(self) -> int:
         return self.wall
 
-    def folded(self, *_: int) -> None: ...
+    def folded(self, *_: Any) -> None: ...
     def refused(self, *_: str) -> None: ...
     def forwarded(self, *_: int) -> None: ...
     def recovered(self, *_: int) -> None: ...
@@ -167,7 +167,7 @@ class Outside:
 
 def told(row: dict[str, Any]) -> Any:
     """The event of a row of `events`, as ClickHouse's answer is read."""
-    names = [name for name in EVENT_COLUMNS[EVENT_COLUMNS.index("school") : EVENT_COLUMNS.index("partition")]]
+    names = EVENT_COLUMNS[EVENT_COLUMNS.index("school") : EVENT_COLUMNS.index("partition")]
     return queries._event((row["kind"], row["time"], row["source"], row["id"], *(row[name] for name in names)))
 
 

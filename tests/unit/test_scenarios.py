@@ -12,7 +12,6 @@ from msgspec import msgpack
 from events.partition import partition_of
 from projections.case import MOST_EVENTS
 from projections.partition import CLOCK_KEY
-from streams.publisher import BACKFILL
 from tests.unit.durable import (
     DAY,
     HOUR,
@@ -21,7 +20,6 @@ from tests.unit.durable import (
     START,
     Died,
     Durable,
-    Fetched,
     Outside,
     at_work,
     count_all,
