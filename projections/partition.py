@@ -119,6 +119,7 @@ class Partition:
         self._vanished: dict[bytes, set[Key]] = {}
         self._rewritten: dict[bytes, set[Key]] = {}
         self._tombstones: list[bytes] = []
+        self._ended: dict[bytes, bytes] = {}
         self._event_values: list[Any] = []
         self._contributions: list[int] = []
         self._claimed: list[Cell] = []
@@ -213,7 +214,8 @@ class Partition:
                 clock, next_offset = _decode_clock(value)
                 self._clock, self._next_offset = max(self._clock, clock), max(self._next_offset, next_offset)
         elif value is None:
-            self._cases.pop(key, None)
+            if key in self._cases:
+                self._ended[key] = self._cases.pop(key)
             self._rewritten.pop(key, None)
         else:
             self._cases[key] = self._united(key, self._cases.get(key, value), value)
@@ -225,6 +227,7 @@ class Partition:
         """
         self.windows, self._places, self._contributions = type(self.windows)(), {}, []
         self.windows.advance(self._clock // MINUTE_MS)
+        self._revive()
         current = RECORD_HEAD + ENCODE(FOLD) + ENCODE(self.directory.revision)
         for key, record in self._cases.items():
             case = decode_case(record) if record.startswith(current) else self._made_anew(key, record)
@@ -233,6 +236,19 @@ class Partition:
                 self._hand_over()
         self._hand_over()
         self.windows.touch_all()
+
+    def _revive(self) -> None:
+        """Take back what a tombstone ended too early: that of a worker that had been stopped, and did not know the case's last event.
+
+        A tombstone that is right comes with a clock by which the case is due.
+        """
+        for key, record in self._ended.items():
+            if decode_head(record).touched_at + REMEMBERED_MS >= self._clock:
+                later = self._cases.get(key)
+                self._cases[key] = record if later is None else self._united(key, record, later)
+                if later is None:
+                    self._rewritten[key] = set()
+        self._ended = {}
 
     def claim(self, cells: Iterable[Cell]) -> None:
         """Own these cells too, as of now: they will be written, with zeros if nothing is known of them.

@@ -38,6 +38,8 @@ KEYS = {
 WRITE = ("version", "as_of")
 """A repeat may give a row another version, and a window that did not change another minute."""
 NEVER = 10**9
+WITHIN_S = 30
+"""Machines are noisy."""
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -182,15 +184,15 @@ class Fetched:
         self.durable.committed[self.partition] = self.records[-1].offset + 1
 
 
-def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS) -> Desk:
-    """A desk whose whole world is that rim."""
+def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None) -> Desk:
+    """A desk whose whole world is that rim, but for another changelog."""
     desk = Desk(
         directory=directory,
         partitions=partitions,
         topic_id="",
         epoch=1,
         rows=outside,
-        changelog=outside,
+        changelog=changelog or outside,
         outbox=outside,
         clock=outside,
         follow_wall=True,
@@ -202,10 +204,10 @@ def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS
 
 @asynccontextmanager
 async def at_work(
-    outside: Outside, directory: Any = DEFAULT, holds: Iterable[int] = range(PARTITIONS)
+    outside: Outside, directory: Any = DEFAULT, holds: Iterable[int] = range(PARTITIONS), changelog: Any = None
 ) -> AsyncIterator[tuple[Desk, "asyncio.Task[None]"]]:
     """A desk that runs, with these partitions in hand."""
-    desk = desk_of(outside, directory)
+    desk = desk_of(outside, directory, changelog=changelog)
     running = asyncio.create_task(desk.run())
     await desk.assigned(holds, 1)
     try:
@@ -217,7 +219,7 @@ async def at_work(
 
 async def until(condition: Callable[[], bool], running: "asyncio.Task[None]") -> None:
     """Let the desk work until the condition holds; raises what it died of."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN_S):
         while not condition():
             await asyncio.wait({running}, timeout=0.001)
             if running.done():

@@ -343,9 +343,23 @@ def test_an_older_record_behind_a_newer_one_loses_nothing_and_is_mended() -> Non
 def test_a_tombstone_ends_what_was_before() -> None:
     _, tables = folded(entries([contact(0)]))
     tables.changelog.append((KEY, None))
-    tables.changelog += folded(entries([contact(5 * H, "other")], first=7))[1].changelog
+    tables.changelog += folded(entries([contact(200 * DAY, "other")], first=7))[1].changelog
     (record,) = (value for key, value in tables.restored()._cases.items() if key == KEY)
     assert decode_case(record).count == 1
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_tombstone_of_one_who_did_not_know_the_latest_event_ends_nothing(goes_on: bool) -> None:
+    log = entries([contact(0, "c"), resolution(H, "x"), reply(300 * DAY, "r"), reply(301 * DAY, "s")])
+    plain, _ = folded(log)
+    _, tables = folded(log[:3])
+    tables.changelog.append((KEY, None))
+    if goes_on:  # by one who had not read that tombstone yet
+        tables.changelog += folded(log)[1].changelog
+    heir = tables.restored()
+    heir.fold(log[3:])
+    tables.write(heir.drain())
+    assert tables.restored()._cases == plain._cases
 
 
 def test_an_empty_changelog_is_a_fresh_partition() -> None:
