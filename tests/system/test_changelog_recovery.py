@@ -194,7 +194,7 @@ async def test_a_stopped_and_continued_worker_forgets_a_case_that_has_gone_on(ch
     assert (case["replies"], case["rating"], case["contacts"]) == (2, 0.25, 1)
 
 
-async def test_a_recovery_tells_how_far_it_is(broker: str, changelog: Changelog) -> None:
+async def test_a_recovery_tells_how_far_it_is(changelog: Changelog) -> None:
     told: list[tuple[int, int, int]] = []
     watched = Changelog(changelog.topic, changelog._producer, changelog._consumer, lambda *progress: told.append(progress))
     await changelog.write(HOME, [(CASE, b"x")] * 500)
