@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from events.directory import DEFAULT
+from projections.partition import Archived
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse import queries
 from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS
@@ -91,7 +92,7 @@ class Outside:
     dies_at: int = NEVER
     deeds: int = 0
     follows: bool = False
-    wall: int = START + 1_000 * HOUR
+    wall: int = START + 1_000 * DAY
     dies_before: str = ""
 
     def _deed(self, name: str) -> None:
@@ -135,7 +136,17 @@ class Outside:
         for row in self.durable.rows("events").values():
             if (row["district"], row["subject"]) in keys:
                 found[row["district"], row["subject"]].append(row)
-        return [(*key, max(row["offset"] for row in rows), [told(row) for row in rows]) for key, rows in sorted(found.items())]
+        return [
+            Archived(*case, max(row["offset"] for row in rows), [told(row) for row in rows], self._keys(*case))
+            for case, rows in sorted(found.items())
+        ]
+
+    def _keys(self, district: str, subject: str) -> list[tuple[int, str]]:
+        return [
+            (row["opened_at"], row["episode"])
+            for row in self.durable.rows("cases").values()
+            if (row["district"], row["subject"]) == (district, subject)
+        ]
 
     async def set_aside(self, refused: list[Refused]) -> None:
         self._deed("dead letters")
