@@ -262,7 +262,7 @@ def test_an_episode_that_was_left_behind_does_not_pass_for_an_earlier_life(clien
 def test_history_that_comes_to_a_district_that_was_silent_is_no_difference(client: "Client") -> None:
     """Its windows were zero all the time: they are written again, as of now, because as of then they would have held what came."""
     partition = Partition(PARTITION, DEFAULT)
-    asked = Contacted(NOW - 90 * DAY, "/a", "c", "north", "bus")
+    asked = Contacted(NOW - 120 * DAY, "/a", "c", "north", "bus")
     partition.fold([(0, asked.time, False, "district-1", "case-1", asked)])
     write_changes(client, partition)
     partition.advance(NOW - 60 * DAY)  # all has left all windows
