@@ -13,7 +13,22 @@ from deploy.embedded.kafka import Kafka
 from events.partition import partition_of
 from streams.changelog import Changelog
 from tests.system.compaction import cleaning_often, compacted, compacting_changelog
-from tests.unit.durable import DAY, HOUR, MINUTE, PARTITIONS, START, Died, Durable, Outside, at_work, count_all, event, live, until
+from tests.unit.durable import (
+    DAY,
+    HOUR,
+    MINUTE,
+    PARTITIONS,
+    START,
+    WITHIN_S,
+    Died,
+    Durable,
+    Outside,
+    at_work,
+    count_all,
+    event,
+    live,
+    until,
+)
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(300)]
 
@@ -97,7 +112,8 @@ async def test_a_changelog_that_holds_a_tombstone_and_one_whose_tombstone_is_gon
     durable.publish(event("contact", "n", "case-9", far, DISTRICT, school="north"), far, HOME)
     async with at_work(Outside(durable, wall=far, follows=True), holds=[HOME], changelog=changelog) as (desk, running):
         await count_all(durable, desk, running, holds=[HOME])
-        await until(lambda: desk.ready and len(desk.partitions[HOME]) == 1 and not desk.partitions[HOME]._tombstones, running)
+        await until(lambda: desk.ready and len(desk.partitions[HOME]) == 1, running)
+        await desk.revoked(WITHIN_S)
 
     for _ in range(2):
         durable.publish(event("reply", 2, "case-1", START + 2 * MINUTE, DISTRICT, school="north"), far, HOME)
@@ -125,7 +141,8 @@ async def test_a_changelog_of_which_only_the_clock_is_left(changelog: Changelog)
     durable = history(Durable(), count=6)
     await count_with(durable, changelog)
     async with at_work(Outside(durable, wall=START + 102 * DAY, follows=True), holds=[HOME], changelog=changelog) as (desk, running):
-        await until(lambda: desk.ready and not len(desk.partitions[HOME]) and not desk.partitions[HOME]._tombstones, running)
+        await until(lambda: desk.ready and not len(desk.partitions[HOME]), running)
+        await desk.revoked(WITHIN_S)  # ends the turn that forgets
     assert [key for key, _ in await compacted(changelog, HOME) if key.startswith(b"riverside")] == []
 
     async with at_work(Outside(durable, wall=START), holds=[HOME], changelog=changelog) as (desk, running):
