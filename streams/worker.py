@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from events.directory import Directory
@@ -24,16 +25,20 @@ from sinks.clickhouse.store import Store
 from sinks.metrics import WorkerMetrics
 from streams.acceptance import follow_acceptances
 from streams.app import App, make_app, serve
+from streams.backlog import has_offset
 from streams.broker import client_options
-from streams.changelog import Changelog
+from streams.changelog import Changelog, ChangelogRestarted
 from streams.clock import WallClock
+from streams.continuity import Continuity
 from streams.desk import Desk
 from streams.directory import directory_of
 from streams.health import Health, Progress, application, follow_log, serve_health
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topic_identity import TopicIdentity, topic_identity
+from streams.topic_watch import TopicWatch, watch_of
 from streams.topics import TopicMismatch
+from streams.transport import LostRecords
 from streams.warehouse import clickhouse_of
 
 BATCH_BYTES = 900_000
@@ -67,7 +72,7 @@ async def _run(settings: Settings) -> int:
         identity = await topic_identity(settings, settings.topic)
         server = clickhouse_of(settings)
         epoch = await asyncio.to_thread(_introduced, server, identity, directory)
-        await _check_topics(settings, identity)
+        watch = await _watch(settings, identity)
         store = Store(server, metrics)
         stack.push_async_callback(store.close)
         producer = await stack.enter_async_context(_producer(settings))
@@ -82,13 +87,19 @@ async def _run(settings: Settings) -> int:
             clock=WallClock(),
             follow_wall=settings.clock == "wall",
             meter=metrics,
+            continuity=Continuity(settings.topic, partial(_reader, settings), partial(has_offset, settings)),
         )
-        app = make_app(settings, desk)
+        app = make_app(settings, desk, look=watch.look, note=watch.note)
         desk.guard = app.guard
         health = [await _health(stack, settings, app, desk, store, metrics)] if settings.metrics_port else []
         keep_garbage_apart()
         log.info("worker starts", topic=settings.topic, partitions=identity.partitions, epoch=epoch, directory=directory.revision)
-        await serve(app, stop, desk.run(), follow_acceptances(desk, server, identity.topic_id), *health)
+        with_it = (desk.run(), follow_acceptances(desk, server, identity.topic_id), watch.follow(), *health)
+        try:
+            await serve(app, stop, *with_it)
+        except (KafkaError, LostRecords, ChangelogRestarted):
+            await watch.explain()
+            raise
     log.info("worker stopped")
     return 0
 
@@ -118,15 +129,16 @@ def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) 
     return log.epoch
 
 
-async def _check_topics(settings: Settings, events: TopicIdentity) -> None:
+async def _watch(settings: Settings, events: TopicIdentity) -> TopicWatch:
     """Make sure that the topics to write to are there: a state has the number of the partition that it is of."""
-    await topic_identity(settings, settings.dead_letter_topic)
+    dead_letters = await topic_identity(settings, settings.dead_letter_topic)
     changelog = await topic_identity(settings, settings.changelog_topic)
     if changelog.partitions != events.partitions:
         raise TopicMismatch(
             f"topic {settings.changelog_topic} has {changelog.partitions} partitions, but {settings.topic} has {events.partitions}: "
             "choose another one (FRONTDESK_CHANGELOG_TOPIC), and `frontdesk migrate` makes it"
         )
+    return watch_of(settings, events=events, changelog=changelog, dead_letters=dead_letters)
 
 
 @asynccontextmanager
@@ -142,11 +154,12 @@ async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
 
 
 def _reader(settings: Settings) -> AIOKafkaConsumer:
-    """A consumer without a group, for the changelog."""
+    """A consumer without a group, for the changelog and for a look at the events."""
     return AIOKafkaConsumer(
         **client_options(settings),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        isolation_level="read_committed",
         max_partition_fetch_bytes=16 << 20,
         fetch_max_wait_ms=50,
         max_poll_records=20_000,
