@@ -10,7 +10,8 @@ from typing import Literal, TextIO
 import structlog
 
 Format = Literal["auto", "console", "json"]
-TALKATIVE = ("aiokafka", "faust", "mode", "asyncio")
+TALKATIVE = ("aiokafka", "faust", "mode", "asyncio", "streams.app", "streams.transport")
+"""Libraries, and what Faust's services of ours tell of their starting and stopping."""
 REPETITIVE = ("clickhouse_driver",)
 """Logs with a traceback what it raises as well; whoever asked it tells what failed, in a line."""
 

@@ -141,14 +141,11 @@ class Traffic:
 
     async def _send(self, events: list[tuple[str, bytes]]) -> None:
         async with AIOKafkaProducer(**client_options(self.settings), max_request_size=4 << 20, linger_ms=5) as producer:
+            homes = {district: partition_of(district, self.settings.partitions) for district in DISTRICTS}
             acknowledged = [
-                await producer.send(
-                    self.settings.topic, value, partition=partition_of(district, self.settings.partitions), headers=STRUCTURED
-                )
-                for district, value in events
+                await producer.send(self.settings.topic, value, partition=homes[district], headers=STRUCTURED) for district, value in events
             ]
-            for each in acknowledged:
-                await each
+            await asyncio.gather(*acknowledged)
         self.sent += len(events)
 
     def _case(self, number: int) -> list[tuple[str, bytes]]:

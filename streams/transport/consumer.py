@@ -74,7 +74,13 @@ class Consumer(driver.Consumer):
             await self.crash(error)
 
     async def perform_seek(self) -> None:
-        """Go to the committed offsets, and tell the desk. A rebalance meanwhile makes it void."""
+        """Go to the committed offsets, and tell the desk. A rebalance meanwhile makes it void; an error stops the worker."""
+        try:
+            await self._begin()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the worker stops with it
+            await self.crash(error)
+
+    async def _begin(self) -> None:
         epoch = self._custody.epoch
         partitions = sorted(tp.partition for tp in self.assignment())
         async with asyncio.timeout(self._session_s):
