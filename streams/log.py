@@ -16,6 +16,13 @@ REPETITIVE = ("clickhouse_driver",)
 """Logs with a traceback what it raises as well; whoever asked it tells what failed, in a line."""
 
 
+def without_traces_of_crashes(record: logging.LogRecord) -> bool:
+    """Faust tells with a traceback that a service crashed. The exception reaches whoever started the app, who tells what it means."""
+    if "Crashed reason" in str(record.msg):
+        record.exc_info = None
+    return True
+
+
 def configure_logging(form: Format = "auto", stream: TextIO | None = None, level: int = logging.INFO) -> None:
     """Set up structlog and the standard library's logging for this process; libraries are heard from WARNING on."""
     out = stream or sys.stderr
@@ -44,6 +51,7 @@ def configure_logging(form: Format = "auto", stream: TextIO | None = None, level
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render]
         )
     )
+    handler.addFilter(without_traces_of_crashes)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -46,6 +46,9 @@ BATCH_BYTES = 900_000
 MOST_BYTES = 4 << 20
 """Of a request: a dead letter is a whole record and what is wrong with it."""
 
+PARTING_S = 5.0
+"""What the brokers have not acknowledged by then is not waited for: they are away, or the topic is gone."""
+
 log = structlog.get_logger("worker")
 
 
@@ -150,7 +153,14 @@ async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
         await producer.start()
         yield producer
     finally:
-        await producer.stop()
+        try:
+            await asyncio.wait_for(producer.stop(), PARTING_S)
+        except TimeoutError:
+            log.warning(
+                "not everything was sent that was on its way",
+                after_s=PARTING_S,
+                next="nothing to do: its offset is not committed, so it is read and sent again",
+            )
 
 
 def _reader(settings: Settings) -> AIOKafkaConsumer:

@@ -24,12 +24,14 @@ SCHEMA: Final = (
 PASSES: Final = f"{BY_ITSELF} once ClickHouse takes the rows"
 STAYS: Final = "put right what is said here, then start the worker again: it goes on with these rows"
 
+OF_THE_DRIVER: Final = 0
+"""It cannot turn our values into what the table's columns are."""
 ADVICE: Final[Mapping[int, str]] = {
     **dict.fromkeys((3, 159, 203, 209, NETWORK_ERROR, 236, 394), AWAY),
     **dict.fromkeys((75, 76, 243, STD_EXCEPTION), DISK),
     **dict.fromkeys((173, 241), MEMORY),
     **dict.fromkeys((164, 242, 774), READ_ONLY),
-    **dict.fromkeys((16, 47, 53, 60, 81, 117), SCHEMA),
+    **dict.fromkeys((OF_THE_DRIVER, 16, 47, 53, 60, 81, 117), SCHEMA),
     202: QUERIES,
     TOO_MANY_PARTS: MERGES,
     497: RIGHTS,

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from deploy.embedded.clickhouse import ClickHouseServer
@@ -287,10 +288,17 @@ def test_a_changelog_that_lost_its_records(counted: tuple[Watched, Traffic], tmp
     worker, _ = counted
     worker.child.stop()
     changelog = worker.settings.model_copy(update={"topic": worker.settings.changelog_topic})
+    asyncio.run(_no_longer_compact(changelog))
     asyncio.run(_delete_records(changelog, asyncio.run(_ends(changelog))))
     line = started_and_stopped(worker.settings, tmp_path / "next.log")
     assert "what the changelog knows of it ends at 0" in line
     assert "if the changelog lost records, `frontdesk rebuild` computes the state again" in line
+
+
+async def _no_longer_compact(settings: Settings) -> None:
+    """As somebody may set it who does not know what the topic is for."""
+    async with administration(settings) as admin:
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, settings.topic, {"cleanup.policy": "delete"})])
 
 
 async def _ends(settings: Settings) -> dict[int, int]:
