@@ -9,6 +9,8 @@ from typing import Literal, TextIO
 
 import structlog
 
+from streams.next_steps import add_next_step
+
 Format = Literal["auto", "console", "json"]
 TALKATIVE = ("aiokafka", "faust", "mode", "asyncio", "streams.app", "streams.transport")
 """Libraries, and what Faust's services of ours tell of their starting and stopping."""
@@ -31,6 +33,7 @@ def configure_logging(form: Format = "auto", stream: TextIO | None = None, level
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
+        add_next_step,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]

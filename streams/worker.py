@@ -156,11 +156,7 @@ async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
         try:
             await asyncio.wait_for(producer.stop(), PARTING_S)
         except TimeoutError:
-            log.warning(
-                "not everything was sent that was on its way",
-                after_s=PARTING_S,
-                next="nothing to do: its offset is not committed, so it is read and sent again",
-            )
+            log.warning("not everything was sent that was on its way", after_s=PARTING_S)
 
 
 def _reader(settings: Settings) -> AIOKafkaConsumer:

@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 from events.directory import DEFAULT
 from events.partition import partition_of
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
-from streams.changelog import Span
+from streams.changelog import ChangelogRestarted, Span
 from streams.desk import Desk
 from streams.intray import FORWARDED, Refused
 
@@ -166,8 +166,18 @@ class Fetched:
         self.durable.committed[self.partition] = self.records[-1].offset + 1
 
 
+@dataclass
+class Asked:
+    """In place of the question whether state and offset fit together."""
+
+    questions: list[tuple[int, int, int]] = field(default_factory=list)
+
+    async def check(self, partition: int, known_to: int, start: int) -> None:
+        self.questions.append((partition, known_to, start))
+
+
 @asynccontextmanager
-async def at_work(outside: Outside) -> AsyncIterator[tuple[Desk, "asyncio.Task[None]"]]:
+async def at_work(outside: Outside, continuity: Any = None) -> AsyncIterator[tuple[Desk, "asyncio.Task[None]"]]:
     """A desk that runs, with all partitions in hand."""
     desk = Desk(
         directory=DEFAULT,
@@ -180,6 +190,7 @@ async def at_work(outside: Outside) -> AsyncIterator[tuple[Desk, "asyncio.Task[N
         clock=outside,
         follow_wall=True,
         meter=outside,
+        continuity=continuity,
     )
     desk.guard = outside
     running = asyncio.create_task(desk.run())
@@ -290,6 +301,30 @@ async def test_batches_do_not_matter(undisturbed: Durable) -> None:
     await live(durable, batch=1)
 
     assert durable.rows("cases") == undisturbed.rows("cases")
+
+
+async def test_a_recovered_partition_is_asked_whether_its_state_fits_the_offset(undisturbed: Durable) -> None:
+    """The state knows of every record before the committed offset, bad ones included; a lost changelog knows of none."""
+    asked, ends = Asked(), [undisturbed.committed[p] for p in range(PARTITIONS)]
+    async with at_work(Outside(undisturbed), asked) as (_, running):
+        await until(lambda: len(asked.questions) == PARTITIONS, running)
+    assert asked.questions == [(p, ends[p], ends[p]) for p in range(PARTITIONS)]
+    asked.questions.clear()
+    async with at_work(Outside(replace(undisturbed, changelog=defaultdict(list))), asked) as (_, running):
+        await until(lambda: len(asked.questions) == PARTITIONS, running)
+    assert asked.questions == [(p, 0, ends[p]) for p in range(PARTITIONS)]
+
+
+async def test_a_changelog_that_begins_again_stops_the_worker(undisturbed: Durable) -> None:
+    """What is written then makes the new one look like a state, which it is not."""
+    durable = replace(undisturbed, topic=defaultdict(list, undisturbed.topic), changelog=defaultdict(list, undisturbed.changelog))
+    async with at_work(Outside(durable)) as (desk, running):
+        await until(lambda: desk.ready, running)
+        durable.changelog.clear()
+        await desk.take(Fetched(durable, 0, durable.topic[0][:1]))
+        await desk.take(Fetched(durable, 1, durable.topic[1][:1]))
+        with pytest.raises(ChangelogRestarted, match="goes on at 0: it was made anew or emptied"):
+            await until(lambda: False, running)
 
 
 async def test_rows_ahead_of_a_dead_workers_clock_do_not_hide_later_ones() -> None:
