@@ -106,6 +106,14 @@ class FetchThread(AIOKafkaConsumerThread):
     def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
         """Say nothing: the exception reaches whoever started the app, who reports it."""
 
+    def _stopped_set(self) -> None:
+        """Faust tells the thread to stop; one that has ended after a crash is past that."""
+        try:
+            super()._stopped_set()
+        except RuntimeError:
+            if not self.thread_loop.is_closed():
+                raise
+
     # -- in the thread's loop -----------------------------------------------------------------------------------------
     async def seek_to_start(self, partitions: Sequence[int]) -> dict[int, int]:
         """Put each partition at its committed offset, or its first record, and return these. Raises `LostRecords`.
