@@ -119,6 +119,7 @@ class Partition:
         self._vanished: dict[bytes, set[Key]] = {}
         self._rewritten: dict[bytes, set[Key]] = {}
         self._tombstones: list[bytes] = []
+        self._ended: dict[bytes, bytes] = {}
         self._event_values: list[Any] = []
         self._contributions: list[int] = []
         self._claimed: list[Cell] = []
@@ -130,6 +131,11 @@ class Partition:
     def clock(self) -> int:
         """The largest instant, in ms, that a record or `advance` has named."""
         return self._clock
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last record that was folded."""
+        return self._next_offset
 
     def __len__(self) -> int:
         """How many cases are remembered, as of the last drain."""
@@ -208,7 +214,8 @@ class Partition:
                 clock, next_offset = _decode_clock(value)
                 self._clock, self._next_offset = max(self._clock, clock), max(self._next_offset, next_offset)
         elif value is None:
-            self._cases.pop(key, None)
+            if key in self._cases:
+                self._ended[key] = self._cases.pop(key)
             self._rewritten.pop(key, None)
         else:
             self._cases[key] = self._united(key, self._cases.get(key, value), value)
@@ -220,6 +227,7 @@ class Partition:
         """
         self.windows, self._places, self._contributions = type(self.windows)(), {}, []
         self.windows.advance(self._clock // MINUTE_MS)
+        self._revive()
         current = RECORD_HEAD + ENCODE(FOLD) + ENCODE(self.directory.revision)
         for key, record in self._cases.items():
             case = decode_case(record) if record.startswith(current) else self._made_anew(key, record)
@@ -228,6 +236,19 @@ class Partition:
                 self._hand_over()
         self._hand_over()
         self.windows.touch_all()
+
+    def _revive(self) -> None:
+        """Take back what a tombstone ended too early: that of a worker that had been stopped, and did not know the case's last event.
+
+        A tombstone that is right comes with a clock by which the case is due.
+        """
+        for key, record in self._ended.items():
+            if decode_head(record).touched_at + REMEMBERED_MS >= self._clock:
+                later = self._cases.get(key)
+                self._cases[key] = record if later is None else self._united(key, record, later)
+                if later is None:
+                    self._rewritten[key] = set()
+        self._ended = {}
 
     def claim(self, cells: Iterable[Cell]) -> None:
         """Own these cells too, as of now: they will be written, with zeros if nothing is known of them.
@@ -265,7 +286,10 @@ class Partition:
             self._settle({key: Work(district, subject, case, b"")})
 
     def forget(self, committed: int) -> int:
-        """Forget the cases that are due and whose records all lie before the offset `committed`. Returns how many."""
+        """Forget the cases that are due and whose records all lie before the offset `committed`. Returns how many.
+
+        Every event of such a case is too late by then, to the millisecond: none can pass for the first of a new case.
+        """
         due = [key for key, record in self._cases.items() if self._is_due(key, record, committed)]
         for key in due:
             del self._cases[key]
@@ -275,7 +299,7 @@ class Partition:
     def _is_due(self, key: bytes, record: bytes, committed: int) -> bool:
         head = decode_head(record)  # a third of the whole record's time, and enough for nearly all
         if (
-            head.touched_at + REMEMBERED_MS > self._clock
+            head.touched_at + REMEMBERED_MS >= self._clock
             or head.last_offset >= committed
             or key in self._case_rows
             or key in self._rewritten
@@ -284,7 +308,7 @@ class Partition:
         episodes = decode_case(record).episodes
         kept_ms = OPEN_REMEMBERED_MS if any(status_of(episode) == OPEN for episode in episodes) else REMEMBERED_MS
         promised_at = max(max(episode.response_due_at or 0, episode.resolution_due_at or 0) for episode in episodes)
-        return max(head.touched_at, episodes[-1].last_at) + kept_ms <= self._clock and promised_at + LONGEST_WINDOW_MS <= self._clock
+        return max(head.touched_at, episodes[-1].last_at) + kept_ms < self._clock and promised_at + LONGEST_WINDOW_MS <= self._clock
 
     def _begin(self, district: str, subject: str, record: bytes | None) -> Work:
         if record is None:

@@ -29,6 +29,8 @@ AHEAD = 5 * 60_000
 """A record whose timestamp is further ahead of the wall clock does not move a partition's clock."""
 REWRITTEN_AT_ONCE = 20_000
 """Cases of another directory revision or fold version that one turn writes anew beside what it folds: keeps turns short."""
+MOST_OFFSETS_A_TURN = 100_000
+"""A turn has at most 40,000 records (`turn_records` and one fetch more); the log's own markers lie between them."""
 
 log = structlog.get_logger("desk")
 
@@ -247,10 +249,14 @@ class Desk:
         return tray.before(held.flood.offset)
 
     def _forget_old_cases(self) -> None:
-        """Once for every day of a partition's clock: a look at each case costs too much for every turn."""
+        """Once for every day of a partition's clock: a look at each case costs too much for every turn.
+
+        Not before all has been folded of which a worker that died may have written rows: what it added to a case would be too late
+        here once the case is forgotten.
+        """
         for number, state in self.partitions.items():
             held, day = self._held[number], state.clock // DAY
-            if day != held.day:
+            if day != held.day and (state.next_offset >= held.doubtful_to or self._guard.caught_up(number)):
                 state.forget(self._guard.committed_to(number))
                 held.day = day
 
@@ -293,7 +299,7 @@ class Desk:
     def _measure(self, turn: Turn) -> None:
         now = self._clock.now()
         for fetched in turn.fetched:
-            self._meter.folded(len(fetched.records), fetched.records[0].timestamp, now)
+            self._meter.folded([record.timestamp for record in fetched.records], now)
         for refused in turn.refused:
             self._meter.refused(refused.rejection.reason.value)
         self._meter.forwarded(sum(len(s.misrouted) for s in turn.sorted))
@@ -324,6 +330,7 @@ class Desk:
             state.restored()
             state.claim(await self._rows.cells_not_empty(number))
         held.state, held.changelog_end, held.recovered = state, end, True
+        held.doubtful_to = state.next_offset + MOST_OFFSETS_A_TURN
         log.info("partition recovered", partition=number, records=records, kept=not new)
 
     # -- fences -------------------------------------------------------------------------------------------------------

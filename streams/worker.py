@@ -77,7 +77,7 @@ async def _run(settings: Settings) -> int:
             topic_id=identity.topic_id,
             epoch=epoch,
             rows=store,
-            changelog=Changelog(settings.changelog_topic, producer, partial(_reader, settings)),
+            changelog=Changelog(settings.changelog_topic, producer, partial(_reader, settings), metrics.recovering),
             outbox=Outbox(producer, settings.dead_letter_topic),
             clock=WallClock(),
             follow_wall=settings.clock == "wall",

@@ -96,6 +96,21 @@ def window(version: int, **numbers: Any) -> list[Any]:
     return [[row.get(c, 0)] for c in WINDOW_COLUMNS]
 
 
+def test_what_is_sent_is_counted_in_bytes(server: ClickHouse) -> None:
+    sizes = []
+    for count in (1, 1_000):
+        with server.connect() as client:
+            client.execute("SELECT 1")
+            before = client.sent_bytes
+            assert before > 0
+            client.execute(
+                "INSERT INTO acceptances (topic_id, partition, until) VALUES", [["t" * 9] * count, [1] * count, [2] * count], columnar=True
+            )
+            sizes.append(client.sent_bytes - before)
+    a_row = 10 + 2 + 8  # a text with its length, a UInt16, a UInt64
+    assert sizes[1] - sizes[0] == pytest.approx(999 * a_row, abs=20)
+
+
 def test_events_come_back_as_they_were(server: ClickHouse, client: "Client") -> None:
     write(server, events=told(TOLD))
     [(district, subject, offset, events)] = events_of(client, [("riverside", "case-1"), ("riverside", "no'such\\case")])
