@@ -103,6 +103,15 @@ class Directory:
         listed = self.file.districts.get(district)
         return (listed.score if listed else []) or self.file.score or [USUAL_WEIGHTS]
 
+    def says_the_same(self, other: "Directory", district: str) -> bool:
+        """Whether a district's contacts have the same targets and schedules under both; names and routes count too."""
+        ours, theirs = self.file, other.file
+        if ours.districts.get(district) != theirs.districts.get(district):
+            return False
+        return all(
+            getattr(ours, name) == getattr(theirs, name) for name in DirectoryFile.model_fields if name not in {"revision", "districts"}
+        )
+
     # -- worked out once --------------------------------------------------------------------------------------------------
     def _plan(self, sort: Sort) -> Plan:
         district, school, department, priority, audience, channel = sort
