@@ -98,13 +98,14 @@ def test_a_snow_day_moves_deadlines_of_its_school_and_says_so(kafka: Kafka, clic
     with worker(settings, logs[0]) as one, worker(settings, logs[1]) as two:
         workers = (one, two)
         wait_until_counted(settings, one, logs[0], WITHIN_S)
+        until(lambda: all(said(log, "worker starts") for log in logs), *logs)
         before = deadlines(settings)
         assert found(settings) == []
 
         # a slip of the pen first: both say what is wrong, and go on
         file.write_text(text(2, "[tomorrow]"), "utf-8")
         for child in workers:
-            os.kill(child.pid, signal.SIGHUP)
+            os.kill(child.identity.pid, signal.SIGHUP)
         until(lambda: all(said(log, "directory refused: the old one stays in force") for log in logs), *logs)
         refused = said(logs[0], "directory refused: the old one stays in force")[0]
         assert "districts.riverside.schools.north.snow_days.0: is not a date" in refused["why"][0]
@@ -114,7 +115,7 @@ def test_a_snow_day_moves_deadlines_of_its_school_and_says_so(kafka: Kafka, clic
         days = f"[{TODAY}, {TODAY + timedelta(days=1)}]"
         file.write_text(text(2, days), "utf-8")
         for child in workers:
-            os.kill(child.pid, signal.SIGHUP)
+            os.kill(child.identity.pid, signal.SIGHUP)
         until(lambda: {row[0] for row in query(settings, "SELECT DISTINCT directory_revision FROM cases FINAL")} == {2}, *logs)
         until(lambda: all(said(log, "restated under another directory") for log in logs), *logs)
         after = deadlines(settings)
@@ -137,13 +138,8 @@ def test_a_snow_day_moves_deadlines_of_its_school_and_says_so(kafka: Kafka, clic
         until(lambda: found(settings) == [], *logs)
 
         # and events go on under it
-        asyncio.run(
-            publish(
-                settings,
-                [("riverside", event("contact", "later", datetime.now(UTC), {"district": "riverside", "school": "north"}))],
-                STRUCTURED,
-            )
-        )
+        later = event("contact", "later", datetime.now(UTC), {"district": "riverside", "school": "north"})
+        asyncio.run(publish(settings, [("riverside", later)], STRUCTURED))
         wait_until_counted(settings, one, logs[0], WITHIN_S)
         until(lambda: found(settings) == [], *logs)
         assert one.alive()
