@@ -62,10 +62,11 @@ from projections.rows import (
 from projections.windows import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from events.directory import Directory
     from projections.episode import Episode
+    from projections.restatement import Restatement
 
 Entry: TypeAlias = tuple[int, int, bool, str, str, Event]
 """An accepted record of the log: (offset, record timestamp in ms, backfill, district, subject, event)."""
@@ -85,6 +86,8 @@ CLOCK_KEY: Final = b" clock"
 AT_HAND: Final = 8_192
 """Cases that a fold keeps unpacked at a time, some 5 kB each. In a replay the events of a case come close together, and being
 unpacked once for many of them saves 5 us an event (against 64 at a time)."""
+ADOPTED_AT_ONCE: Final = 500
+"""Cases made anew under another directory between two pauses: some 25 ms."""
 RESTORED_AT_ONCE: Final = 60_000
 """Numbers handed to the windows at once while they are rebuilt: keeps memory flat."""
 
@@ -101,6 +104,16 @@ class Changes:
     cases: Columns = field(default_factory=list)
     windows: Columns = field(default_factory=list)
     changelog: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+
+
+class NewerDirectory(Exception):
+    """A case was made under a later revision of the directory than this worker has: it must not be put back."""
+
+    def __init__(self, theirs: int, ours: int) -> None:
+        super().__init__(
+            f"another worker went on with revision {theirs} of the directory, and this one has {ours}: give it the newer file "
+            "(FRONTDESK_DIRECTORY) and start it again"
+        )
 
 
 class Partition:
@@ -228,7 +241,7 @@ class Partition:
         self.windows, self._places, self._contributions = type(self.windows)(), {}, []
         self.windows.advance(self._clock // MINUTE_MS)
         self._revive()
-        current = RECORD_HEAD + ENCODE(FOLD) + ENCODE(self.directory.revision)
+        current = _label(self.directory.revision)
         for key, record in self._cases.items():
             case = decode_case(record) if record.startswith(current) else self._made_anew(key, record)
             self._add_whole(district_of(key), case)
@@ -249,6 +262,35 @@ class Partition:
                 if later is None:
                     self._rewritten[key] = set()
         self._ended = {}
+
+    def adopt(self, directory: Directory, restatement: Restatement) -> Iterator[None]:
+        """Between two drains, make every case anew that another directory makes another one, and note what that changed.
+
+        Yields after some cases, so that the caller can breathe; nothing may be folded before it is through. All rows and records
+        are written again, with the next drains: also those that only bear another revision now.
+        """
+        old, self.directory = self.directory, directory
+        labels = _label(old.revision), _label(directory.revision)
+        is_same: dict[str, bool] = {}
+        for number, (key, record) in enumerate(list(self._cases.items()), start=1):
+            district = district_of(key)
+            if district not in is_same:
+                is_same[district] = directory.says_the_same(old, district)
+            if is_same[district] and record.startswith(labels[0]):
+                self._cases[key] = labels[1] + record[len(labels[0]) :]
+                self._rewritten.setdefault(key, set())
+                restatement.looked_at += 1
+            else:
+                self._adopt_case(key, district, record, restatement)
+            if number % ADOPTED_AT_ONCE == 0:
+                self._hand_over()
+                yield
+
+    def _adopt_case(self, key: bytes, district: str, record: bytes, restatement: Restatement) -> None:
+        before = decode_case(record)
+        after = self._made_anew(key, record)
+        self._account(self._measured(district, before), self._measured(district, after))
+        restatement.note(district, before.episodes, after.episodes)
 
     def claim(self, cells: Iterable[Cell]) -> None:
         """Own these cells too, as of now: they will be written, with zeros if nothing is known of them.
@@ -447,10 +489,17 @@ class Partition:
     def _made_anew(self, key: bytes, record: bytes) -> Case:
         """A case that another fold version or directory revision has made; its rows and its record are written again."""
         kept = decode_kept(record)
+        if kept.directory > self.directory.revision:
+            raise NewerDirectory(kept.directory, self.directory.revision)
         case = made_of(events_of(kept), kept.conflicts, kept, district_of(key), self.directory)
         self._rewritten[key] = self._rewritten.get(key, set()).union(map(key_of, kept.episodes)).difference(map(key_of, case.episodes))
         self._cases[key] = ENCODE(case)
         return case
+
+
+def _label(revision: int) -> bytes:
+    """How the record of a case begins that this fold made under a revision of the directory."""
+    return RECORD_HEAD + ENCODE(FOLD) + ENCODE(revision)
 
 
 def district_of(key: bytes) -> str:

@@ -15,6 +15,7 @@ import structlog
 
 from events.directory import Directory
 from projections.partition import Partition
+from projections.restatement import Restatement, told
 from streams.breaker import BREAKER_KEY, Breaker, Flood
 from streams.changelog import Changelog
 from streams.clock import Clock
@@ -76,6 +77,7 @@ class Desk:
         self._turn: asyncio.Task[None] | None = None
         self._open = False
         self._taken: list[Fetched] = []
+        self._next_directory: Directory | None = None
 
     # -- what the consumer calls --------------------------------------------------------------------------------------
     async def take(self, fetched: Fetched) -> None:
@@ -152,6 +154,11 @@ class Desk:
         held.parked.clear()
         self._wake.set()
 
+    def adopt(self, directory: Directory) -> None:
+        """Go on under another directory, which ClickHouse knows already: between two turns everything is restated under it."""
+        self._next_directory = directory
+        self._wake.set()
+
     # -- the loop -----------------------------------------------------------------------------------------------------
     async def run(self) -> None:
         """Until cancelled, or until something fails: then the worker stops, and another one takes over exactly here."""
@@ -184,6 +191,7 @@ class Desk:
         turn = self._next()
         self._taken = turn.fetched
         try:
+            await self._restate()
             await self._fold(turn)
             await self._write(turn)
         except Superseded as why:
@@ -229,6 +237,18 @@ class Desk:
                 if self._guard.caught_up(number):
                     state.advance(now)
         self._forget_old_cases()
+
+    async def _restate(self) -> None:
+        """Make the cases in hand anew where another directory has come; what is read later is made under it anyway."""
+        directory, self._next_directory = self._next_directory, None
+        if directory is None:
+            return
+        self._directory, restated = directory, Restatement()
+        for state in list(self.partitions.values()):
+            for _ in state.adopt(directory, restated):
+                self._guard.beat()
+                await asyncio.sleep(0)
+        log.warning("restated under another directory", **told(restated), revision=directory.revision)
 
     def _let_in(self, turn: Turn, fetched: Fetched) -> Sorted:
         """Sort it, as far as the breaker lets it pass; from there on it is parked. What passes is noted in the turn."""
