@@ -247,7 +247,7 @@ class Partition:
             case = decode_case(record) if record.startswith(current) else self._made_anew(key, record)
             district = district_of(key)
             self._add_whole(district, case)
-            self.promises.keep(key, district, case.episodes, self._place_in(district), moved=True)
+            self.promises.keep(key, district, case.episodes, self._place_in, moved=True)
             if len(self._contributions) > RESTORED_AT_ONCE:
                 self._hand_over()
         self._hand_over()
@@ -431,7 +431,7 @@ class Partition:
                 self._vanished.setdefault(key, set()).update(work.vanished, self._rewritten.pop(key, ()))
             self._cases[key] = ENCODE(work.case)
             self._describe(key, work.district, work.subject, work.case)
-            self.promises.keep(key, work.district, work.case.episodes, self._place_in(work.district), moved=work.woven)
+            self.promises.keep(key, work.district, work.case.episodes, self._place_in, work.woven)
         works.clear()
 
     def _describe(self, key: bytes, district: str, subject: str, case: Case) -> None:

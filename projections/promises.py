@@ -23,14 +23,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from projections.episode import Episode
+    from projections.measure import There
 
 PRIORITIES: Final = ("routine", "urgent", "critical")
 _NUMBER_OF: Final = {name: number for number, name in enumerate(PRIORITIES)}
 _ROW: Final = Layout("<iiqqqqqq")
+_ROW_BYTES: Final = _ROW.size
 _INSTANTS: Final = Layout("<qqqq")
-_INSTANTS_AT: Final = _ROW.size - _INSTANTS.size
-_CHANGING: Final = Layout("<qqqqq")
-_CHANGING_AT: Final = _ROW.size - _CHANGING.size
+_INSTANTS_AT: Final = _ROW_BYTES - _INSTANTS.size
+_WAITING_AT: Final = _INSTANTS_AT - 8
+_pack_waiting: Final = Layout("<q").pack_into
+_pack_answered: Final = Layout("<qqq").pack_into
+_pack_settled: Final = Layout("<qqqqq").pack_into
+_pack_free: Final = Layout("<i").pack_into
 ROW_TYPE: Final = np.dtype(
     [
         ("place", "<i4"),
@@ -75,31 +80,44 @@ class Promises:
         self.silence = united(self.silence, silence)
 
     # -- what is open -------------------------------------------------------------------------------------------------
-    def keep(self, key: bytes, district: str, episodes: Sequence[Episode], place: Callable[[str, str], int], *, moved: bool) -> None:
+    def keep(self, key: bytes, district: str, episodes: Sequence[Episode], places: Callable[[str], There], moved: bool) -> None:
         """Take note of a case as it is now; `moved` when it may have another place or other instants than before.
 
         An instant is awaited only from `told_to` on.
         """
-        last, row = episodes[-1], self._row_of.get(key)
-        if moved or row is None:
-            self._hear(district, last)
-            if len(episodes) > 1 or self._older:
-                self._keep_older(key, episodes, place)
-        if last.standing != UNRESOLVED or not last.contacted:
-            if row is not None:
-                self._drop(key)
-        elif moved or row is None:
-            self._put(key, last, place)
-        else:  # a third of the time of putting it anew, and what nearly all events need
-            _CHANGING.pack_into(self._rows, row * _ROW.size + _CHANGING_AT, last.waiting_since or 0, *_instants(last))
-            if last.messages:
-                self._hear(district, last)
+        row = self._row_of.get(key)
+        if row is None or moved:
+            self._keep_anew(key, district, episodes, places(district))
+            return
+        last = episodes[-1]
+        if last.standing != UNRESOLVED:
+            self._drop(key)
+            return
+        # what nearly all events need, at a third of the time of noting everything
+        if last.messages:
+            self._hear(district, last.messages[-1][0])
+        at = row * _ROW_BYTES
+        if last.first_resolved_at is not None:
+            _pack_settled(self._rows, at + _WAITING_AT, last.waiting_since or 0, 0, 0, 0, 0)
+        elif last.first_response_at is None:
+            _pack_waiting(self._rows, at + _WAITING_AT, last.waiting_since or 0)
+        else:
+            _pack_answered(self._rows, at + _WAITING_AT, last.waiting_since or 0, 0, 0)
 
-    def _hear(self, district: str, last: Episode) -> None:
+    def _keep_anew(self, key: bytes, district: str, episodes: Sequence[Episode], place: There) -> None:
+        last = episodes[-1]
+        if len(episodes) > 1 or self._older:
+            self._keep_older(key, episodes, place)
         if last.contacted:
-            at = last.messages[-1][0] if last.messages else last.opening.time
-            if at > self.last_contact_at.get(district, 0):
-                self.last_contact_at[district] = at
+            self._hear(district, last.messages[-1][0] if last.messages else last.opening.time)
+        if last.contacted and last.standing == UNRESOLVED:
+            self._put(key, last, place)
+        elif key in self._row_of:
+            self._drop(key)
+
+    def _hear(self, district: str, at: int) -> None:
+        if at > self.last_contact_at.get(district, 0):
+            self.last_contact_at[district] = at
 
     def drop(self, key: bytes) -> None:
         """Forget a case."""
@@ -107,7 +125,7 @@ class Promises:
             if name in self._row_of:
                 self._drop(name)
 
-    def _put(self, name: bytes, episode: Episode, place: Callable[[str, str], int]) -> None:
+    def _put(self, name: bytes, episode: Episode, place: There) -> None:
         asked = episode.opening
         instants = _instants(episode)
         row = self._row_of.get(name)
@@ -115,10 +133,10 @@ class Promises:
             row = self._row_of[name] = self._free.pop() if self._free else self._grow()
             awaited: tuple[int, ...] = ()
         else:
-            awaited = _INSTANTS.unpack_from(self._rows, row * _ROW.size + _INSTANTS_AT)
+            awaited = _INSTANTS.unpack_from(self._rows, row * _ROW_BYTES + _INSTANTS_AT)
         _ROW.pack_into(
             self._rows,
-            row * _ROW.size,
+            row * _ROW_BYTES,
             place(asked.school, asked.department),
             _NUMBER_OF[asked.priority],  # type: ignore[union-attr] # an open episode was opened by a contact
             asked.time + episode.late_ms,
@@ -130,7 +148,7 @@ class Promises:
             if following and following not in awaited:
                 heappush(self._timers, (following, name))
 
-    def _keep_older(self, key: bytes, episodes: Sequence[Episode], place: Callable[[str, str], int]) -> None:
+    def _keep_older(self, key: bytes, episodes: Sequence[Episode], place: There) -> None:
         """Questions that were settled once, asked again and then left: open, but nothing is promised of them any more."""
         for name in self._older.pop(key, ()):
             self._drop(name)
@@ -142,11 +160,11 @@ class Promises:
 
     def _drop(self, name: bytes) -> None:
         row = self._row_of.pop(name)
-        self._rows[row * _ROW.size : (row + 1) * _ROW.size] = _FREE
+        _pack_free(self._rows, row * _ROW_BYTES, -1)
         self._free.append(row)
 
     def _grow(self) -> int:
-        rows = len(self._rows) // _ROW.size
+        rows = len(self._rows) // _ROW_BYTES
         self._rows += _FREE * rows
         self._free = list(range(rows, 2 * rows))
         return self._free.pop()
@@ -164,7 +182,7 @@ class Promises:
             _, name = heappop(timers)
             row = self._row_of.get(name)
             if row is not None:
-                instants = _INSTANTS.unpack_from(self._rows, row * _ROW.size + _INSTANTS_AT)
+                instants = _INSTANTS.unpack_from(self._rows, row * _ROW_BYTES + _INSTANTS_AT)
                 if any(self.told_to <= at < clock for at in instants):
                     yield name
                 following = _first_from(clock, instants)
@@ -212,4 +230,4 @@ def _instants(episode: Episode) -> tuple[int, int, int, int]:
 
 def _first_from(clock: int, instants: Iterable[int]) -> int:
     """Give the first of some instants that is not before `clock`; 0 where there is none."""
-    return min((at for at in instants if at and at >= clock), default=0)
+    return min([at for at in instants if at and at >= clock], default=0)

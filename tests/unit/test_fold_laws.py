@@ -221,6 +221,17 @@ def test_a_worker_that_died_is_as_if_it_had_not(log: list[Entry], durable: int, 
     assert without_zeros(rows_of(tables)["windows"]) == without_zeros(rows_of(calm)["windows"])
 
 
+def without_lateness(tables: Tables) -> dict[bytes, Any]:
+    """The records, without since when each episode is known: that is no matter of the set, and each saw another first record."""
+    records: dict[bytes, Any] = tables.latest()
+    for key, record in records.items():
+        if key != CLOCK_KEY:
+            case = records[key] = decode_case(record)
+            for episode in case.episodes:
+                episode.late_ms = 0
+    return records
+
+
 @given(logs(), st.integers(0, 20), st.integers(0, 20))
 def test_two_states_that_went_apart_unite_to_the_fold_of_both(log: list[Entry], one: int, other: int) -> None:
     left, right = Tables(), Tables()
@@ -234,7 +245,7 @@ def test_two_states_that_went_apart_unite_to_the_fold_of_both(log: list[Entry], 
     left.changelog += right.changelog
     heir = left.restored()
     left.write(heir.drain())
-    assert left.latest() == both.latest()
+    assert without_lateness(left) == without_lateness(both)
     rewritten = Tables(changelog=left.changelog)
     united = {key: row for key, row in left.standing().items() if key in both.standing()}
     assert {k: {**v, "version": 0} for k, v in united.items()} == {k: {**v, "version": 0} for k, v in both.standing().items()}
