@@ -66,6 +66,9 @@ class WorkerMetrics:
             registry=registry,
         )
         self._recovered = Counter("frontdesk_recovered_records", "Changelog records read at recoveries", ["partition"], registry=registry)
+        self._breaches = Counter(
+            "frontdesk_breach_messages", "Messages about promises that were sent", ["target", "stage", "state"], registry=registry
+        )
         self._members = Counter("frontdesk_unknown_members", "Events with a member of data that is dropped", ["member"], registry=registry)
 
     def _of_inserts(self, registry: CollectorRegistry) -> None:
@@ -104,6 +107,9 @@ class WorkerMetrics:
 
     def recovered(self, partition: int, records: int) -> None:
         self._recovered.labels(str(partition)).inc(records)
+
+    def announced(self, target: str, stage: str, state: str) -> None:
+        self._breaches.labels(target, stage, state).inc()
 
     def inserted(self, table: str, rows: int, seconds: float) -> None:
         self._insert_seconds.labels(table, "acknowledged").observe(seconds)

@@ -1,7 +1,7 @@
 """The worker's loop: what was fetched is folded, written and acknowledged, strictly in that order.
 
-One turn takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters and
-forwarded records to Kafka, then the state to the changelog, and only then may the offset be committed. State is never
+One turn takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters, forwarded
+records and breaches to Kafka, then the state to the changelog, and only then may the offset be committed. State is never
 ahead of the rows (or a retraction would be lost in a crash), the commit never ahead of the state. A turn that does not
 end takes its partitions' memory with it: they are read again from the changelog.
 """
@@ -10,10 +10,12 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 
 import structlog
 
 from events.directory import Directory
+from projections.announcement import Announcement
 from projections.partition import Partition
 from streams.breaker import BREAKER_KEY, Breaker, Flood
 from streams.changelog import Changelog
@@ -263,7 +265,9 @@ class Desk:
 
     # -- write, in this order -----------------------------------------------------------------------------------------
     async def _write(self, turn: Turn) -> None:
-        changes = {number: state.drain(REWRITTEN_AT_ONCE) for number, state in self.partitions.items()}
+        now = self._clock.now()
+        changes = {number: state.drain(REWRITTEN_AT_ONCE, now) for number, state in self.partitions.items()}
+        said = {number: change.announcements for number, change in changes.items() if change.announcements}
         logs = {number: change.changelog + self._held[number].breaker.news() for number, change in changes.items()}
         logs = {number: items for number, items in logs.items() if items}
         tables = tables_of(changes.values(), turn.refused, self._topic_id)
@@ -276,6 +280,10 @@ class Desk:
             self._check(touched)
             await self._outbox.set_aside(turn.refused)
             await self._outbox.send_on([m for s in turn.sorted for m in s.misrouted])
+        if said:
+            self._check(said)
+            await self._outbox.announce(said)
+            self._count(said.values())
         for number, items in logs.items():
             self._check({number})
             await self._log(number, items)
@@ -297,6 +305,10 @@ class Desk:
         for refused in turn.refused:
             self._meter.refused(refused.rejection.reason.value)
         self._meter.forwarded(sum(len(s.misrouted) for s in turn.sorted))
+
+    def _count(self, said: Iterable[Iterable[Announcement]]) -> None:
+        for each in chain.from_iterable(said):
+            self._meter.announced(each.passed.target, each.passed.stage, each.state)
 
     # -- recovery -----------------------------------------------------------------------------------------------------
     async def _recover(self, number: int, held: Held) -> None:

@@ -78,7 +78,7 @@ async def _run(settings: Settings) -> int:
             epoch=epoch,
             rows=store,
             changelog=Changelog(settings.changelog_topic, producer, partial(_reader, settings)),
-            outbox=Outbox(producer, settings.dead_letter_topic),
+            outbox=Outbox(producer, settings.dead_letter_topic, settings.breach_topic),
             clock=WallClock(),
             follow_wall=settings.clock == "wall",
             meter=metrics,
@@ -121,12 +121,13 @@ def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) 
 async def _check_topics(settings: Settings, events: TopicIdentity) -> None:
     """Make sure that the topics to write to are there: a state has the number of the partition that it is of."""
     await topic_identity(settings, settings.dead_letter_topic)
-    changelog = await topic_identity(settings, settings.changelog_topic)
-    if changelog.partitions != events.partitions:
-        raise TopicMismatch(
-            f"topic {settings.changelog_topic} has {changelog.partitions} partitions, but {settings.topic} has {events.partitions}: "
-            "choose another one (FRONTDESK_CHANGELOG_TOPIC), and `frontdesk migrate` makes it"
-        )
+    for name, setting in ((settings.changelog_topic, "CHANGELOG"), (settings.breach_topic, "BREACH")):
+        found = await topic_identity(settings, name)
+        if found.partitions != events.partitions:
+            raise TopicMismatch(
+                f"topic {name} has {found.partitions} partitions, but {settings.topic} has {events.partitions}: "
+                f"choose another one (FRONTDESK_{setting}_TOPIC), and `frontdesk migrate` makes it"
+            )
 
 
 @asynccontextmanager
