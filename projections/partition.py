@@ -129,6 +129,7 @@ class Partition:
         self.windows = Windows() if windows is None else windows
         self.promises = Promises()
         self._clock = 0
+        self._shown_to = 0
         self._next_offset = 0
         self._cases: dict[bytes, bytes] = {}
         self._case_rows: dict[bytes, list[Any]] = {}
@@ -145,8 +146,8 @@ class Partition:
 
     @property
     def clock(self) -> int:
-        """The largest instant, in ms, that a record or `advance` has named."""
-        return self._clock
+        """The largest instant, in ms, that a record, `advance` or `shown` has named."""
+        return max(self._clock, self._shown_to)
 
     def __len__(self) -> int:
         """How many cases are remembered, as of the last drain."""
@@ -155,6 +156,13 @@ class Partition:
     def advance(self, clock: int) -> None:
         """Move the clock to `clock` ms; it never goes back."""
         self._clock = max(self._clock, clock)
+
+    def shown(self, as_of: int) -> None:
+        """Give out no row of an instant before `as_of` ms: a worker that died has written such ones.
+
+        What it had folded until then comes once more. So of promises nothing is said up to there: they may have been kept.
+        """
+        self._shown_to = max(self._shown_to, as_of)
 
     def fold(self, entries: Sequence[Entry], latest: int | None = None) -> list[tuple[int, Rejection]]:
         """Take in records in the order of the log. Returns those not accepted, as (index into `entries`, why).
@@ -240,7 +248,7 @@ class Partition:
         May be called again after further records, of a foreign writer: the windows are built from nothing each time.
         """
         self.windows, self._places, self._contributions = type(self.windows)(), {}, []
-        self.windows.advance(self._clock // MINUTE_MS)
+        self.windows.advance(self.clock // MINUTE_MS)
         self.promises.forget_all()
         current = RECORD_HEAD + ENCODE(FOLD) + ENCODE(self.directory.revision)
         for key, record in self._cases.items():
@@ -257,12 +265,12 @@ class Partition:
     def claim(self, cells: Iterable[Cell]) -> None:
         """Own these cells too, as of now: they will be written, with zeros if nothing is known of them.
 
-        The clock must have been advanced to the newest row that they have. A worker that died may have written it from events
+        The newest row that they have must have been told with `shown`. A worker that died may have written it from events
         that come and go here between two drains, and no other row of its minute is sure to beat it: so the cells are written
         with every drain until one is past that minute.
         """
         self._claimed += cells
-        self._claimed_as_of = self._clock // MINUTE_MS
+        self._claimed_as_of = self.clock // MINUTE_MS
 
     def absent(self, entries: Sequence[Entry]) -> list[tuple[str, str]]:
         """The (district, subject) that old backfilled entries name and nobody remembers: to be given to `load` before `fold`."""
@@ -448,7 +456,7 @@ class Partition:
                 values += (district, subject, self.number, case.last_offset, revision, 1, version)
 
     def _window_columns(self) -> Columns:
-        minute = self._clock // MINUTE_MS
+        minute = self.clock // MINUTE_MS
         self.windows.advance(minute)
         self._hand_over()
         for cell in self._claimed:

@@ -332,7 +332,7 @@ class Desk:
             await asyncio.sleep(0)
         if new or records:
             # Rows may be ahead of the changelog. A row older than what stands would never be seen, so the clock goes on from there.
-            state.advance(await self._rows.newest_as_of(number))
+            state.shown(await self._rows.newest_as_of(number))
             state.restored()
             state.claim(await self._rows.cells_not_empty(number))
         held.state, held.changelog_end, held.recovered = state, end, True

@@ -17,6 +17,7 @@ import pytest
 
 from events.directory import DEFAULT
 from events.partition import partition_of
+from projections.announcement import Announcement
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
 from streams.changelog import Span
 from streams.desk import Desk
@@ -58,6 +59,7 @@ class Durable:
     changelog: dict[int, list[tuple[bytes, bytes | None]]] = field(default_factory=lambda: defaultdict(list))
     committed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     dead_letters: list[str] = field(default_factory=list)
+    said: list[Announcement] = field(default_factory=list)
 
     def publish(self, value: bytes, timestamp: int, partition: int, headers: tuple[tuple[str, bytes], ...] = ()) -> None:
         log = self.topic[partition]
@@ -136,6 +138,11 @@ class Outside:
         for record, home in misrouted:
             self.durable.publish(record.value or b"", record.timestamp, home, ((FORWARDED, b"1"),))
 
+    async def announce(self, said: dict[int, list[Announcement]]) -> None:
+        self._deed()
+        self.durable.said += [each for announcements in said.values() for each in announcements]
+        self._deed()
+
     def beat(self) -> None: ...
     def holds(self, _partition: int, _epoch: int) -> bool:
         return True
@@ -153,6 +160,7 @@ class Outside:
     def refused(self, *_: str) -> None: ...
     def forwarded(self, *_: int) -> None: ...
     def recovered(self, *_: int) -> None: ...
+    def announced(self, *_: str) -> None: ...
 
 
 @dataclass

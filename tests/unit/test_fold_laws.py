@@ -209,7 +209,7 @@ def test_a_worker_that_died_is_as_if_it_had_not(log: list[Entry], durable: int, 
         else:
             tables.write(changes)
     heir = tables.restored()
-    heir.advance(max((int(row["as_of"]) * 1_000 for row in tables.windows.values()), default=0))
+    heir.shown(max((int(row["as_of"]) * 1_000 for row in tables.windows.values()), default=0))
     heir.claim(key[:4] for key in tables.windows)
     tables.write(heir.drain())
     heir.fold(log[durable:])
