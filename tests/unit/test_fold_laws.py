@@ -19,7 +19,7 @@ from projections.measure import contributions, is_measured, messages
 from projections.partition import CLOCK_KEY, Entry, Partition
 from tests.unit.histories import EVENTS, histories, logs
 from tests.unit.plain_facts import plain_facts
-from tests.unit.stories import DAY, DISTRICT, PROMISES, START, Promises, Tables, contact, folded, resolution
+from tests.unit.stories import DAY, DISTRICT, PROMISES, START, Ledger, Promises, Tables, contact, folded, resolution
 
 if TYPE_CHECKING:
     from events.event import Event
@@ -81,32 +81,6 @@ def test_no_duration_is_negative(events: list[Event]) -> None:
         if facts["resolved_at"] is not None and facts["received_at"] is not None:
             assert facts["resolution_business_ms"] <= facts["resolution_ms"]
             assert facts["first_resolution_ms"] <= facts["resolution_ms"]
-
-
-class Ledger:
-    """Windows that only add up what they are told."""
-
-    as_of = 0
-
-    def __init__(self) -> None:
-        self.totals: Counter[tuple[Any, ...]] = Counter()
-        self.places: dict[tuple[str, ...], int] = {}
-
-    def place(self, *names: str) -> int:
-        return self.places.setdefault(names, len(self.places))
-
-    def add(self, flat: list[int]) -> None:
-        for i in range(0, len(flat), 6):
-            self.totals[tuple(flat[i : i + 5])] += flat[i + 5]
-
-    def add_message(self, minute: int, place: int, stakeholder: str, sign: int) -> None:
-        self.totals[minute, place, stakeholder] += sign
-
-    def advance(self, minute: int) -> None:
-        pass
-
-    def changed(self) -> list[Any]:
-        return []
 
 
 def add_up(events: list[Event]) -> None:
