@@ -15,7 +15,7 @@ import numpy as np
 
 from projections.announcement import Announcement, Passed
 from projections.episode import UNRESOLVED
-from projections.silence import STALE_MS, Silence, is_silent, lengthened, united, was_never_told
+from projections.silence import STALE_MS, Silence, lengthened, united, was_never_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -213,9 +213,12 @@ class Promises:
             return each.passed.at >= wall - STALE_MS
         return not was_never_told(self.silence, max(each.passed.at, each.known_at))
 
-    def was_silent(self, at: int) -> bool:
-        """Whether `at` passed while the partition was over an hour behind."""
-        return is_silent(self.silence, at)
+    def was_silent(self, instants: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell of each whether it passed while the partition was over an hour behind."""
+        silent = np.zeros(len(instants), np.bool_)
+        for after, until in self.silence:
+            silent |= (instants > after) & (instants <= until)
+        return silent
 
 
 def _instants(episode: Episode) -> tuple[int, int, int, int]:

@@ -32,11 +32,6 @@ def lengthened(silence: Silence, before: int, after: int, wall: int) -> Silence:
     return (*silence, (before, until))[-MOST:]
 
 
-def is_silent(silence: Silence, at: int) -> bool:
-    """Whether the clock passed `at` while it was behind."""
-    return any(after < at <= until for after, until in silence)
-
-
 def was_never_told(silence: Silence, at: int) -> bool:
     """Whether what came due at `at` was told by no worker for certain, not even by one that died over it."""
     return any(after + UNSURE_MS < at <= until for after, until in silence)

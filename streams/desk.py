@@ -131,6 +131,11 @@ class Desk:
         return [held.flood for held in self._held.values() if held.flood is not None]
 
     @property
+    def directory(self) -> Directory:
+        """Whose promises and open hours are in force."""
+        return self._directory
+
+    @property
     def partitions(self) -> dict[int, Partition]:
         return {p: h.state for p, h in self._held.items() if h.state is not None}
 

@@ -25,6 +25,7 @@ from sinks.metrics import WorkerMetrics
 from streams.acceptance import follow_acceptances
 from streams.app import App, make_app, serve
 from streams.broker import client_options
+from streams.cells import Cells
 from streams.changelog import Changelog
 from streams.clock import WallClock
 from streams.desk import Desk
@@ -106,7 +107,8 @@ async def _health(  # noqa: PLR0917 - the worker's parts
         unknown=desk.intray.decoder.unknown_members,
         clock=clock,
     )
-    await serve_health(stack, application(health, metrics), settings.metrics_port)
+    cells = Cells(desk, clock, settings.metric_cells, app.guard.beat, health.is_away)
+    await serve_health(stack, application(health, metrics, cells), settings.metrics_port)
     return follow_log(progress, desk, app.guard.committed_to, settings, clock)
 
 
