@@ -80,6 +80,9 @@ class WorkerMetrics:
             "frontdesk_freshness_seconds", "From an event being produced to its rows being readable", buckets=FRESHNESS, registry=registry
         )
         self._recovered = Counter("frontdesk_recovered_records", "Changelog records read at recoveries", ["partition"], registry=registry)
+        self._breaches = Counter(
+            "frontdesk_breach_messages", "Messages about promises that were sent", ["target", "stage", "state"], registry=registry
+        )
         self._members = Counter("frontdesk_unknown_members", "Events with a member of data that is dropped", ["member"], registry=registry)
 
     def _of_inserts(self, registry: CollectorRegistry) -> None:
@@ -127,6 +130,9 @@ class WorkerMetrics:
     def recovering(self, partition: int, done: int, records: int) -> None:
         """A recovery has read `done` of `records`, holes that compaction left included."""
         self._recoveries[partition] = done, records
+
+    def announced(self, target: str, stage: str, state: str) -> None:
+        self._breaches.labels(target, stage, state).inc()
 
     def inserted(self, table: str, rows: int, seconds: float, size: int) -> None:
         self._tried(table, ACKNOWLEDGED, rows, seconds, size)

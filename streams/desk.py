@@ -1,7 +1,7 @@
 """The worker's loop: what was fetched is folded, written and acknowledged, strictly in that order.
 
-One turn takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters and
-forwarded records to Kafka, then the state to the changelog, and only then may the offset be committed. State is never
+One turn takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters, forwarded
+records and breaches to Kafka, then the state to the changelog, and only then may the offset be committed. State is never
 ahead of the rows (or a retraction would be lost in a crash), the commit never ahead of the state. A turn that does not
 end takes its partitions' memory with it: they are read again from the changelog.
 """
@@ -10,10 +10,12 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 
 import structlog
 
 from events.directory import Directory
+from projections.announcement import Announcement
 from projections.partition import Partition
 from projections.restatement import Restatement, told
 from streams.breaker import BREAKER_KEY, Breaker, Flood
@@ -131,6 +133,11 @@ class Desk:
     def floods(self) -> list[Flood]:
         """Why some of them stand."""
         return [held.flood for held in self._held.values() if held.flood is not None]
+
+    @property
+    def directory(self) -> Directory:
+        """Whose promises and open hours are in force."""
+        return self._directory
 
     @property
     def partitions(self) -> dict[int, Partition]:
@@ -289,7 +296,9 @@ class Desk:
 
     # -- write, in this order -----------------------------------------------------------------------------------------
     async def _write(self, turn: Turn) -> None:
-        changes = {number: state.drain(REWRITTEN_AT_ONCE) for number, state in self.partitions.items()}
+        now = self._clock.now()
+        changes = {number: state.drain(REWRITTEN_AT_ONCE, now) for number, state in self.partitions.items()}
+        said = {number: change.announcements for number, change in changes.items() if change.announcements}
         logs = {number: change.changelog + self._held[number].breaker.news() for number, change in changes.items()}
         logs = {number: items for number, items in logs.items() if items}
         tables = tables_of(changes.values(), turn.refused, self._topic_id)
@@ -302,6 +311,10 @@ class Desk:
             self._check(touched)
             await self._outbox.set_aside(turn.refused)
             await self._outbox.send_on([m for s in turn.sorted for m in s.misrouted])
+        if said:
+            self._check(said)
+            await self._outbox.announce(said)
+            self._count(said.values())
         for number, items in logs.items():
             self._check({number})
             await self._log(number, items)
@@ -323,6 +336,10 @@ class Desk:
         for refused in turn.refused:
             self._meter.refused(refused.rejection.reason.value)
         self._meter.forwarded(sum(len(s.misrouted) for s in turn.sorted))
+
+    def _count(self, said: Iterable[Iterable[Announcement]]) -> None:
+        for each in chain.from_iterable(said):
+            self._meter.announced(each.passed.target, each.passed.stage, each.state)
 
     # -- recovery -----------------------------------------------------------------------------------------------------
     async def _recover(self, number: int, held: Held) -> None:
@@ -346,7 +363,7 @@ class Desk:
             await asyncio.sleep(0)
         if new or records:
             # Rows may be ahead of the changelog. A row older than what stands would never be seen, so the clock goes on from there.
-            state.advance(await self._rows.newest_as_of(number))
+            state.shown(await self._rows.newest_as_of(number))
             state.restored()
             state.claim(await self._rows.cells_not_empty(number))
         held.state, held.changelog_end, held.recovered = state, end, True

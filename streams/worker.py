@@ -25,6 +25,7 @@ from sinks.metrics import WorkerMetrics
 from streams.acceptance import follow_acceptances
 from streams.app import App, make_app, serve
 from streams.broker import client_options
+from streams.cells import Cells
 from streams.changelog import Changelog
 from streams.clock import WallClock
 from streams.desk import Desk
@@ -81,7 +82,7 @@ async def _run(settings: Settings) -> int:
             epoch=epoch,
             rows=store,
             changelog=Changelog(settings.changelog_topic, producer, partial(_reader, settings), metrics.recovering),
-            outbox=Outbox(producer, settings.dead_letter_topic),
+            outbox=Outbox(producer, settings.dead_letter_topic, settings.breach_topic),
             clock=WallClock(),
             follow_wall=settings.clock == "wall",
             meter=metrics,
@@ -110,7 +111,8 @@ async def _health(  # noqa: PLR0917 - the worker's parts
         unknown=desk.intray.decoder.unknown_members,
         clock=clock,
     )
-    await serve_health(stack, application(health, metrics), settings.metrics_port)
+    cells = Cells(desk, clock, settings.metric_cells, app.guard.beat, health.is_away)
+    await serve_health(stack, application(health, metrics, cells), settings.metrics_port)
     return follow_log(progress, desk, app.guard.committed_to, settings, clock)
 
 
@@ -125,12 +127,13 @@ def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) 
 async def _check_topics(settings: Settings, events: TopicIdentity) -> None:
     """Make sure that the topics to write to are there: a state has the number of the partition that it is of."""
     await topic_identity(settings, settings.dead_letter_topic)
-    changelog = await topic_identity(settings, settings.changelog_topic)
-    if changelog.partitions != events.partitions:
-        raise TopicMismatch(
-            f"topic {settings.changelog_topic} has {changelog.partitions} partitions, but {settings.topic} has {events.partitions}: "
-            "choose another one (FRONTDESK_CHANGELOG_TOPIC), and `frontdesk migrate` makes it"
-        )
+    for name, setting in ((settings.changelog_topic, "CHANGELOG"), (settings.breach_topic, "BREACH")):
+        found = await topic_identity(settings, name)
+        if found.partitions != events.partitions:
+            raise TopicMismatch(
+                f"topic {name} has {found.partitions} partitions, but {settings.topic} has {events.partitions}: "
+                f"choose another one (FRONTDESK_{setting}_TOPIC), and `frontdesk migrate` makes it"
+            )
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from events.directory import DEFAULT
+from projections.announcement import Announcement
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse import queries
 from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS
@@ -68,6 +69,7 @@ class Durable:
     changelog: dict[int, list[tuple[bytes, bytes | None]]] = field(default_factory=lambda: defaultdict(list))
     committed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     dead_letters: list[str] = field(default_factory=list)
+    said: list[Announcement] = field(default_factory=list)
 
     def publish(self, value: bytes, timestamp: int, partition: int, headers: Headers = ()) -> None:
         log = self.topic[partition]
@@ -137,6 +139,11 @@ class Outside:
                 found[row["district"], row["subject"]].append(row)
         return [(*key, max(row["offset"] for row in rows), [told(row) for row in rows]) for key, rows in sorted(found.items())]
 
+    async def announce(self, said: dict[int, list[Announcement]]) -> None:
+        self._deed("announcements")
+        self.durable.said += [each for announcements in said.values() for each in announcements]
+        self._deed("announcements acknowledged")
+
     async def set_aside(self, refused: list[Refused]) -> None:
         self._deed("dead letters")
         self.durable.dead_letters += [r.rejection.reason.value for r in refused]
@@ -165,6 +172,7 @@ class Outside:
     def refused(self, *_: str) -> None: ...
     def forwarded(self, *_: int) -> None: ...
     def recovered(self, *_: int) -> None: ...
+    def announced(self, *_: str) -> None: ...
 
 
 def told(row: dict[str, Any]) -> Any:
