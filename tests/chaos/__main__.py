@@ -11,13 +11,14 @@ not clean its folder with all logs is kept and named. Exit code 0 when all runs 
 import argparse
 import json
 import logging
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     seeds = [chosen.seed] if chosen.seed is not None else range(chosen.first, chosen.first + chosen.seeds)
     outcomes = []
+    signal.signal(signal.SIGTERM, _end)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it has to complain about is what the machine does
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="frontdesk-chaos-"))
@@ -53,6 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clean = sum(outcome.clean for outcome in outcomes)
     print(f"{clean} of {len(outcomes)} runs are clean; worst recovery {worst(outcomes):.1f} s; each run is a line of {RECORD}")
     return 0 if clean == len(outcomes) else 1
+
+
+def _end(number: int, _: object) -> NoReturn:
+    """SIGTERM ends the servers and the workers, too."""
+    raise SystemExit(128 + number)
 
 
 def _run(made: Servers, seed: int, folder: Path, *, stock: bool) -> Outcome:

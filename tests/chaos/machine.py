@@ -149,13 +149,16 @@ class Run:
         recovery = self._watch.recovery()
         self._recoveries.append((happened, recovery))
         if fault.alone:
-            self._wait(lambda: recovery.took_s is not None, RECOVER_S, f"not everything was counted again after: {fault.name}")
+            self._wait_for(recovery, fault)
         if fault.late_s:
             late = self._servers.kafka_line.seen.delayed - delayed
             self._servers.kafka_line.delay_responses(0.0, keys=())
             lateness = Happened(schedule.LATE_OFFSETS, late > 0, late)
             self._outcome.faults.append(lateness)
             self._recoveries.append((lateness, recovery))
+
+    def _wait_for(self, recovery: Recovery, fault: Fault) -> None:
+        self._wait(lambda: recovery.took_s is not None, RECOVER_S, f"not everything was counted again after: {fault.name}")
 
     def _inflict(self, fault: Fault) -> tuple[bool, int]:
         """Whether it took place, and how many records, answers or workers it met. On return it has been lifted."""
@@ -216,8 +219,9 @@ class Run:
     def _join(self, _: Fault) -> tuple[bool, int]:
         if len(self._fleet.members) >= MOST:
             return False, 0
-        self._fleet.join()
-        return True, 1
+        member = self._fleet.join()
+        self._wait(lambda: member.exit_code() is not None or member.is_assigned(), BEGIN_S, f"{member.name} does not come up")
+        return member.is_assigned(), 1
 
     def _leave(self, fault: Fault) -> tuple[bool, int]:
         if len(self._fleet.working()) < 2:  # somebody has to stay

@@ -5,23 +5,29 @@ machine can find losses and duplicates.
 """
 
 import signal
+import time
 from typing import Final
 
 from streams.warehouse import clickhouse_of
 from tests.chaos.fleet import KILLED
-from tests.chaos.machine import STOPPED_S, Run, Stuck
+from tests.chaos.machine import STOPPED_S, Run
 from tests.chaos.schedule import Fault
 from tests.chaos.stock import TABLE
+from tests.chaos.watch import Recovery
 
+RECOVER_S: Final = 20.0
 COUNTED_S: Final = 60.0
+EXIT_S: Final = 10.0
 COLUMNS: Final = "(partition UInt32, offset UInt64, total UInt64)"
 
 
 class StockRun(Run):
-    """Nobody dies at a point, for there are none, and nobody ends itself: that is the worker's own."""
+    """Nobody dies at a point, for there are none, and nobody ends itself: that is the worker's own.
+
+    Nothing is waited for that may never be.
+    """
 
     program = "tests.chaos.stock"
-    counted_within_s = COUNTED_S
 
     def _prepare(self) -> None:
         super()._prepare()
@@ -29,7 +35,7 @@ class StockRun(Run):
             client.execute(f"CREATE TABLE {TABLE} {COLUMNS} ENGINE = MergeTree ORDER BY (partition, offset)")
 
     def _kill_at_point(self, fault: Fault) -> tuple[bool, int]:
-        return self._send(fault, signal.SIGKILL, KILLED)
+        return self._kill(fault)
 
     def _stop(self, fault: Fault) -> tuple[bool, int]:
         member = self._chosen(fault)
@@ -38,12 +44,33 @@ class StockRun(Run):
         member.signal(signal.SIGCONT)
         return True, 1
 
+    def _send(self, fault: Fault, number: signal.Signals, expected: int, *, replaced: bool = True) -> tuple[bool, int]:
+        """Where SIGTERM does not help, SIGKILL does."""
+        member = self._chosen(fault)
+        member.expected, member.replaced = expected, replaced
+        member.signal(number)
+        if not self._pause(EXIT_S, lambda: member.exit_code() is not None):
+            member.expected = KILLED
+            member.child.kill()
+        return True, 1
+
+    def _wait_for(self, recovery: Recovery, fault: Fault) -> None:  # noqa: ARG002 - of the worker's run
+        self._pause(RECOVER_S, lambda: recovery.took_s is not None)
+
     def _wait_until_counted(self, when: str) -> None:
-        """It may never get there: then that is one problem, and the rows tell the others."""
-        try:
-            super()._wait_until_counted(when)
-        except Stuck as stuck:
-            self._outcome.problems.append(str(stuck))
+        """It may never get there: then the rows tell what is missing."""
+        since = time.monotonic()
+        self._pause(COUNTED_S, lambda: self._watch.last.at > since and self._watch.last.left() == 0)
+        if self._watch.last.left():
+            self._outcome.problems.append(f"{self._watch.last.left()} records are not committed {when}")
+
+    def _dismiss(self) -> None:
+        for member in self._fleet.members:
+            member.replaced, member.expected = False, 0
+            member.signal(signal.SIGTERM)
+        if not self._pause(EXIT_S, lambda: not self._fleet.members):
+            for member in self._fleet.members:
+                member.child.kill()
 
     def _compare(self) -> list[str]:
         ends = {tp.partition: end for tp, end in self._watch.last.ends.items()}
