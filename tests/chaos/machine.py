@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -104,6 +105,8 @@ class Run:
             self._judge()
         except Stuck as stuck:
             self._outcome.problems.append(str(stuck))
+        except Exception:  # noqa: BLE001 - this run has failed, and says how; the next seed has its turn
+            self._outcome.problems.append(traceback.format_exc())
         finally:
             self._servers.restore()
         for happened, recovery in self._recoveries:
@@ -122,6 +125,7 @@ class Run:
             fleet = self._fleet = stack.enter_context(self._made_fleet())
             watch = self._watch = stack.enter_context(Watch(self._straight))
             sender = stack.enter_context(Sender(self._straight, self._plan.seed))
+            stack.callback(self._servers.restore)  # else the sender would wait for Kafka
             for _ in range(self._plan.workers):
                 fleet.join()
             self._wait(lambda: sum(watch.last.committed.values()) > 0, BEGIN_S, "the workers did not begin")

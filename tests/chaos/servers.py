@@ -14,7 +14,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import SecretStr
 
 from deploy.embedded.clickhouse import ClickHouseServer
-from deploy.embedded.kafka import Kafka
+from deploy.embedded.jars import cache_folder
+from deploy.embedded.kafka import Kafka, installed
 from sinks.clickhouse.migration import migrate
 from streams.broker import client_options
 from streams.settings import Settings
@@ -79,11 +80,15 @@ def _named(name: str) -> dict[str, Any]:
 
 @contextmanager
 def servers(folder: Path) -> Iterator[Servers]:
-    """Kafka and ClickHouse of their own, stopped whatever happens."""
+    """Kafka and ClickHouse of their own, stopped whatever happens.
+
+    Kafka's jars are looked through once: a restart in the middle of a run must not wait for whoever else uses them.
+    """
+    java = installed(cache_folder())
     with (
         KafkaProxy() as kafka_line,
         ClickHouseProxy() as clickhouse_line,
-        Kafka(folder / "kafka", advertised=kafka_line.port, listeners=("SASL_PLAINTEXT",), users={USER: PASSWORD}) as kafka,
+        Kafka(folder / "kafka", advertised=kafka_line.port, listeners=("SASL_PLAINTEXT",), users={USER: PASSWORD}, java=java) as kafka,
         ClickHouseServer(folder / "clickhouse") as clickhouse,
     ):
         made = Servers(kafka, clickhouse, kafka_line, clickhouse_line)

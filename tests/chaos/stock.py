@@ -1,4 +1,4 @@
-"""A stock Faust agent in the worker's place: counts each record in a Faust table and appends a row to ClickHouse, as the manual shows.
+"""Stock Faust in the worker's place, as its manual shows: one agent appends a row for each record, another counts in a table.
 
     python -m tests.chaos.stock FOLDER
 
@@ -6,7 +6,6 @@ It has the same servers, lines and faults as the worker. It is asked for less: n
 the topic is counted once.
 """
 
-import json
 import sys
 from typing import Any
 
@@ -18,13 +17,13 @@ from streams.log import configure_logging
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 
-TABLE = "stock_rows"
-AT_ONCE = 50
-FLUSH_S = 0.5
+ROWS, TOTALS = "stock_rows", "stock_totals"
+AT_ONCE, WITHIN_S = 100, 0.5
+TELL_S = 1.0
 
 
 def stock_app(settings: Settings, folder: str) -> faust.App:
-    """The application, with its agent."""
+    """The application, with its agents. Rows are acknowledged only after they are in ClickHouse (`take_events`)."""
     app = faust.App(
         settings.group,
         broker=f"kafka://{settings.kafka_bootstrap}",
@@ -40,25 +39,22 @@ def stock_app(settings: Settings, folder: str) -> faust.App:
     source = app.topic(settings.topic, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw")
     counts = app.Table("counts", default=int, partitions=settings.partitions)
     client = clickhouse_of(settings).connect()
-    rows: list[tuple[int, int, int]] = []
 
-    def flush() -> None:
-        if rows:
-            client.execute(f"INSERT INTO {TABLE} (partition, offset, total) VALUES", rows)
-            rows.clear()
+    @app.agent(source)
+    async def append(stream: Any) -> None:
+        async for events in stream.take_events(AT_ONCE, within=WITHIN_S):
+            client.execute(f"INSERT INTO {ROWS} (partition, offset) VALUES", [(e.message.partition, e.message.offset) for e in events])
 
     @app.agent(source)
     async def count(stream: Any) -> None:
         async for event in stream.events():
-            partition = event.message.partition
-            counts[str(partition)] = total = counts[str(partition)] + 1
-            rows.append((partition, event.message.offset, total))
-            if len(rows) >= AT_ONCE:
-                flush()
+            counts[str(event.message.partition)] += 1
 
-    @app.timer(FLUSH_S)  # type: ignore[untyped-decorator] # Faust's own
-    async def flush_in_time() -> None:
-        flush()
+    @app.timer(TELL_S)  # type: ignore[untyped-decorator] # Faust's own
+    async def tell() -> None:
+        told = [(int(partition), total) for partition, total in counts.items()]
+        if told:
+            client.execute(f"INSERT INTO {TOTALS} (partition, total) VALUES", told)
 
     @app.on_partitions_assigned.connect
     async def assigned(*told: Any, **_: Any) -> None:
@@ -75,4 +71,3 @@ def main(folder: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
-    print(json.dumps({"ended": True}))
