@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 SEEDS ?= 50
 
-.PHONY: help install demo test check bench chaos format lock clean
+.PHONY: help install demo test soak check bench chaos format lock clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made here
@@ -27,6 +27,9 @@ demo: install ## a whole district through real Kafka and real ClickHouse, on thi
 
 test: install ## every test, benchmarks excepted
 	@$(BIN)/python -m pytest
+
+soak: install ## the heavy tests in full: 200,000 hostile records and the like
+	@FRONTDESK_FULL=1 $(BIN)/python -m pytest -rP $$(grep -rl FRONTDESK_FULL tests --include='test_*.py')
 
 check: install ## ruff, mypy, import-linter, generated pages and lock file up to date
 	@$(BIN)/ruff check .

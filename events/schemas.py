@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel
 
 from events.contract import LARGEST, MODELS
-from events.directory_file import DirectoryFile
+from events.directory_model import DirectoryFile
 
 TOPIC = "frontdesk.events"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

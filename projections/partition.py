@@ -62,10 +62,11 @@ from projections.rows import (
 from projections.windows import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from events.directory import Directory
     from projections.episode import Episode
+    from projections.restatement import Restatement
 
 Entry: TypeAlias = tuple[int, int, bool, str, str, Event]
 """An accepted record of the log: (offset, record timestamp in ms, backfill, district, subject, event)."""
@@ -85,6 +86,8 @@ CLOCK_KEY: Final = b" clock"
 AT_HAND: Final = 8_192
 """Cases that a fold keeps unpacked at a time, some 5 kB each. In a replay the events of a case come close together, and being
 unpacked once for many of them saves 5 us an event (against 64 at a time)."""
+ADOPTED_AT_ONCE: Final = 500
+"""Cases made anew under another directory between two pauses: some 25 ms."""
 RESTORED_AT_ONCE: Final = 60_000
 """Numbers handed to the windows at once while they are rebuilt: keeps memory flat."""
 
@@ -103,6 +106,16 @@ class Changes:
     changelog: list[tuple[bytes, bytes | None]] = field(default_factory=list)
 
 
+class NewerDirectory(Exception):
+    """A case was made under a later revision of the directory than this worker has: it must not be put back."""
+
+    def __init__(self, theirs: int, ours: int) -> None:
+        super().__init__(
+            f"another worker went on with revision {theirs} of the directory, and this one has {ours}: give it the newer file "
+            "(FRONTDESK_DIRECTORY) and start it again"
+        )
+
+
 class Partition:
     """The mutable state of one Kafka partition, owned by one thread."""
 
@@ -119,6 +132,7 @@ class Partition:
         self._vanished: dict[bytes, set[Key]] = {}
         self._rewritten: dict[bytes, set[Key]] = {}
         self._tombstones: list[bytes] = []
+        self._ended: dict[bytes, bytes] = {}
         self._event_values: list[Any] = []
         self._contributions: list[int] = []
         self._claimed: list[Cell] = []
@@ -130,6 +144,11 @@ class Partition:
     def clock(self) -> int:
         """The largest instant, in ms, that a record or `advance` has named."""
         return self._clock
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last record that was folded."""
+        return self._next_offset
 
     def __len__(self) -> int:
         """How many cases are remembered, as of the last drain."""
@@ -208,7 +227,8 @@ class Partition:
                 clock, next_offset = _decode_clock(value)
                 self._clock, self._next_offset = max(self._clock, clock), max(self._next_offset, next_offset)
         elif value is None:
-            self._cases.pop(key, None)
+            if key in self._cases:
+                self._ended[key] = self._cases.pop(key)
             self._rewritten.pop(key, None)
         else:
             self._cases[key] = self._united(key, self._cases.get(key, value), value)
@@ -220,7 +240,8 @@ class Partition:
         """
         self.windows, self._places, self._contributions = type(self.windows)(), {}, []
         self.windows.advance(self._clock // MINUTE_MS)
-        current = RECORD_HEAD + ENCODE(FOLD) + ENCODE(self.directory.revision)
+        self._revive()
+        current = _label(self.directory.revision)
         for key, record in self._cases.items():
             case = decode_case(record) if record.startswith(current) else self._made_anew(key, record)
             self._add_whole(district_of(key), case)
@@ -228,6 +249,48 @@ class Partition:
                 self._hand_over()
         self._hand_over()
         self.windows.touch_all()
+
+    def _revive(self) -> None:
+        """Take back what a tombstone ended too early: that of a worker that had been stopped, and did not know the case's last event.
+
+        A tombstone that is right comes with a clock by which the case is due.
+        """
+        for key, record in self._ended.items():
+            if decode_head(record).touched_at + REMEMBERED_MS >= self._clock:
+                later = self._cases.get(key)
+                self._cases[key] = record if later is None else self._united(key, record, later)
+                if later is None:
+                    self._rewritten[key] = set()
+        self._ended = {}
+
+    def adopt(self, directory: Directory, restatement: Restatement) -> Iterator[None]:
+        """Between two drains, make every case anew that another directory makes another one, and note what that changed.
+
+        Yields after some cases, so that the caller can breathe; nothing may be folded before it is through. All rows and records
+        are written again, with the next drains: also those that only bear another revision now.
+        """
+        old, self.directory = self.directory, directory
+        labels = _label(old.revision), _label(directory.revision)
+        is_same: dict[str, bool] = {}
+        for number, (key, record) in enumerate(list(self._cases.items()), start=1):
+            district = district_of(key)
+            if district not in is_same:
+                is_same[district] = directory.says_the_same(old, district)
+            if is_same[district] and record.startswith(labels[0]):
+                self._cases[key] = labels[1] + record[len(labels[0]) :]
+                self._rewritten.setdefault(key, set())
+                restatement.looked_at += 1
+            else:
+                self._adopt_case(key, district, record, restatement)
+            if number % ADOPTED_AT_ONCE == 0:
+                self._hand_over()
+                yield
+
+    def _adopt_case(self, key: bytes, district: str, record: bytes, restatement: Restatement) -> None:
+        before = decode_case(record)
+        after = self._made_anew(key, record)
+        self._account(self._measured(district, before), self._measured(district, after))
+        restatement.note(district, before.episodes, after.episodes)
 
     def claim(self, cells: Iterable[Cell]) -> None:
         """Own these cells too, as of now: they will be written, with zeros if nothing is known of them.
@@ -265,7 +328,10 @@ class Partition:
             self._settle({key: Work(district, subject, case, b"")})
 
     def forget(self, committed: int) -> int:
-        """Forget the cases that are due and whose records all lie before the offset `committed`. Returns how many."""
+        """Forget the cases that are due and whose records all lie before the offset `committed`. Returns how many.
+
+        Every event of such a case is too late by then, to the millisecond: none can pass for the first of a new case.
+        """
         due = [key for key, record in self._cases.items() if self._is_due(key, record, committed)]
         for key in due:
             del self._cases[key]
@@ -275,7 +341,7 @@ class Partition:
     def _is_due(self, key: bytes, record: bytes, committed: int) -> bool:
         head = decode_head(record)  # a third of the whole record's time, and enough for nearly all
         if (
-            head.touched_at + REMEMBERED_MS > self._clock
+            head.touched_at + REMEMBERED_MS >= self._clock
             or head.last_offset >= committed
             or key in self._case_rows
             or key in self._rewritten
@@ -284,7 +350,7 @@ class Partition:
         episodes = decode_case(record).episodes
         kept_ms = OPEN_REMEMBERED_MS if any(status_of(episode) == OPEN for episode in episodes) else REMEMBERED_MS
         promised_at = max(max(episode.response_due_at or 0, episode.resolution_due_at or 0) for episode in episodes)
-        return max(head.touched_at, episodes[-1].last_at) + kept_ms <= self._clock and promised_at + LONGEST_WINDOW_MS <= self._clock
+        return max(head.touched_at, episodes[-1].last_at) + kept_ms < self._clock and promised_at + LONGEST_WINDOW_MS <= self._clock
 
     def _begin(self, district: str, subject: str, record: bytes | None) -> Work:
         if record is None:
@@ -423,10 +489,17 @@ class Partition:
     def _made_anew(self, key: bytes, record: bytes) -> Case:
         """A case that another fold version or directory revision has made; its rows and its record are written again."""
         kept = decode_kept(record)
+        if kept.directory > self.directory.revision:
+            raise NewerDirectory(kept.directory, self.directory.revision)
         case = made_of(events_of(kept), kept.conflicts, kept, district_of(key), self.directory)
         self._rewritten[key] = self._rewritten.get(key, set()).union(map(key_of, kept.episodes)).difference(map(key_of, case.episodes))
         self._cases[key] = ENCODE(case)
         return case
+
+
+def _label(revision: int) -> bytes:
+    """How the record of a case begins that this fold made under a revision of the directory."""
+    return RECORD_HEAD + ENCODE(FOLD) + ENCODE(revision)
 
 
 def district_of(key: bytes) -> str:

@@ -15,6 +15,7 @@ import structlog
 
 from events.directory import Directory
 from projections.partition import Partition
+from projections.restatement import Restatement, told
 from streams.breaker import BREAKER_KEY, Breaker, Flood
 from streams.changelog import Changelog
 from streams.clock import Clock
@@ -29,6 +30,8 @@ AHEAD = 5 * 60_000
 """A record whose timestamp is further ahead of the wall clock does not move a partition's clock."""
 REWRITTEN_AT_ONCE = 20_000
 """Cases of another directory revision or fold version that one turn writes anew beside what it folds: keeps turns short."""
+MOST_OFFSETS_A_TURN = 100_000
+"""A turn has at most 40,000 records (`turn_records` and one fetch more); the log's own markers lie between them."""
 
 log = structlog.get_logger("desk")
 
@@ -74,6 +77,7 @@ class Desk:
         self._turn: asyncio.Task[None] | None = None
         self._open = False
         self._taken: list[Fetched] = []
+        self._next_directory: Directory | None = None
 
     # -- what the consumer calls --------------------------------------------------------------------------------------
     async def take(self, fetched: Fetched) -> None:
@@ -150,6 +154,11 @@ class Desk:
         held.parked.clear()
         self._wake.set()
 
+    def adopt(self, directory: Directory) -> None:
+        """Go on under another directory, which ClickHouse knows already: between two turns everything is restated under it."""
+        self._next_directory = directory
+        self._wake.set()
+
     # -- the loop -----------------------------------------------------------------------------------------------------
     async def run(self) -> None:
         """Until cancelled, or until something fails: then the worker stops, and another one takes over exactly here."""
@@ -182,6 +191,7 @@ class Desk:
         turn = self._next()
         self._taken = turn.fetched
         try:
+            await self._restate()
             await self._fold(turn)
             await self._write(turn)
         except Superseded as why:
@@ -228,6 +238,18 @@ class Desk:
                     state.advance(now)
         self._forget_old_cases()
 
+    async def _restate(self) -> None:
+        """Make the cases in hand anew where another directory has come; what is read later is made under it anyway."""
+        directory, self._next_directory = self._next_directory, None
+        if directory is None:
+            return
+        self._directory, restated = directory, Restatement()
+        for state in list(self.partitions.values()):
+            for _ in state.adopt(directory, restated):
+                self._guard.beat()
+                await asyncio.sleep(0)
+        log.warning("restated under another directory", **told(restated), revision=directory.revision)
+
     def _let_in(self, turn: Turn, fetched: Fetched) -> Sorted:
         """Sort it, as far as the breaker lets it pass; from there on it is parked. What passes is noted in the turn."""
         held, records = self._held[fetched.partition], fetched.records
@@ -247,10 +269,14 @@ class Desk:
         return tray.before(held.flood.offset)
 
     def _forget_old_cases(self) -> None:
-        """Once for every day of a partition's clock: a look at each case costs too much for every turn."""
+        """Once for every day of a partition's clock: a look at each case costs too much for every turn.
+
+        Not before all has been folded of which a worker that died may have written rows: what it added to a case would be too late
+        here once the case is forgotten.
+        """
         for number, state in self.partitions.items():
             held, day = self._held[number], state.clock // DAY
-            if day != held.day:
+            if day != held.day and (state.next_offset >= held.doubtful_to or self._guard.caught_up(number)):
                 state.forget(self._guard.committed_to(number))
                 held.day = day
 
@@ -293,7 +319,7 @@ class Desk:
     def _measure(self, turn: Turn) -> None:
         now = self._clock.now()
         for fetched in turn.fetched:
-            self._meter.folded(len(fetched.records), fetched.records[0].timestamp, now)
+            self._meter.folded([record.timestamp for record in fetched.records], now)
         for refused in turn.refused:
             self._meter.refused(refused.rejection.reason.value)
         self._meter.forwarded(sum(len(s.misrouted) for s in turn.sorted))
@@ -324,6 +350,7 @@ class Desk:
             state.restored()
             state.claim(await self._rows.cells_not_empty(number))
         held.state, held.changelog_end, held.recovered = state, end, True
+        held.doubtful_to = state.next_offset + MOST_OFFSETS_A_TURN
         log.info("partition recovered", partition=number, records=records, kept=not new)
 
     # -- fences -------------------------------------------------------------------------------------------------------

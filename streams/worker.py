@@ -32,6 +32,7 @@ from streams.desk import Desk
 from streams.directory import directory_of
 from streams.health import Health, Progress, application, follow_log, serve_health
 from streams.outbox import Outbox
+from streams.reload import follow_directory
 from streams.settings import Settings
 from streams.topic_identity import TopicIdentity, topic_identity
 from streams.topics import TopicMismatch
@@ -80,6 +81,8 @@ async def _run(settings: Settings, fitted: Callable[[Parts], Parts]) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    hangup = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, hangup.set)
     metrics = WorkerMetrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
         directory = directory_of(settings)
@@ -94,7 +97,7 @@ async def _run(settings: Settings, fitted: Callable[[Parts], Parts]) -> int:
             Parts(
                 rows=store,
                 outbox=Outbox(producer, settings.dead_letter_topic),
-                changelog=Changelog(settings.changelog_topic, producer, partial(_reader, settings)),
+                changelog=Changelog(settings.changelog_topic, producer, partial(_reader, settings), metrics.recovering),
                 custody=custody_of(settings),
             )
         )
@@ -115,7 +118,8 @@ async def _run(settings: Settings, fitted: Callable[[Parts], Parts]) -> int:
         health = [await _health(stack, settings, app, desk, store, metrics)] if settings.metrics_port else []
         keep_garbage_apart()
         log.info("worker starts", topic=settings.topic, partitions=identity.partitions, epoch=epoch, directory=directory.revision)
-        await serve(app, stop, desk.run(), follow_acceptances(desk, server, identity.topic_id), *health)
+        follow = follow_acceptances(desk, server, identity.topic_id), follow_directory(desk, server, settings, hangup, directory)
+        await serve(app, stop, desk.run(), *follow, *health)
     log.info("worker stopped")
     return 0
 

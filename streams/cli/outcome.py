@@ -50,6 +50,8 @@ class Outcome(NamedTuple):
 OURS = ("events", "projections", "sinks", "streams", "deploy")
 CODES = {
     "DirectoryError": ExitCode.USAGE,
+    "DirectoryRefused": ExitCode.REFUSED,
+    "NewerDirectory": ExitCode.REFUSED,
     "TopicMismatch": ExitCode.REFUSED,
     "Refused": ExitCode.REFUSED,
     "Fatal": ExitCode.REFUSED,
