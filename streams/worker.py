@@ -7,8 +7,9 @@ topic that the rows in ClickHouse come from.
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,7 @@ from sinks.clickhouse.queries import claim
 from sinks.clickhouse.store import Store
 from sinks.metrics import WorkerMetrics
 from streams.acceptance import follow_acceptances
-from streams.app import App, make_app, serve
+from streams.app import App, custody_of, make_app, serve
 from streams.broker import client_options
 from streams.cells import Cells
 from streams.changelog import Changelog
@@ -36,6 +37,7 @@ from streams.reload import follow_directory
 from streams.settings import Settings
 from streams.topic_identity import TopicIdentity, topic_identity
 from streams.topics import TopicMismatch
+from streams.transport import Custody
 from streams.warehouse import clickhouse_of
 
 BATCH_BYTES = 900_000
@@ -46,9 +48,26 @@ MOST_BYTES = 4 << 20
 log = structlog.get_logger("worker")
 
 
-def run_worker(settings: Settings) -> int:
-    """Work until SIGTERM or SIGINT; 0 then. Raises what made it stop otherwise: no error is survived by ignoring it."""
-    return asyncio.run(_run(settings))
+@dataclass(frozen=True)
+class Parts:
+    """What a worker writes through, in the order of writing: rows, records set aside or sent on, state; and what it may commit."""
+
+    rows: Store
+    outbox: Outbox
+    changelog: Changelog
+    custody: Custody
+
+
+def as_they_are(parts: Parts) -> Parts:
+    return parts
+
+
+def run_worker(settings: Settings, fitted: Callable[[Parts], Parts] = as_they_are) -> int:
+    """Work until SIGTERM or SIGINT; 0 then. Raises what made it stop otherwise: no error is survived by ignoring it.
+
+    `fitted` may put something around the parts before they are used: whoever tests a worker sees there what it writes, and when.
+    """
+    return asyncio.run(_run(settings, fitted))
 
 
 def keep_garbage_apart() -> None:
@@ -58,7 +77,7 @@ def keep_garbage_apart() -> None:
     gc.set_threshold(1_000_000, 50, 100)
 
 
-async def _run(settings: Settings) -> int:
+async def _run(settings: Settings, fitted: Callable[[Parts], Parts]) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,19 +94,27 @@ async def _run(settings: Settings) -> int:
         store = Store(server, metrics)
         stack.push_async_callback(store.close)
         producer = await stack.enter_async_context(_producer(settings))
+        parts = fitted(
+            Parts(
+                rows=store,
+                outbox=Outbox(producer, settings.dead_letter_topic),
+                changelog=Changelog(settings.changelog_topic, producer, partial(_reader, settings), metrics.recovering),
+                custody=custody_of(settings),
+            )
+        )
         desk = Desk(
             directory=directory,
             partitions=identity.partitions,
             topic_id=identity.topic_id,
             epoch=epoch,
-            rows=store,
-            changelog=Changelog(settings.changelog_topic, producer, partial(_reader, settings), metrics.recovering),
-            outbox=Outbox(producer, settings.dead_letter_topic, settings.breach_topic),
+            rows=parts.rows,
+            changelog=parts.changelog,
+            outbox=parts.outbox,
             clock=WallClock(),
             follow_wall=settings.clock == "wall",
             meter=metrics,
         )
-        app = make_app(settings, desk)
+        app = make_app(settings, desk, parts.custody)
         desk.guard = app.guard
         health = [await _health(stack, settings, app, desk, store, metrics)] if settings.metrics_port else []
         keep_garbage_apart()
