@@ -59,6 +59,11 @@ def window_version(minute: int, next_offset: int, revision: int) -> int:
     return minute << 96 | next_offset << 32 | revision & 0xFFFFFFFF
 
 
+def offset_of(version: int) -> int:
+    """The offset in the version of a window's row: it was written when every record before that one was folded."""
+    return version >> 32 & 0xFFFFFFFFFFFFFFFF
+
+
 def event_row(district: str, subject: str, event: Event, delivery: Row) -> Row:
     """One row of `events`; `delivery` is (partition, offset, produced_at, backfill, version)."""
     return _what_happened(district, subject, event) + delivery

@@ -19,8 +19,9 @@ from projections.announcement import Announcement
 from projections.partition import Partition
 from projections.restatement import Restatement, told
 from streams.breaker import BREAKER_KEY, Breaker, Flood
-from streams.changelog import Changelog
+from streams.changelog import Changelog, ChangelogRestarted
 from streams.clock import Clock
+from streams.continuity import Continuity
 from streams.intray import Intray, Refused, Sorted
 from streams.outbox import Outbox
 from streams.ports import Fetched, Guard, Meter, Rows
@@ -59,6 +60,7 @@ class Desk:
         follow_wall: bool,
         meter: Meter,
         turn_records: int = 20_000,
+        continuity: Continuity | None = None,
     ) -> None:
         """`epoch` numbers the topic's incarnation (row versions); `follow_wall` is `clock = "wall"` of the settings."""
         self._directory = directory
@@ -71,6 +73,7 @@ class Desk:
         self._follow_wall = follow_wall
         self._meter = meter
         self._turn_records = turn_records
+        self._continuity = continuity
         self.intray = Intray(partitions)
         self.guard: Guard | None = None
         self._held: dict[int, Held] = {}
@@ -323,6 +326,8 @@ class Desk:
         """Write state, and notice if somebody else wrote to this changelog since: then that is read before the next turn."""
         held = self._held[number]
         for span in await self._changelog.write(number, items):
+            if 0 <= span.first < held.changelog_end:
+                raise ChangelogRestarted(number, held.changelog_end, span.first)
             if span.first != held.changelog_end:
                 log.warning("foreign records in the changelog", partition=number, since=held.changelog_end, until=span.first)
                 held.recovered = False
@@ -361,6 +366,8 @@ class Desk:
             self._meter.recovered(number, len(items))
             self._guard.beat()
             await asyncio.sleep(0)
+        if new and self._continuity is not None:
+            await self._continuity.check(number, held.breaker.judged, self._guard.committed_to(number))
         if new or records:
             # Rows may be ahead of the changelog. A row older than what stands would never be seen, so the clock goes on from there.
             state.shown(await self._rows.newest_as_of(number))

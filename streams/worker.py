@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from events.directory import Directory
@@ -25,10 +26,12 @@ from sinks.clickhouse.store import Store
 from sinks.metrics import WorkerMetrics
 from streams.acceptance import follow_acceptances
 from streams.app import App, custody_of, make_app, serve
+from streams.backlog import has_offset
 from streams.broker import client_options
 from streams.cells import Cells
-from streams.changelog import Changelog
+from streams.changelog import Changelog, ChangelogRestarted
 from streams.clock import WallClock
+from streams.continuity import Continuity
 from streams.desk import Desk
 from streams.directory import directory_of
 from streams.health import Health, Progress, application, follow_log, serve_health
@@ -36,14 +39,18 @@ from streams.outbox import Outbox
 from streams.reload import follow_directory
 from streams.settings import Settings
 from streams.topic_identity import TopicIdentity, topic_identity
+from streams.topic_watch import TopicWatch, watch_of
 from streams.topics import TopicMismatch
-from streams.transport import Custody
+from streams.transport import Custody, LostRecords
 from streams.warehouse import clickhouse_of
 
 BATCH_BYTES = 900_000
 """Of the changelog: just under what a broker takes at once by default."""
 MOST_BYTES = 4 << 20
 """Of a request: a dead letter is a whole record and what is wrong with it."""
+
+PARTING_S = 5.0
+"""What the brokers have not acknowledged by then is not waited for: they are away, or the topic is gone."""
 
 log = structlog.get_logger("worker")
 
@@ -90,14 +97,14 @@ async def _run(settings: Settings, fitted: Callable[[Parts], Parts]) -> int:
         identity = await topic_identity(settings, settings.topic)
         server = clickhouse_of(settings)
         epoch = await asyncio.to_thread(_introduced, server, identity, directory)
-        await _check_topics(settings, identity)
+        watch = await _watch(settings, identity)
         store = Store(server, metrics)
         stack.push_async_callback(store.close)
         producer = await stack.enter_async_context(_producer(settings))
         parts = fitted(
             Parts(
                 rows=store,
-                outbox=Outbox(producer, settings.dead_letter_topic),
+                outbox=Outbox(producer, settings.dead_letter_topic, settings.breach_topic),
                 changelog=Changelog(settings.changelog_topic, producer, partial(_reader, settings), metrics.recovering),
                 custody=custody_of(settings),
             )
@@ -113,14 +120,19 @@ async def _run(settings: Settings, fitted: Callable[[Parts], Parts]) -> int:
             clock=WallClock(),
             follow_wall=settings.clock == "wall",
             meter=metrics,
+            continuity=Continuity(settings.topic, partial(_reader, settings), partial(has_offset, settings)),
         )
-        app = make_app(settings, desk, parts.custody)
+        app = make_app(settings, desk, parts.custody, look=watch.look, note=watch.note)
         desk.guard = app.guard
         health = [await _health(stack, settings, app, desk, store, metrics)] if settings.metrics_port else []
         keep_garbage_apart()
         log.info("worker starts", topic=settings.topic, partitions=identity.partitions, epoch=epoch, directory=directory.revision)
         follow = follow_acceptances(desk, server, identity.topic_id), follow_directory(desk, server, settings, hangup, directory)
-        await serve(app, stop, desk.run(), *follow, *health)
+        try:
+            await serve(app, stop, desk.run(), watch.follow(), *follow, *health)
+        except (KafkaError, LostRecords, ChangelogRestarted):
+            await watch.explain()
+            raise
     log.info("worker stopped")
     return 0
 
@@ -151,16 +163,18 @@ def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) 
     return log.epoch
 
 
-async def _check_topics(settings: Settings, events: TopicIdentity) -> None:
+async def _watch(settings: Settings, events: TopicIdentity) -> TopicWatch:
     """Make sure that the topics to write to are there: a state has the number of the partition that it is of."""
-    await topic_identity(settings, settings.dead_letter_topic)
-    for name, setting in ((settings.changelog_topic, "CHANGELOG"), (settings.breach_topic, "BREACH")):
-        found = await topic_identity(settings, name)
+    dead_letters = await topic_identity(settings, settings.dead_letter_topic)
+    changelog = await topic_identity(settings, settings.changelog_topic)
+    breaches = await topic_identity(settings, settings.breach_topic)
+    for name, found, setting in ((settings.changelog_topic, changelog, "CHANGELOG"), (settings.breach_topic, breaches, "BREACH")):
         if found.partitions != events.partitions:
             raise TopicMismatch(
                 f"topic {name} has {found.partitions} partitions, but {settings.topic} has {events.partitions}: "
                 f"choose another one (FRONTDESK_{setting}_TOPIC), and `frontdesk migrate` makes it"
             )
+    return watch_of(settings, events=events, changelog=changelog, dead_letters=dead_letters)
 
 
 @asynccontextmanager
@@ -172,15 +186,19 @@ async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
         await producer.start()
         yield producer
     finally:
-        await producer.stop()
+        try:
+            await asyncio.wait_for(producer.stop(), PARTING_S)
+        except TimeoutError:
+            log.warning("not everything was sent that was on its way", after_s=PARTING_S)
 
 
 def _reader(settings: Settings) -> AIOKafkaConsumer:
-    """A consumer without a group, for the changelog."""
+    """A consumer without a group, for the changelog and for a look at the events."""
     return AIOKafkaConsumer(
         **client_options(settings),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        isolation_level="read_committed",
         max_partition_fetch_bytes=16 << 20,
         fetch_max_wait_ms=50,
         max_poll_records=20_000,

@@ -57,6 +57,10 @@ CODES = {
     "Fatal": ExitCode.REFUSED,
     "MigrationError": ExitCode.REFUSED,
     "LogChanged": ExitCode.REFUSED,
+    "ChangelogRestarted": ExitCode.REFUSED,
+    "LostRecords": ExitCode.REFUSED,
+    "StateMissing": ExitCode.REFUSED,
+    "TopicLost": ExitCode.REFUSED,
 }
 """By name, since importing them would load what the command did not need. Other exceptions of ours: unavailable."""
 

@@ -192,7 +192,7 @@ class Fetched:
         self.durable.committed[self.partition] = self.records[-1].offset + 1
 
 
-def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None) -> Desk:
+def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None, continuity: Any = None) -> Desk:
     """A desk whose whole world is that rim, but for another changelog."""
     desk = Desk(
         directory=directory,
@@ -205,6 +205,7 @@ def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS
         clock=outside,
         follow_wall=True,
         meter=outside,
+        continuity=continuity,
     )
     desk.guard = outside
     return desk
@@ -212,10 +213,14 @@ def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS
 
 @asynccontextmanager
 async def at_work(
-    outside: Outside, directory: Any = DEFAULT, holds: Iterable[int] = range(PARTITIONS), changelog: Any = None
+    outside: Outside,
+    directory: Any = DEFAULT,
+    holds: Iterable[int] = range(PARTITIONS),
+    changelog: Any = None,
+    continuity: Any = None,
 ) -> AsyncIterator[tuple[Desk, "asyncio.Task[None]"]]:
     """A desk that runs, with these partitions in hand."""
-    desk = desk_of(outside, directory, changelog=changelog)
+    desk = desk_of(outside, directory, changelog=changelog, continuity=continuity)
     running = asyncio.create_task(desk.run())
     await desk.assigned(holds, 1)
     try:
