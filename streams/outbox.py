@@ -5,7 +5,7 @@ counted nor set aside would be lost.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaProducer
 
@@ -32,8 +32,10 @@ def dead_letter_headers(refused: Refused) -> list[tuple[str, bytes]]:
 class Outbox:
     """Sends through the worker's producer and waits until every replica has it."""
 
-    def __init__(self, producer: AIOKafkaProducer, dead_letter_topic: str) -> None:
+    def __init__(self, producer: AIOKafkaProducer, dead_letter_topic: str, marks: Sequence[tuple[str, bytes]] = ()) -> None:
+        """`marks` are further headers of records that are sent on."""
         self._producer = producer
+        self._marks = marks
         self._dead_letter_topic = dead_letter_topic
 
     async def set_aside(self, refused: Iterable[Refused]) -> None:
@@ -59,7 +61,7 @@ class Outbox:
                     record.topic,
                     key=record.key,
                     value=record.value,
-                    headers=[*record.headers, (FORWARDED, b"1")],
+                    headers=[*record.headers, (FORWARDED, b"1"), *self._marks],
                     partition=home,
                     timestamp_ms=record.timestamp,
                 )

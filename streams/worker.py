@@ -7,7 +7,7 @@ topic that the rows in ClickHouse come from.
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from events.directory import Directory
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.queries import claim
+from sinks.clickhouse.rebuilds import last_switch
 from sinks.clickhouse.store import Store
 from sinks.metrics import WorkerMetrics
 from streams.acceptance import follow_acceptances
@@ -31,15 +32,20 @@ from streams.desk import Desk
 from streams.directory import directory_of
 from streams.health import Health, Progress, application, follow_log, serve_health
 from streams.outbox import Outbox
+from streams.publisher import BACKFILL
 from streams.settings import Settings
+from streams.switches import follow_switches
 from streams.topic_identity import TopicIdentity, topic_identity
-from streams.topics import TopicMismatch
+from streams.topics import TopicMismatch, changelog_of
 from streams.warehouse import clickhouse_of
 
 BATCH_BYTES = 900_000
 """Of the changelog: just under what a broker takes at once by default."""
 MOST_BYTES = 4 << 20
 """Of a request: a dead letter is a whole record and what is wrong with it."""
+
+Companion = Callable[[Desk], Coroutine[Any, Any, None]]
+"""What runs beside the desk, and ends the worker when it ends."""
 
 log = structlog.get_logger("worker")
 
@@ -49,6 +55,11 @@ def run_worker(settings: Settings) -> int:
     return asyncio.run(_run(settings))
 
 
+def run_beside(settings: Settings, companion: Companion) -> None:
+    """Work until the companion, which is given the desk, ends or fails (then that is raised), or until SIGTERM or SIGINT."""
+    asyncio.run(_run(settings, companion))
+
+
 def keep_garbage_apart() -> None:
     """Let the collector leave alone what was loaded, and look rarely: millions of small values, none in a cycle (3 us an event)."""
     gc.collect()
@@ -56,7 +67,7 @@ def keep_garbage_apart() -> None:
     gc.set_threshold(1_000_000, 50, 100)
 
 
-async def _run(settings: Settings) -> int:
+async def _run(settings: Settings, *companions: Companion) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -66,8 +77,9 @@ async def _run(settings: Settings) -> int:
         directory = directory_of(settings)
         identity = await topic_identity(settings, settings.topic)
         server = clickhouse_of(settings)
-        epoch = await asyncio.to_thread(_introduced, server, identity, directory)
-        await _check_topics(settings, identity)
+        epoch, switch = await asyncio.to_thread(_introduced, server, identity, directory)
+        changelog = changelog_of(settings, epoch)
+        await _check_topics(settings, identity, changelog)
         store = Store(server, metrics)
         stack.push_async_callback(store.close)
         producer = await stack.enter_async_context(_producer(settings))
@@ -77,8 +89,8 @@ async def _run(settings: Settings) -> int:
             topic_id=identity.topic_id,
             epoch=epoch,
             rows=store,
-            changelog=Changelog(settings.changelog_topic, producer, partial(_reader, settings)),
-            outbox=Outbox(producer, settings.dead_letter_topic),
+            changelog=Changelog(changelog, producer, partial(_reader, settings)),
+            outbox=Outbox(producer, settings.dead_letter_topic, marks=[BACKFILL] if companions else []),
             clock=WallClock(),
             follow_wall=settings.clock == "wall",
             meter=metrics,
@@ -88,7 +100,8 @@ async def _run(settings: Settings) -> int:
         health = [await _health(stack, settings, app, desk, store, metrics)] if settings.metrics_port else []
         keep_garbage_apart()
         log.info("worker starts", topic=settings.topic, partitions=identity.partitions, epoch=epoch, directory=directory.revision)
-        await serve(app, stop, desk.run(), follow_acceptances(desk, server, identity.topic_id), *health)
+        follow = follow_acceptances(desk, server, identity.topic_id), follow_switches(desk, server, switch)
+        await serve(app, stop, desk.run(), *follow, *health, *(companion(desk) for companion in companions))
     log.info("worker stopped")
     return 0
 
@@ -110,21 +123,24 @@ async def _health(  # noqa: PLR0917 - the worker's parts
     return follow_log(progress, desk, app.guard.committed_to, settings, clock)
 
 
-def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) -> int:
-    """Make sure that the rows come from this topic, and that SQL knows the directory. Returns the epoch of the rows' versions."""
+def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) -> tuple[int, int]:
+    """Make sure that the rows come from this topic, and that SQL knows the directory.
+
+    Returns the epoch of the rows' versions, and which rebuild the tables are of.
+    """
     with server.connect() as client:
         log = claim(client, topic.topic_id, topic.partitions)
         write_directory(client, directory)
-    return log.epoch
+        return log.epoch, last_switch(client)
 
 
-async def _check_topics(settings: Settings, events: TopicIdentity) -> None:
+async def _check_topics(settings: Settings, events: TopicIdentity, changelog_topic: str) -> None:
     """Make sure that the topics to write to are there: a state has the number of the partition that it is of."""
     await topic_identity(settings, settings.dead_letter_topic)
-    changelog = await topic_identity(settings, settings.changelog_topic)
+    changelog = await topic_identity(settings, changelog_topic)
     if changelog.partitions != events.partitions:
         raise TopicMismatch(
-            f"topic {settings.changelog_topic} has {changelog.partitions} partitions, but {settings.topic} has {events.partitions}: "
+            f"topic {changelog_topic} has {changelog.partitions} partitions, but {settings.topic} has {events.partitions}: "
             "choose another one (FRONTDESK_CHANGELOG_TOPIC), and `frontdesk migrate` makes it"
         )
 

@@ -55,6 +55,9 @@ CODES = {
     "Fatal": ExitCode.REFUSED,
     "MigrationError": ExitCode.REFUSED,
     "LogChanged": ExitCode.REFUSED,
+    "RebuildRefused": ExitCode.REFUSED,
+    "Taken": ExitCode.REFUSED,
+    "Stands": ExitCode.REFUSED,
 }
 """By name, since importing them would load what the command did not need. Other exceptions of ours: unavailable."""
 
