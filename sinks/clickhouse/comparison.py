@@ -49,7 +49,7 @@ class Contrast:
 
 
 def contrast(client: Client, beside: str, table: str, district: str, untouched: str) -> Contrast:
-    """Compare a district's rows here and in the database `beside`; `untouched` is the condition for those that no worker wrote meanwhile."""
+    """Compare the rows of a district with those in the database `beside`; `untouched`: the condition for what no worker wrote meanwhile."""
     key, says = KEYS[table], SAYS[table]
     query = f"""
         SELECT countIf(o = 1 AND n = 1 AND old = new), countIf(o = 1 AND n = 1 AND old != new), countIf(n = 0), countIf(o = 0),

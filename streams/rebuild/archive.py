@@ -66,6 +66,7 @@ async def fold_archive(journal: Journal, source: Client, store: Store, directory
         if not shelf.rows:
             journal.note(done_to=district, done=rows_done)
     await shelf.clear()
+    journal.note(done=rows_done)
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
