@@ -1,5 +1,7 @@
 """What `frontdesk rebuild` does, step by step, each of which another process can take up where this one ended."""
 
+# ruff: noqa: PLC0415 - a worker's libraries, half a second, only where a worker is needed
+
 import asyncio
 import logging
 import sys
@@ -27,7 +29,6 @@ from streams.directory import directory_of
 from streams.log import configure_logging
 from streams.log_reader import LogReader
 from streams.membership import has_members
-from streams.rebuild import incarnation
 from streams.rebuild.archive import fold_archive
 from streams.rebuild.journal import Journal
 from streams.rebuild.plan import Found, is_of_topic, planned
@@ -108,6 +109,8 @@ def _build(client: Client, journal: Journal, settings: Settings, topic: TopicIde
 
 
 def _count_anew(journal: Journal, settings: Settings, topic: TopicIdentity) -> None:
+    from streams.rebuild import incarnation
+
     incarnation.introduce(journal, clickhouse_of(settings), settings, topic.partitions)
     total = asyncio.run(backlog(settings)).produced
     with progress("counting the topic", total) as advance:

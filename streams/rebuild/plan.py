@@ -43,11 +43,7 @@ def planned(found: Found, source: str | None, database: str) -> Rebuild:
             f"the topic is another one than the archive was filled from ({found.log.topic_id} with {found.log.partitions} partitions): "
             "a worker goes on from the topic, so only what is in it can be counted (--from topic)"
         )
-    if found.workers and found.directory != found.directory_in_force:
-        raise RebuildRefused(
-            f"workers count by another directory than revision {found.directory[0]}: restart them with it first, "
-            "for what they write beside the rebuild must be right, too"
-        )
+    _check_directory(found)
     wanted = (source or FROM_ARCHIVE) if is_same else FROM_LOG
     under_way = next((each for each in found.known if each.is_under_way), None)
     if under_way is not None:
@@ -58,6 +54,23 @@ def planned(found: Found, source: str | None, database: str) -> Rebuild:
     epoch = found.log.epoch if is_same else newest_epoch + 1
     beside = f"{database}__rebuild_{number}"
     return Rebuild(number, BUILDING, wanted, beside, epoch, found.topic.topic_id, found.directory[0], FOLD, (), ())
+
+
+def _check_directory(found: Found) -> None:
+    """Rows beside each other must come from one directory, and the next worker must take it."""
+    mine, in_force = found.directory, found.directory_in_force
+    if in_force is None or mine == in_force:
+        return
+    if mine[0] <= in_force[0]:
+        raise RebuildRefused(
+            f"revision {in_force[0]} of the directory is in force: give this one, which says {mine[0]}, a higher revision "
+            "(FRONTDESK_DIRECTORY names the file)"
+        )
+    if found.workers:
+        raise RebuildRefused(
+            f"workers count by revision {in_force[0]} of the directory, not by {mine[0]}: restart them with it first, "
+            "for what they write beside the rebuild must be right, too"
+        )
 
 
 def _check_it_is_this(under_way: Rebuild, found: Found, wanted: str) -> None:

@@ -35,7 +35,7 @@ from streams.warehouse import clickhouse_of
 from tests.system.test_verify import DAY, DISTRICTS, DONE, case, cases, change, publish_disorder, traffic
 from tests.workers import POLL_S, fresh_settings, publish, query, wait_until_counted, worker
 
-pytestmark = [pytest.mark.embedded, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -288,7 +288,9 @@ def reader(settings: Settings) -> Iterator[list[tuple[int, int]]]:
 def directory(folder: Path, revision: int, response: str) -> Path:
     """An invented one."""
     file = folder / f"{revision}.yaml"
-    file.write_text(f"revision: {revision}\nzone: UTC\ntargets:\n  routine: {{response: {response}, resolution: 27 business hours}}\n")
+    hours = "hours: {monday: 08:00-16:00, wednesday: 08:00-16:00}"
+    targets = f"targets:\n  routine: {{response: {response}, resolution: 27 business hours}}"
+    file.write_text(f"revision: {revision}\nzone: UTC\n{hours}\n{targets}\n")
     return file
 
 
