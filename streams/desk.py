@@ -81,6 +81,7 @@ class Desk:
         self._wake = asyncio.Event()
         self._turn: asyncio.Task[None] | None = None
         self._open = False
+        self._windows_are_elsewhere = False
         self._taken: list[Fetched] = []
         self._next_directory: Directory | None = None
 
@@ -169,6 +170,11 @@ class Desk:
         self._next_directory = directory
         self._wake.set()
 
+    def write_windows_again(self) -> None:
+        """Rows of windows may have gone to a table that nobody reads any more: the next turn writes every cell."""
+        self._windows_are_elsewhere = True
+        self._wake.set()
+
     # -- the loop -----------------------------------------------------------------------------------------------------
     async def run(self) -> None:
         """Until cancelled, or until something fails: then the worker stops, and another one takes over exactly here."""
@@ -198,6 +204,8 @@ class Desk:
         for number, held in list(self._held.items()):
             if not held.recovered:
                 await self._recover(number, held)
+        if self._windows_are_elsewhere:
+            await self._claim_all()
         turn = self._next()
         self._taken = turn.fetched
         try:
@@ -376,6 +384,14 @@ class Desk:
         held.state, held.changelog_end, held.recovered = state, end, True
         held.doubtful_to = state.next_offset + MOST_OFFSETS_A_TURN
         log.info("partition recovered", partition=number, records=records, kept=not new)
+
+    async def _claim_all(self) -> None:
+        """Own every cell anew, as after a recovery."""
+        for number, state in self.partitions.items():
+            state.advance(await self._rows.newest_as_of(number))
+            state.windows.touch_all()
+            state.claim(await self._rows.cells_not_empty(number))
+        self._windows_are_elsewhere = False
 
     # -- fences -------------------------------------------------------------------------------------------------------
     @property

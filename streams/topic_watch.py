@@ -109,11 +109,13 @@ class TopicWatch:
         raise TopicLost(f"topic {topic.name} {what} while the worker ran, so it stops. {topic.remedy}")
 
 
-def watch_of(settings: Settings, *, events: TopicIdentity, changelog: TopicIdentity, dead_letters: TopicIdentity) -> TopicWatch:
+def watch_of(
+    settings: Settings, *, events: TopicIdentity, changelog_topic: str, changelog: TopicIdentity, dead_letters: TopicIdentity
+) -> TopicWatch:
     """The watch of a worker that was started with these."""
     topics = (
         Known(settings.topic, events, EVENTS_LOST),
-        Known(settings.changelog_topic, changelog, STATE_LOST),
+        Known(changelog_topic, changelog, STATE_LOST),
         Known(settings.dead_letter_topic, dead_letters, DEAD_LETTERS_LOST, only_name=True),
     )
     return TopicWatch(topics, partial(topic_identities, settings), f"{events.topic_id} {changelog.topic_id}")

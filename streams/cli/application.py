@@ -13,6 +13,7 @@ from streams.cli.down import down
 from streams.cli.indicators import indicators
 from streams.cli.migrate import migrate
 from streams.cli.publish import publish
+from streams.cli.rebuild import rebuild
 from streams.cli.simulate import simulate
 from streams.cli.status import status
 from streams.cli.up import up
@@ -30,6 +31,7 @@ EXAMPLES: dict[Callable[..., object], str] = {
     migrate: "Example: [bold]FRONTDESK_CLICKHOUSE_HOST=ch.example.org frontdesk migrate[/]",
     indicators: "Example: [bold]frontdesk indicators --by school --window 24h[/]   or: frontdesk indicators --format csv > today.csv",
     verify: "Example: [bold]frontdesk verify[/]   or, quick: frontdesk verify --sample 1000   (exit code 1 when anything differs)",
+    rebuild: "Example: [bold]frontdesk rebuild[/]   looks what differs; then: frontdesk rebuild --yes   (later: --drop-old)",
 }
 GUIDE = (
     "Exit codes: 0 done, 1 a difference was found, 2 wrong flag, file or setting, 3 a server is away, 4 refused, 130 stopped by Ctrl-C. "

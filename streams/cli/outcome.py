@@ -61,6 +61,9 @@ CODES = {
     "LostRecords": ExitCode.REFUSED,
     "StateMissing": ExitCode.REFUSED,
     "TopicLost": ExitCode.REFUSED,
+    "RebuildRefused": ExitCode.REFUSED,
+    "Taken": ExitCode.REFUSED,
+    "Stands": ExitCode.REFUSED,
 }
 """By name, since importing them would load what the command did not need. Other exceptions of ours: unavailable."""
 

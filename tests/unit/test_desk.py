@@ -144,3 +144,15 @@ def topic_of_one(at: int) -> Durable:
     durable = Durable()
     durable.publish(event("contact", 1, "case-1", at, "riverside", school="north"), at, partition_of("riverside", PARTITIONS))
     return durable
+
+
+async def test_every_window_is_written_again_where_the_tables_were_switched() -> None:
+    durable = topic()
+    async with at_work(Outside(durable)) as (desk, running):
+        for p in range(PARTITIONS):
+            await desk.take(Fetched(durable, p, durable.topic[p]))
+        await until(lambda: all(durable.committed[p] == len(durable.topic[p]) for p in range(PARTITIONS)), running)
+        before = durable.rows("windows")
+        durable.tables["windows"].clear()
+        desk.write_windows_again()
+        await until(lambda: durable.rows("windows") == before, running)
