@@ -83,6 +83,7 @@ async def _run(settings: Settings) -> int:
             follow_wall=settings.clock == "wall",
             meter=metrics,
         )
+        metrics.serves(identity.partitions)
         app = make_app(settings, desk)
         desk.guard = app.guard
         health = [await _health(stack, settings, app, desk, store, metrics)] if settings.metrics_port else []
@@ -106,7 +107,7 @@ async def _health(  # noqa: PLR0917 - the worker's parts
         unknown=desk.intray.decoder.unknown_members,
         clock=clock,
     )
-    await serve_health(stack, application(health, metrics), settings.metrics_port)
+    await serve_health(stack, application(health, metrics), settings.metrics_port, settings.metrics_host)
     return follow_log(progress, desk, app.guard.committed_to, settings, clock)
 
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ targets: {{critical: {{response: 2 business hours}}}}
 UNTIL_S = 60.0
 
 Case = dict[str, Any]
+Listed = Callable[..., str]
 CASES: list[Case] = [
     # Minutes from now; what is left out is null. In the order in which they are to be shown.
     {"subject": "late", "waiting_since": -90, "response_warn_at": -60, "response_due_at": -30, "priority": "critical"},
@@ -79,7 +80,7 @@ def instant(minutes: int | None) -> str:
 
 
 @pytest.fixture
-def listed(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
+def listed(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Listed:
     """Run the command in this process; gives what it printed."""
     for name, value in environment_of(settings).items():
         monkeypatch.setenv(name, value)
@@ -88,10 +89,10 @@ def listed(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         assert run(["oncall", *arguments]) == ExitCode.OK
         return capsys.readouterr().out
 
-    yield of
+    return of
 
 
-def test_what_is_due_soonest_comes_first_and_what_is_settled_not_at_all(listed: Any) -> None:
+def test_what_is_due_soonest_comes_first_and_what_is_settled_not_at_all(listed: Listed) -> None:
     rows = json.loads(listed("--format", "json"))
     assert [row["subject"] for row in rows] == LISTED
     assert [row["promise"] for row in rows] == ["missed", "due soon", "in time", "in time", "in time", "no promise"]
@@ -100,7 +101,7 @@ def test_what_is_due_soonest_comes_first_and_what_is_settled_not_at_all(listed: 
     assert rows[0]["left_ms"] < 0 < rows[1]["left_ms"]
 
 
-def test_times_are_the_districts_own(listed: Any) -> None:
+def test_times_are_the_districts_own(listed: Listed) -> None:
     row = json.loads(listed("--format", "json"))[1]
     due_at = datetime.fromisoformat(row["due_at"])
     assert due_at.utcoffset() == due_at.astimezone(ZoneInfo(ZONE)).utcoffset()
@@ -118,11 +119,11 @@ def test_times_are_the_districts_own(listed: Any) -> None:
         (["--limit", "2"], ["late", "soon"]),
     ],
 )
-def test_a_part_can_be_asked_for(arguments: list[str], subjects: list[str], listed: Any) -> None:
+def test_a_part_can_be_asked_for(arguments: list[str], subjects: list[str], listed: Listed) -> None:
     assert [row["subject"] for row in json.loads(listed("--format", "json", *arguments))] == subjects
 
 
-def test_a_printed_list_says_all_in_words(listed: Any) -> None:
+def test_a_printed_list_says_all_in_words(listed: Listed) -> None:
     text = listed("--once")
     assert "6 wait: 1 missed, 1 due soon, as of " in text
     assert "!! missed" in text
@@ -132,15 +133,15 @@ def test_a_printed_list_says_all_in_words(listed: Any) -> None:
     assert re.search(r"\d\d:\d\d\* .* asked-again", text), "an asterisk: what is due is the resolution"
 
 
-def test_where_the_output_is_no_terminal_the_list_is_printed_once(listed: Any) -> None:
+def test_where_the_output_is_no_terminal_the_list_is_printed_once(listed: Listed) -> None:
     assert "6 wait" in listed()
 
 
-def test_help_teaches_with_an_example(listed: Any) -> None:
+def test_help_teaches_with_an_example(listed: Listed) -> None:
     assert "Example: frontdesk oncall --district riverside" in " ".join(listed("--help").split())
 
 
-def test_nobody_waits(listed: Any) -> None:
+def test_nobody_waits(listed: Listed) -> None:
     assert "0 wait" in listed("--once", "--district", "nowhere")
 
 
