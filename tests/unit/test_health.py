@@ -9,9 +9,8 @@ import pytest
 from aiohttp import ClientSession
 from prometheus_client import CollectorRegistry
 
-from events.rejection import Reason
-
 from events.directory import DEFAULT
+from events.rejection import Reason
 from projections.partition import Partition
 from sinks.metrics import NAMES_TOLD, OTHERS, PartitionStanding, Standing, WorkerMetrics
 from streams.breaker import Flood
