@@ -43,8 +43,8 @@ class App(FaustApp):
 
     BootStrategy = ConsumerOnly
 
-    def __init__(self, settings: Settings, desk: Desk, bounds: Bounds) -> None:
-        self.guard = Custody(bounds, Away(settings.session_timeout_s))
+    def __init__(self, settings: Settings, desk: Desk, custody: Custody) -> None:
+        self.guard = custody
         self._desk = desk
         self._subscription = Subscription(settings.topic, settings.group, settings.session_timeout_s, client_options(settings))
         super().__init__(
@@ -70,12 +70,17 @@ class App(FaustApp):
         """Nothing: Faust would make folders in the current one."""
 
 
-def make_app(settings: Settings, desk: Desk, bounds: Bounds | None = None) -> App:
+def custody_of(settings: Settings, bounds: Bounds | None = None) -> Custody:
+    """The state of a consumer with these settings, before anything is in hand."""
+    return Custody(bounds or Bounds(), Away(settings.session_timeout_s))
+
+
+def make_app(settings: Settings, desk: Desk, custody: Custody | None = None) -> App:
     """The application, not started. Give `app.guard` to the desk before `serve`.
 
     Raises OSError or ssl.SSLError when the certificate authority's file cannot be read.
     """
-    app = App(settings, desk, bounds or Bounds())
+    app = App(settings, desk, custody or custody_of(settings))
 
     @app.agent(app.topic(settings.topic), name="desk", supervisor_strategy=CrashingSupervisor)
     async def hand_over(stream: StreamT[Fetched]) -> None:

@@ -1,7 +1,7 @@
 """The worker's loop: what was fetched is folded, written and acknowledged, strictly in that order.
 
-One turn takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters and
-forwarded records to Kafka, then the state to the changelog, and only then may the offset be committed. State is never
+One turn takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters, forwarded
+records and breaches to Kafka, then the state to the changelog, and only then may the offset be committed. State is never
 ahead of the rows (or a retraction would be lost in a crash), the commit never ahead of the state. A turn that does not
 end takes its partitions' memory with it: they are read again from the changelog.
 """
@@ -10,11 +10,14 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 
 import structlog
 
 from events.directory import Directory
+from projections.announcement import Announcement
 from projections.partition import Partition
+from projections.restatement import Restatement, told
 from streams.breaker import BREAKER_KEY, Breaker, Flood
 from streams.changelog import Changelog
 from streams.clock import Clock
@@ -29,6 +32,8 @@ AHEAD = 5 * 60_000
 """A record whose timestamp is further ahead of the wall clock does not move a partition's clock."""
 REWRITTEN_AT_ONCE = 20_000
 """Cases of another directory revision or fold version that one turn writes anew beside what it folds: keeps turns short."""
+MOST_OFFSETS_A_TURN = 100_000
+"""A turn has at most 40,000 records (`turn_records` and one fetch more); the log's own markers lie between them."""
 
 log = structlog.get_logger("desk")
 
@@ -74,6 +79,7 @@ class Desk:
         self._turn: asyncio.Task[None] | None = None
         self._open = False
         self._taken: list[Fetched] = []
+        self._next_directory: Directory | None = None
 
     # -- what the consumer calls --------------------------------------------------------------------------------------
     async def take(self, fetched: Fetched) -> None:
@@ -129,6 +135,11 @@ class Desk:
         return [held.flood for held in self._held.values() if held.flood is not None]
 
     @property
+    def directory(self) -> Directory:
+        """Whose promises and open hours are in force."""
+        return self._directory
+
+    @property
     def partitions(self) -> dict[int, Partition]:
         return {p: h.state for p, h in self._held.items() if h.state is not None}
 
@@ -148,6 +159,11 @@ class Desk:
         held.flood = None
         self._waiting.extendleft(reversed(held.parked))
         held.parked.clear()
+        self._wake.set()
+
+    def adopt(self, directory: Directory) -> None:
+        """Go on under another directory, which ClickHouse knows already: between two turns everything is restated under it."""
+        self._next_directory = directory
         self._wake.set()
 
     # -- the loop -----------------------------------------------------------------------------------------------------
@@ -182,6 +198,7 @@ class Desk:
         turn = self._next()
         self._taken = turn.fetched
         try:
+            await self._restate()
             await self._fold(turn)
             await self._write(turn)
         except Superseded as why:
@@ -228,6 +245,18 @@ class Desk:
                     state.advance(now)
         self._forget_old_cases()
 
+    async def _restate(self) -> None:
+        """Make the cases in hand anew where another directory has come; what is read later is made under it anyway."""
+        directory, self._next_directory = self._next_directory, None
+        if directory is None:
+            return
+        self._directory, restated = directory, Restatement()
+        for state in list(self.partitions.values()):
+            for _ in state.adopt(directory, restated):
+                self._guard.beat()
+                await asyncio.sleep(0)
+        log.warning("restated under another directory", **told(restated), revision=directory.revision)
+
     def _let_in(self, turn: Turn, fetched: Fetched) -> Sorted:
         """Sort it, as far as the breaker lets it pass; from there on it is parked. What passes is noted in the turn."""
         held, records = self._held[fetched.partition], fetched.records
@@ -247,10 +276,14 @@ class Desk:
         return tray.before(held.flood.offset)
 
     def _forget_old_cases(self) -> None:
-        """Once for every day of a partition's clock: a look at each case costs too much for every turn."""
+        """Once for every day of a partition's clock: a look at each case costs too much for every turn.
+
+        Not before all has been folded of which a worker that died may have written rows: what it added to a case would be too late
+        here once the case is forgotten.
+        """
         for number, state in self.partitions.items():
             held, day = self._held[number], state.clock // DAY
-            if day != held.day:
+            if day != held.day and (state.next_offset >= held.doubtful_to or self._guard.caught_up(number)):
                 state.forget(self._guard.committed_to(number))
                 held.day = day
 
@@ -263,7 +296,9 @@ class Desk:
 
     # -- write, in this order -----------------------------------------------------------------------------------------
     async def _write(self, turn: Turn) -> None:
-        changes = {number: state.drain(REWRITTEN_AT_ONCE) for number, state in self.partitions.items()}
+        now = self._clock.now()
+        changes = {number: state.drain(REWRITTEN_AT_ONCE, now) for number, state in self.partitions.items()}
+        said = {number: change.announcements for number, change in changes.items() if change.announcements}
         logs = {number: change.changelog + self._held[number].breaker.news() for number, change in changes.items()}
         logs = {number: items for number, items in logs.items() if items}
         tables = tables_of(changes.values(), turn.refused, self._topic_id)
@@ -276,6 +311,10 @@ class Desk:
             self._check(touched)
             await self._outbox.set_aside(turn.refused)
             await self._outbox.send_on([m for s in turn.sorted for m in s.misrouted])
+        if said:
+            self._check(said)
+            await self._outbox.announce(said)
+            self._count(said.values())
         for number, items in logs.items():
             self._check({number})
             await self._log(number, items)
@@ -293,10 +332,14 @@ class Desk:
     def _measure(self, turn: Turn) -> None:
         now = self._clock.now()
         for fetched in turn.fetched:
-            self._meter.folded(len(fetched.records), fetched.records[0].timestamp, now)
+            self._meter.folded([record.timestamp for record in fetched.records], now)
         for refused in turn.refused:
             self._meter.refused(refused.rejection.reason.value)
         self._meter.forwarded(sum(len(s.misrouted) for s in turn.sorted))
+
+    def _count(self, said: Iterable[Iterable[Announcement]]) -> None:
+        for each in chain.from_iterable(said):
+            self._meter.announced(each.passed.target, each.passed.stage, each.state)
 
     # -- recovery -----------------------------------------------------------------------------------------------------
     async def _recover(self, number: int, held: Held) -> None:
@@ -320,10 +363,11 @@ class Desk:
             await asyncio.sleep(0)
         if new or records:
             # Rows may be ahead of the changelog. A row older than what stands would never be seen, so the clock goes on from there.
-            state.advance(await self._rows.newest_as_of(number))
+            state.shown(await self._rows.newest_as_of(number))
             state.restored()
             state.claim(await self._rows.cells_not_empty(number))
         held.state, held.changelog_end, held.recovered = state, end, True
+        held.doubtful_to = state.next_offset + MOST_OFFSETS_A_TURN
         log.info("partition recovered", partition=number, records=records, kept=not new)
 
     # -- fences -------------------------------------------------------------------------------------------------------

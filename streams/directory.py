@@ -1,7 +1,7 @@
 """The directory that the settings name, read from its file once and told plainly where that cannot be done."""
 
 from events.directory import DEFAULT, Directory
-from events.directory_file import DirectoryError
+from events.directory_mistake import DirectoryError
 from streams.settings import Settings
 
 

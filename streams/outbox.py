@@ -1,14 +1,17 @@
-"""What a worker sends to Kafka beside its changelog: dead letters, and records that came to the wrong partition.
+"""What a worker sends to Kafka beside its changelog: dead letters, records that came to the wrong partition, breaches.
 
 Every send is awaited by the desk before it goes on; one that fails stops the worker, for a record that was neither
 counted nor set aside would be lost.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 
+from events.cloudevents import STRUCTURED
+from projections.announcement import Announcement
+from streams.announcements import breach_of
 from streams.intray import FORWARDED, Record, Refused
 
 PREFIX = "frontdesk-dead-letter-"
@@ -32,9 +35,10 @@ def dead_letter_headers(refused: Refused) -> list[tuple[str, bytes]]:
 class Outbox:
     """Sends through the worker's producer and waits until every replica has it."""
 
-    def __init__(self, producer: AIOKafkaProducer, dead_letter_topic: str) -> None:
+    def __init__(self, producer: AIOKafkaProducer, dead_letter_topic: str, breach_topic: str) -> None:
         self._producer = producer
         self._dead_letter_topic = dead_letter_topic
+        self._breach_topic = breach_topic
 
     async def set_aside(self, refused: Iterable[Refused]) -> None:
         """Write each refused record, bytes untouched, to the dead letter topic."""
@@ -64,6 +68,22 @@ class Outbox:
                     timestamp_ms=record.timestamp,
                 )
                 for record, home in misrouted
+            ]
+        )
+
+    async def announce(self, said: Mapping[int, Sequence[Announcement]]) -> None:
+        """Write what each partition has to say of its promises, in order, to the breach topic's partition of the same number."""
+        await self._all(
+            [
+                await self._producer.send(
+                    self._breach_topic,
+                    key=each.district.encode(),
+                    value=breach_of(each).model_dump_json(exclude_none=True).encode(),
+                    headers=[("content-type", STRUCTURED)],
+                    partition=number,
+                )
+                for number, announcements in said.items()
+                for each in announcements
             ]
         )
 

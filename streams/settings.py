@@ -44,5 +44,8 @@ class Settings(BaseSettings):
     session_timeout_s: float = Field(30.0, gt=0, le=300, description="after this silence the group gives a worker's partitions away")
     metrics_host: str = Field("127.0.0.1", description="address on which a worker's metrics and health are answered; 0.0.0.0 for all")
     metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker; 0 for none")
+    metric_cells: int = Field(
+        5_000, ge=1, le=100_000, description="most districts, schools and departments that a worker has metrics of; beyond, districts only"
+    )
     folder: Path = Field(Path(".frontdesk"), description="folder of the embedded servers")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="of a worker; auto: console at a terminal, else JSON")

@@ -5,6 +5,7 @@ from itertools import chain
 
 import numpy as np
 
+from events.sender import source_of
 from projections.partition import Changes
 from projections.rows import Row
 from streams.intray import Refused
@@ -26,7 +27,7 @@ def _dead_letter(refused: Refused, topic_id: str) -> Row:
     """One row of `dead_letters`: see `sinks.clickhouse.tables.DEAD_LETTER_COLUMNS`."""
     record, why = refused.record, refused.rejection
     where = (topic_id, record.topic, record.partition, record.offset, record.timestamp)
-    return (*where, why.reason.value, why.path, why.message, len(record.value or b""))
+    return (*where, why.reason.value, why.path, why.message, len(record.value or b""), source_of(record.value, record.headers))
 
 
 def _joined(parts: list[Columns]) -> Columns:

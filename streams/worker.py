@@ -7,8 +7,9 @@ topic that the rows in ClickHouse come from.
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,17 +24,20 @@ from sinks.clickhouse.queries import claim
 from sinks.clickhouse.store import Store
 from sinks.metrics import WorkerMetrics
 from streams.acceptance import follow_acceptances
-from streams.app import App, make_app, serve
+from streams.app import App, custody_of, make_app, serve
 from streams.broker import client_options
+from streams.cells import Cells
 from streams.changelog import Changelog
 from streams.clock import WallClock
 from streams.desk import Desk
 from streams.directory import directory_of
 from streams.health import Health, Progress, application, follow_log, serve_health
 from streams.outbox import Outbox
+from streams.reload import follow_directory
 from streams.settings import Settings
 from streams.topic_identity import TopicIdentity, topic_identity
 from streams.topics import TopicMismatch
+from streams.transport import Custody
 from streams.warehouse import clickhouse_of
 
 BATCH_BYTES = 900_000
@@ -44,9 +48,26 @@ MOST_BYTES = 4 << 20
 log = structlog.get_logger("worker")
 
 
-def run_worker(settings: Settings) -> int:
-    """Work until SIGTERM or SIGINT; 0 then. Raises what made it stop otherwise: no error is survived by ignoring it."""
-    return asyncio.run(_run(settings))
+@dataclass(frozen=True)
+class Parts:
+    """What a worker writes through, in the order of writing: rows, records set aside or sent on, state; and what it may commit."""
+
+    rows: Store
+    outbox: Outbox
+    changelog: Changelog
+    custody: Custody
+
+
+def as_they_are(parts: Parts) -> Parts:
+    return parts
+
+
+def run_worker(settings: Settings, fitted: Callable[[Parts], Parts] = as_they_are) -> int:
+    """Work until SIGTERM or SIGINT; 0 then. Raises what made it stop otherwise: no error is survived by ignoring it.
+
+    `fitted` may put something around the parts before they are used: whoever tests a worker sees there what it writes, and when.
+    """
+    return asyncio.run(_run(settings, fitted))
 
 
 def keep_garbage_apart() -> None:
@@ -56,40 +77,51 @@ def keep_garbage_apart() -> None:
     gc.set_threshold(1_000_000, 50, 100)
 
 
-async def _run(settings: Settings) -> int:
+async def _run(settings: Settings, fitted: Callable[[Parts], Parts]) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    hangup = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, hangup.set)
     metrics = WorkerMetrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
         directory = directory_of(settings)
         identity = await topic_identity(settings, settings.topic)
+        metrics.serves(identity.partitions)
         server = clickhouse_of(settings)
         epoch = await asyncio.to_thread(_introduced, server, identity, directory)
         await _check_topics(settings, identity)
         store = Store(server, metrics)
         stack.push_async_callback(store.close)
         producer = await stack.enter_async_context(_producer(settings))
+        parts = fitted(
+            Parts(
+                rows=store,
+                outbox=Outbox(producer, settings.dead_letter_topic),
+                changelog=Changelog(settings.changelog_topic, producer, partial(_reader, settings), metrics.recovering),
+                custody=custody_of(settings),
+            )
+        )
         desk = Desk(
             directory=directory,
             partitions=identity.partitions,
             topic_id=identity.topic_id,
             epoch=epoch,
-            rows=store,
-            changelog=Changelog(settings.changelog_topic, producer, partial(_reader, settings)),
-            outbox=Outbox(producer, settings.dead_letter_topic),
+            rows=parts.rows,
+            changelog=parts.changelog,
+            outbox=parts.outbox,
             clock=WallClock(),
             follow_wall=settings.clock == "wall",
             meter=metrics,
         )
-        metrics.serves(identity.partitions)
-        app = make_app(settings, desk)
+        app = make_app(settings, desk, parts.custody)
         desk.guard = app.guard
         health = [await _health(stack, settings, app, desk, store, metrics)] if settings.metrics_port else []
         keep_garbage_apart()
         log.info("worker starts", topic=settings.topic, partitions=identity.partitions, epoch=epoch, directory=directory.revision)
-        await serve(app, stop, desk.run(), follow_acceptances(desk, server, identity.topic_id), *health)
+        follow = follow_acceptances(desk, server, identity.topic_id), follow_directory(desk, server, settings, hangup, directory)
+        await serve(app, stop, desk.run(), *follow, *health)
     log.info("worker stopped")
     return 0
 
@@ -107,7 +139,8 @@ async def _health(  # noqa: PLR0917 - the worker's parts
         unknown=desk.intray.decoder.unknown_members,
         clock=clock,
     )
-    await serve_health(stack, application(health, metrics), settings.metrics_port, settings.metrics_host)
+    cells = Cells(desk, clock, settings.metric_cells, app.guard.beat, health.is_away)
+    await serve_health(stack, application(health, metrics, cells), settings.metrics_port, settings.metrics_host)
     return follow_log(progress, desk, app.guard.committed_to, settings, clock)
 
 
@@ -122,12 +155,13 @@ def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) 
 async def _check_topics(settings: Settings, events: TopicIdentity) -> None:
     """Make sure that the topics to write to are there: a state has the number of the partition that it is of."""
     await topic_identity(settings, settings.dead_letter_topic)
-    changelog = await topic_identity(settings, settings.changelog_topic)
-    if changelog.partitions != events.partitions:
-        raise TopicMismatch(
-            f"topic {settings.changelog_topic} has {changelog.partitions} partitions, but {settings.topic} has {events.partitions}: "
-            "choose another one (FRONTDESK_CHANGELOG_TOPIC), and `frontdesk migrate` makes it"
-        )
+    for name, setting in ((settings.changelog_topic, "CHANGELOG"), (settings.breach_topic, "BREACH")):
+        found = await topic_identity(settings, name)
+        if found.partitions != events.partitions:
+            raise TopicMismatch(
+                f"topic {name} has {found.partitions} partitions, but {settings.topic} has {events.partitions}: "
+                f"choose another one (FRONTDESK_{setting}_TOPIC), and `frontdesk migrate` makes it"
+            )
 
 
 @asynccontextmanager

@@ -61,6 +61,7 @@ SETTINGS = {
 class Kafka:
     """One Kafka in the folder `data`. `port` is that of the plain listener: 0 for the one it had before, or any free one.
 
+    `advertised` is the port that clients of the plain listener are told to use, where something in between forwards it to the real one.
     `listeners` adds protocols beside the plain one, `users` (name -> password) are those of SASL/PLAIN. `cache` and `repository` say where
     the jars are kept and come from. Used as a context manager it is started, and stopped whatever happens.
     """
@@ -70,6 +71,7 @@ class Kafka:
         data: Path,
         port: int = 0,
         *,
+        advertised: int = 0,
         listeners: Sequence[Protocol] = (),
         users: Mapping[str, str] | None = None,
         cache: Path | None = None,
@@ -81,6 +83,7 @@ class Kafka:
         self.data = data.absolute()
         self.log = self.data / "kafka.log"
         self._wanted_port = port
+        self._advertised = {"PLAINTEXT": advertised} if advertised else {}
         self._protocols: tuple[Protocol, ...] = ("PLAINTEXT", *(each for each in listeners if each != "PLAINTEXT"))
         self._users = dict(users or {})
         self._cache = cache or jars.cache_folder()
@@ -208,7 +211,7 @@ class Kafka:
 
     def _configure(self) -> None:
         tls = self._certificate() if any(name.endswith("SSL") for name in self._protocols) else None
-        settings = SETTINGS | properties(self._ports, self._users, tls)
+        settings = SETTINGS | properties(self._ports, self._users, tls, self._advertised)
         settings |= {"controller.quorum.voters": f"1@{HOST}:{self._ports[CONTROLLER]}", "log.dirs": str(self._logs)}
         _write(self._properties, "".join(f"{name}={value}\n" for name, value in settings.items()))
 

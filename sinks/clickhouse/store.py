@@ -30,6 +30,7 @@ class Store:
     def __init__(self, server: ClickHouse, observer: Observer) -> None:
         self._server = server
         self._writer = Writer(server.connect, observer)
+        self._observer = observer
 
     @property
     def paused(self) -> str | None:
@@ -61,6 +62,7 @@ class Store:
                 code = code_of(failure)
                 if code is None:
                     raise
+                self._observer.retried(code)
                 log.warning("question is asked again", code=code, why=str(failure))
                 await asyncio.sleep(pause_s(attempt, code, random.random))
                 attempt += 1

@@ -7,7 +7,7 @@ from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
 Columns = list[Any]
 """Equally long lists (or numpy arrays), one for each column of the table; [] for no rows."""
 
-DEAD_LETTER_COLUMNS: Final = ("topic_id", "topic", "partition", "offset", "produced_at", "reason", "path", "message", "bytes")
+DEAD_LETTER_COLUMNS: Final = ("topic_id", "topic", "partition", "offset", "produced_at", "reason", "path", "message", "bytes", "source")
 """`produced_at` in milliseconds since the epoch, `bytes` the size of the record's value."""
 
 WRITTEN: Final[dict[str, tuple[str, ...]]] = {

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from events.rejection import Reason
-from projections.case import ENCODE, MOST_EVENTS, decode_case
+from projections.case import ENCODE, FOLD, MOST_EVENTS, decode_case
 from projections.partition import CLOCK_KEY, Changes, Partition
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS, row_version, window_version
 from tests.unit.stories import (
@@ -190,9 +190,9 @@ def test_spam_takes_everything_back() -> None:
 
 def test_a_due_case_is_forgotten_with_a_tombstone() -> None:
     partition, tables = folded(entries([contact(0, "c"), resolution(1 * H, "x")]))
-    partition.advance(START + 1 * H + 100 * DAY - 1)
-    assert partition.forget(2) == 0
     partition.advance(START + 1 * H + 100 * DAY)
+    assert partition.forget(2) == 0
+    partition.advance(START + 1 * H + 100 * DAY + 1)
     assert partition.forget(1) == 0, "its last record is not committed"
     assert partition.forget(2) == 1
     tables.write(partition.drain())
@@ -202,9 +202,9 @@ def test_a_due_case_is_forgotten_with_a_tombstone() -> None:
 
 def test_an_open_case_is_remembered_for_400_days() -> None:
     partition, _ = folded(entries([contact(0)]))
-    partition.advance(START + 400 * DAY - 1)
-    assert partition.forget(9) == 0
     partition.advance(START + 400 * DAY)
+    assert partition.forget(9) == 0
+    partition.advance(START + 400 * DAY + 1)
     assert partition.forget(9) == 1
 
 
@@ -308,7 +308,7 @@ def test_a_record_of_another_fold_is_folded_again_and_its_old_keys_are_deleted()
     heir = tables.restored()
     assert heir.pending == 1
     changes = heir.drain()
-    assert decode_case(dict(changes.changelog)[KEY]).fold == 1  # type: ignore[arg-type] # no tombstone
+    assert decode_case(dict(changes.changelog)[KEY]).fold == FOLD  # type: ignore[arg-type] # no tombstone
     assert [(row["episode"].split()[1], row["is_deleted"]) for row in case_rows(changes)] == [("c", 0), ("other", 1)]
     assert heir.pending == 0
 
@@ -343,9 +343,23 @@ def test_an_older_record_behind_a_newer_one_loses_nothing_and_is_mended() -> Non
 def test_a_tombstone_ends_what_was_before() -> None:
     _, tables = folded(entries([contact(0)]))
     tables.changelog.append((KEY, None))
-    tables.changelog += folded(entries([contact(5 * H, "other")], first=7))[1].changelog
+    tables.changelog += folded(entries([contact(200 * DAY, "other")], first=7))[1].changelog
     (record,) = (value for key, value in tables.restored()._cases.items() if key == KEY)
     assert decode_case(record).count == 1
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_tombstone_of_one_who_did_not_know_the_latest_event_ends_nothing(goes_on: bool) -> None:
+    log = entries([contact(0, "c"), resolution(H, "x"), reply(300 * DAY, "r"), reply(301 * DAY, "s")])
+    plain, _ = folded(log)
+    _, tables = folded(log[:3])
+    tables.changelog.append((KEY, None))
+    if goes_on:  # by one who had not read that tombstone yet
+        tables.changelog += folded(log)[1].changelog
+    heir = tables.restored()
+    heir.fold(log[3:])
+    tables.write(heir.drain())
+    assert tables.restored()._cases == plain._cases
 
 
 def test_an_empty_changelog_is_a_fresh_partition() -> None:
