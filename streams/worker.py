@@ -106,6 +106,7 @@ async def _run(settings: Settings, fitted: Callable[[Parts], Parts], *companions
     async with AsyncExitStack() as stack:
         directory = directory_of(settings)
         identity = await topic_identity(settings, settings.topic)
+        metrics.serves(identity.partitions)
         server = clickhouse_of(settings)
         epoch, switch = await asyncio.to_thread(_introduced, server, identity, directory)
         changelog = changelog_of(settings, epoch)
@@ -168,7 +169,7 @@ async def _health(  # noqa: PLR0917 - the worker's parts
         clock=clock,
     )
     cells = Cells(desk, clock, settings.metric_cells, app.guard.beat, health.is_away)
-    await serve_health(stack, application(health, metrics, cells), settings.metrics_port)
+    await serve_health(stack, application(health, metrics, cells), settings.metrics_port, settings.metrics_host)
     return follow_log(progress, desk, app.guard.committed_to, settings, clock)
 
 

@@ -1,4 +1,4 @@
-"""What Frontdesk itself asks ClickHouse: cells that show a number, forgotten cases, whose log this is, the indicators.
+"""What Frontdesk itself asks ClickHouse: cells with a number, forgotten cases, whose log this is, the indicators, who waits.
 
 Reads are FINAL. Events come back as the records that the fold works on.
 """
@@ -114,6 +114,38 @@ def indicators(
         ORDER BY contacts DESC, district, school, department
         LIMIT %(limit)s""",
         {"scope": scope, "window": window, "district": district, "limit": limit},
+        with_column_types=True,
+    )
+    names = [name for name, _ in columns]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def waiting(
+    client: Client, *, district: str | None = None, school: str | None = None, department: str | None = None, limit: int = 1000
+) -> list[dict[str, Any]]:
+    """Episodes in which somebody waits for a reply, as dictionaries: what is due soonest first, what nobody promised last.
+
+    Due is the first response, or the resolution where there was a response already. `total` counts those beyond the limit too.
+    """
+    places = {"district": district, "school": school, "department": department}
+    wanted = "".join(f" AND {name} = %({name})s" for name, place in places.items() if place is not None)
+    rows, columns = client.execute(
+        f"""
+        WITH now64(3, 'UTC') AS at
+        SELECT district, school, department, subject, priority, channel, language, topic, received_at, waiting_since,
+            dateDiff('millisecond', waiting_since, at) AS waiting_ms,
+            if(answered_at IS NULL, 'response', 'resolution') AS target,
+            if(answered_at IS NULL, response_due_at, resolution_due_at) AS due_at,
+            dateDiff('millisecond', at, due_at) AS left_ms,
+            if(answered_at IS NULL, response_warn_at, resolution_warn_at) AS warn_at,
+            multiIf(due_at IS NULL, 'no promise', due_at < at, 'missed', warn_at <= at, 'due soon', 'in time') AS promise,
+            at AS as_of,
+            count() OVER () AS total
+        FROM cases FINAL
+        WHERE is_deleted = 0 AND received_at IS NOT NULL AND waiting_since IS NOT NULL AND status != 'spam'{wanted}
+        ORDER BY due_at ASC NULLS LAST, waiting_since, district, subject
+        LIMIT %(limit)s""",
+        {**places, "limit": limit},
         with_column_types=True,
     )
     names = [name for name, _ in columns]

@@ -12,6 +12,7 @@ from streams.cli.demo import demo
 from streams.cli.down import down
 from streams.cli.indicators import indicators
 from streams.cli.migrate import migrate
+from streams.cli.oncall import oncall
 from streams.cli.publish import publish
 from streams.cli.rebuild import rebuild
 from streams.cli.simulate import simulate
@@ -30,6 +31,7 @@ EXAMPLES: dict[Callable[..., object], str] = {
     simulate: "Example: [bold]frontdesk simulate --students 2000 --days 7 --live[/]   or: frontdesk simulate --days 2 --out -",
     migrate: "Example: [bold]FRONTDESK_CLICKHOUSE_HOST=ch.example.org frontdesk migrate[/]",
     indicators: "Example: [bold]frontdesk indicators --by school --window 24h[/]   or: frontdesk indicators --format csv > today.csv",
+    oncall: "Example: [bold]frontdesk oncall --district riverside[/]   or: frontdesk oncall --once --format json",
     verify: "Example: [bold]frontdesk verify[/]   or, quick: frontdesk verify --sample 1000   (exit code 1 when anything differs)",
     rebuild: "Example: [bold]frontdesk rebuild[/]   looks what differs; then: frontdesk rebuild --yes   (later: --drop-old)",
 }
