@@ -16,7 +16,7 @@ MOST_BYTES: Final = 1 << 20
 WITHIN_S: Final = 15.0
 
 
-async def read(request: BaseRequest, claim: Claim, within_s: float = WITHIN_S) -> bytes:
+async def read(request: BaseRequest, claim: Claim, within_s: float) -> bytes:
     """The bytes as they came. Raises `Problem`."""
     if (request.content_length or 0) > MOST_BYTES:
         raise _too_large()

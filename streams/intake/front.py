@@ -7,8 +7,9 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import structlog
 from aiohttp.web import BaseRequest, Response, StreamResponse
@@ -21,8 +22,8 @@ from streams.intake.allowance import Allowances
 from streams.intake.answer import ACCEPTED, REJECTED, UNKNOWN, answer
 from streams.intake.gate import Gate, is_from_here, is_signed
 from streams.intake.grant import Grant
-from streams.intake.judgement import Judge, Judgement
-from streams.intake.kafka_link import KafkaLink, Place
+from streams.intake.judgement import Judge, Judgement, Record
+from streams.intake.kafka_link import Place
 from streams.intake.openapi import text as openapi_text
 from streams.intake.problem import MEDIA_TYPE, Problem, Refusal
 from streams.intake.room import Claim, Room
@@ -39,16 +40,42 @@ Handler = Callable[[BaseRequest], Awaitable[Response]]
 log = structlog.get_logger("intake")
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long a client may take, in seconds: to send the body of its request, and to read the answer."""
+
+    body_s: float = bodies.WITHIN_S
+    answer_s: float = ANSWERED_WITHIN_S
+
+
+class Link(Protocol):
+    """What is asked of Kafka; see `kafka_link`."""
+
+    @property
+    def away(self) -> str | None: ...
+    def judge(self) -> Judge: ...
+    async def send(self, records: Sequence[Record], claim: Claim) -> list[Place | None]: ...
+
+
 class Front:
     """Everything that is asked of one intake. `stopping` is set when it is about to end."""
 
     def __init__(
-        self, *, gate: Gate, link: KafkaLink, room: Room, metrics: IntakeMetrics, clock: Clock, connections: Callable[[], int]
+        self,
+        *,
+        gate: Gate,
+        link: Link,
+        room: Room,
+        metrics: IntakeMetrics,
+        clock: Clock,
+        connections: Callable[[], int],
+        patience: Patience = Patience(),
     ) -> None:
         self.gate = gate
         self.stopping = False
         self.allowances = Allowances(time.monotonic)
         self._link = link
+        self._patience = patience
         self._room = room
         self._metrics = metrics
         self._clock = clock
@@ -72,7 +99,7 @@ class Front:
         except Exception:
             log.exception("a mistake in the intake")
             response = self.refused(request, Problem(Refusal.MISTAKE, "the intake made a mistake; its log says which", closes=True))
-        await _send(request, response)
+        await _send(request, response, self._patience.answer_s)
         return response
 
     def refused(self, request: BaseRequest, problem: Problem) -> Response:
@@ -120,7 +147,7 @@ class Front:
 
     async def _taken(self, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim) -> tuple[int, dict[str, Any]]:
         mode = mode_of(_headers(request))
-        packed = await bodies.read(request, claim)
+        packed = await bodies.read(request, claim, self._patience.body_s)
         if not is_signed(request):
             return await self._published(request, grant, judge, claim, mode, packed)
         if mode is Mode.BINARY:
@@ -199,11 +226,11 @@ class Front:
         return Response(body=encode(self._metrics.registry), headers={"Content-Type": kind})
 
 
-async def _send(request: BaseRequest, response: StreamResponse) -> None:
+async def _send(request: BaseRequest, response: StreamResponse, within_s: float) -> None:
     """Write the answer; a client that does not read it in time is cut off."""
     response.headers["Server"] = "frontdesk"
     try:
-        async with asyncio.timeout(ANSWERED_WITHIN_S):
+        async with asyncio.timeout(within_s):
             await response.prepare(request)
             await response.write_eof()
     except TimeoutError:

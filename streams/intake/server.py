@@ -45,16 +45,19 @@ class Connection(RequestHandler):
 class Server(web.Server):
     """Makes connections, up to a number."""
 
-    def __init__(self, handler: Callable[[web.BaseRequest], Any], refused: Refused, overcrowded: Callable[[], None]) -> None:
+    def __init__(
+        self, handler: Callable[[web.BaseRequest], Any], refused: Refused, overcrowded: Callable[[], None], silent_s: float = SILENT_S
+    ) -> None:
         super().__init__(handler)
         self.refused = refused
         self._overcrowded = overcrowded
+        self._silent_s = silent_s
 
     def __call__(self) -> Connection:
         return Connection(
             self,
             loop=self._loop,
-            keepalive_timeout=SILENT_S,
+            keepalive_timeout=self._silent_s,
             lingering_time=LINGER_S,
             read_bufsize=READ_BYTES,
             max_line_size=LARGEST_HEADER,
