@@ -44,7 +44,7 @@ def add(
     with rewriting(chosen) as tokens:
         tokens.append(made)
     print(secret)
-    where = f"; deliveries go to /events?signer={token_id}" if signed else ""
+    where = f"; deliveries go to /events/signed?signer={token_id}" if signed else ""
     remarks().print(f"{token_id} is in {chosen} until {made.expires:%Y-%m-%d}; it is not shown again{where}", markup=False)
 
 

@@ -20,7 +20,7 @@ from streams.clock import Clock
 from streams.intake import body as bodies
 from streams.intake.allowance import Allowances
 from streams.intake.answer import ACCEPTED, REJECTED, UNKNOWN, answer
-from streams.intake.gate import Gate, is_from_here, is_signed
+from streams.intake.gate import Gate, is_from_here
 from streams.intake.grant import Grant
 from streams.intake.judgement import Judge, Judgement, Record
 from streams.intake.kafka_link import Place
@@ -37,6 +37,7 @@ REQUESTS_A_MINUTE: Final = "*"
 """For the handshake of webhooks: the rate is that of the token."""
 
 Handler = Callable[[BaseRequest], Awaitable[Response]]
+Taking = Callable[[BaseRequest, Grant, Judge, Claim], Awaitable[tuple[int, dict[str, Any]]]]
 log = structlog.get_logger("intake")
 
 
@@ -84,6 +85,7 @@ class Front:
         self._openapi = openapi_text().encode()
         self._routes: dict[str, dict[str, Handler]] = {
             "/events": {"POST": self._events, "OPTIONS": self._handshake},
+            "/events/signed": {"POST": self._signed_events, "OPTIONS": self._handshake_of_signer},
             "/openapi.yaml": {"GET": self._document},
             "/health/live": {"GET": self._live},
             "/health/ready": {"GET": self._ready},
@@ -125,33 +127,42 @@ class Front:
 
     # -- events --------------------------------------------------------------------------------------------------------
     async def _events(self, request: BaseRequest) -> Response:
+        return await self._answered(request, self.gate.of_token, self._taken)
+
+    async def _signed_events(self, request: BaseRequest) -> Response:
+        return await self._answered(request, self.gate.of_signer, self._taken_once)
+
+    async def _answered(self, request: BaseRequest, asked: Callable[[BaseRequest, int], Grant], take: Taking) -> Response:
         begun = time.monotonic()
-        grant = self._admitted(request)
+        grant = self._admitted(request, asked)
         judge = self._link.judge()
         claim = self._room.claim()
         try:
-            status, told = await self._taken(request, grant, judge, claim)
+            status, told = await take(request, grant, judge, claim)
         finally:
             claim.let_go()
             self._metrics.answered(time.monotonic() - begun)
         return Response(body=_json(told), status=status, content_type="application/json")
 
-    def _admitted(self, request: BaseRequest) -> Grant:
+    def _admitted(self, request: BaseRequest, asked: Callable[[BaseRequest, int], Grant]) -> Grant:
         """Whatever can be known before the body is read, the cheapest first."""
         if self.stopping:
             raise Problem(Refusal.STOPPING, "this process is about to end: ask again", retry_after_s=1, closes=True)
         refuse_doubled(_headers(request))
-        grant = self.gate.grant_of(request, self._clock.now())
+        grant = asked(request, self._clock.now())
         self.allowances.ask(grant)
         return grant
 
     async def _taken(self, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim) -> tuple[int, dict[str, Any]]:
         mode = mode_of(_headers(request))
         packed = await bodies.read(request, claim, self._patience.body_s)
-        if not is_signed(request):
-            return await self._published(request, grant, judge, claim, mode, packed)
+        return await self._published(request, grant, judge, claim, mode, packed)
+
+    async def _taken_once(self, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim) -> tuple[int, dict[str, Any]]:
+        mode = mode_of(_headers(request))
         if mode is Mode.BINARY:
-            raise Problem(Refusal.MEDIA_TYPE, "a signature covers the body only: send the event in structured mode")
+            raise Problem(Refusal.MEDIA_TYPE, "a signature covers the body only: send the event in structured mode", closes=True)
+        packed = await bodies.read(request, claim, self._patience.body_s)
         now_s = self._clock.now() // 1000
         delivery = verified(grant, request.headers, packed, now_s)
         self._deliveries.begin(grant, delivery, now_s)
@@ -191,11 +202,17 @@ class Front:
             log.warning("rejected", token=grant.id, events=len(judgement.verdicts), **reasons)
 
     async def _handshake(self, request: BaseRequest) -> Response:
+        return self._agreed(request, self.gate.of_token)
+
+    async def _handshake_of_signer(self, request: BaseRequest) -> Response:
+        return self._agreed(request, self.gate.of_signer)
+
+    def _agreed(self, request: BaseRequest, asked: Callable[[BaseRequest, int], Grant]) -> Response:
         """CloudEvents' protection against abuse: whoever is known may send here. Without an origin it only tells the methods."""
         headers = {"Allow": "POST, OPTIONS"}
         origin = request.headers.get("WebHook-Request-Origin")
         if origin is not None:
-            grant = self.gate.grant_of(request, self._clock.now())
+            grant = asked(request, self._clock.now())
             rate = str(max(1, int(grant.rate * 60))) if grant.rate else REQUESTS_A_MINUTE
             headers |= {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": rate}
         return Response(status=200, headers=headers)
@@ -219,7 +236,7 @@ class Front:
 
     async def _exposed(self, request: BaseRequest) -> Response:
         """For programs on this machine, and for tokens that may read it: it tells what whom sends how much."""
-        if not is_from_here(request) and not self.gate.grant_of(request, self._clock.now()).reads_metrics:
+        if not is_from_here(request) and not self.gate.of_token(request, self._clock.now()).reads_metrics:
             raise Problem(Refusal.FORBIDDEN, "this token may not read the metrics")
         self._metrics.stands(IntakeStanding(not self._reasons(), self._room.held, self._connections()))
         encode, kind = choose_encoder(request.headers.get("Accept", ""))

@@ -26,33 +26,27 @@ class Gate:
     def __init__(self, register: Register | None) -> None:
         self.register = register
 
-    def grant_of(self, request: BaseRequest, now: int) -> Grant:
-        """What whoever asks may do at `now` (ms). A signature is only claimed yet: the body is needed to check it. Raises `Problem`."""
+    def of_token(self, request: BaseRequest, now: int) -> Grant:
+        """What whoever asks may do at `now` (ms). Raises `Problem`."""
         if self.register is None:
             if not is_from_here(request):
                 raise Problem(Refusal.NOT_LOCAL, "this intake has no tokens, so it takes events from its own machine only", closes=True)
             return EVERYONE_HERE
-        grant = self._named(request, self.register)
-        if grant is None:
-            raise Problem(Refusal.UNAUTHORIZED, "send a token that is known: Authorization: Bearer fd_...", headers=CHALLENGE, closes=True)
-        if grant.is_over(now):
-            raise Problem(Refusal.EXPIRED, "this token has expired or was revoked", headers=CHALLENGE, closes=True)
-        return grant
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        return _in_force(self.register.of_token(token.strip()) if scheme.lower() == "bearer" else None, now)
 
-    @staticmethod
-    def _named(request: BaseRequest, register: Register) -> Grant | None:
-        given = request.headers.getall("Authorization", [])
+    def of_signer(self, request: BaseRequest, now: int) -> Grant:
+        """The same for who is said to sign; whether it is true is not known before the body. Raises `Problem`."""
         signers = request.rel_url.query.getall(SIGNER, [])
-        if len(given) + len(signers) != 1:
-            return None
-        if signers:
-            return register.of_signer(signers[0])
-        scheme, _, token = given[0].partition(" ")
-        return register.of_token(token.strip()) if scheme.lower() == "bearer" else None
+        return _in_force(self.register.of_signer(signers[0]) if self.register is not None and len(signers) == 1 else None, now)
 
 
-def is_signed(request: BaseRequest) -> bool:
-    return SIGNER in request.rel_url.query
+def _in_force(grant: Grant | None, now: int) -> Grant:
+    if grant is None:
+        raise Problem(Refusal.UNAUTHORIZED, "send a token that is known: Authorization: Bearer fd_...", headers=CHALLENGE, closes=True)
+    if grant.is_over(now):
+        raise Problem(Refusal.EXPIRED, "this token has expired or was revoked", headers=CHALLENGE, closes=True)
+    return grant
 
 
 def is_from_here(request: BaseRequest) -> bool:

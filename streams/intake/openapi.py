@@ -37,7 +37,9 @@ MEANINGS: Final = {
     500: "A mistake in the intake.",
     503: "Kafka is away, the memory is used up, or the process is about to end. Send all again: an event sent twice counts once.",
 }
-OF_EVENTS: Final = (400, 401, 403, 408, 409, 413, 415, 417, 422, 429, 503)
+OF_EVENTS: Final = (400, 401, 403, 408, 413, 415, 417, 422, 429, 503)
+ATTRIBUTES: Final = ("ce-specversion", "ce-id", "ce-source", "ce-type", "ce-subject", "ce-time")
+BINARY: Final = "application/json"
 WITH_RETRY_AFTER: Final = (429, 503)
 
 
@@ -62,7 +64,8 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
         "paths": {
-            "/events": {"post": _post(), "options": _options()},
+            "/events": {"post": _post(), "options": _options("handshake", [])},
+            "/events/signed": {"post": _post_signed(), "options": _options("handshakeOfSigner", [_signer()])},
             f"/{FILE}": {"get": _page("document", "This document.", {"application/yaml": {"schema": {"type": "object"}}})},
             "/health/live": {
                 "get": _page("live", "200 as long as the process does its work.", _json(_open({"live": {"type": "boolean"}})))
@@ -83,27 +86,9 @@ def _post() -> dict[str, Any]:
         "summary": "Publish events.",
         "description": (
             f"At most {MOST_BYTES:,} bytes and {MOST_EVENTS:,} events. Bodies may be packed with `Content-Encoding: gzip` or `zstd`. "
-            "In binary mode the attributes are `ce-` headers and the body is `data`. A delivery may be signed in place of a token "
-            f"(Standard Webhooks: `{ID}`, `{TIMESTAMP}`, `{SIGNATURE}`); then `{SIGNER}` names who signs, and binary mode is not taken."
+            "In binary mode the attributes are `ce-` headers and the body is `data`."
         ),
-        "parameters": [
-            {"name": SIGNER, "in": "query", "required": False, "schema": {"type": "string", "pattern": "^[a-z2-7]{8}$"}},
-            *(
-                {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
-                for name in (
-                    "ce-specversion",
-                    "ce-id",
-                    "ce-source",
-                    "ce-type",
-                    "ce-subject",
-                    "ce-time",
-                    "Content-Encoding",
-                    ID,
-                    TIMESTAMP,
-                    SIGNATURE,
-                )
-            ),
-        ],
+        "parameters": [_header(name) for name in (*ATTRIBUTES, "Content-Encoding")],
         "requestBody": {"required": True, "content": _requests()},
         "responses": {
             "202": _answer("Kafka has acknowledged every event.", "#/components/schemas/Outcome"),
@@ -113,23 +98,50 @@ def _post() -> dict[str, Any]:
     }
 
 
+def _post_signed() -> dict[str, Any]:
+    post = _post()
+    content = {kind: told for kind, told in _requests().items() if kind != BINARY}
+    return post | {
+        "operationId": "publishSigned",
+        "summary": "Publish events in a delivery that is signed, in place of a token.",
+        "description": (
+            "As Standard Webhooks (standardwebhooks.com) has it: HMAC-SHA-256 of id, time and body. A signature covers no headers, so "
+            "binary mode is not taken. A delivery that was accepted is not accepted a second time."
+        ),
+        "security": [],
+        "parameters": [_signer(), *(_header(name, required=True) for name in (ID, TIMESTAMP, SIGNATURE)), _header("Content-Encoding")],
+        "requestBody": {"required": True, "content": content},
+        "responses": post["responses"] | _problems(409),
+    }
+
+
+def _signer() -> dict[str, Any]:
+    told = "Who signs: an id that `frontdesk token create --signed` has told."
+    return {"name": SIGNER, "in": "query", "required": True, "description": told, "schema": {"type": "string"}}
+
+
+def _header(name: str, *, required: bool = False) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": required, "schema": {"type": "string"}}
+
+
 def _requests() -> dict[str, Any]:
     event = {"oneOf": [{"$ref": f"#/components/schemas/{_name(model)}"} for model in MODELS.values()]}
     first = example(next(iter(MODELS.values())))
     return {
         Mode.STRUCTURED.value: {"schema": event, "examples": {"contact": {"value": first}}},
-        Mode.BATCHED.value: {"schema": {"type": "array", "maxItems": MOST_EVENTS, "items": event}, "examples": {"one": {"value": [first]}}},
+        Mode.BATCHED.value: {"schema": {"type": "array", "items": event}, "examples": {"one": {"value": [first]}}},
         Mode.NDJSON.value: {"schema": {"type": "string", "description": "One structured event on each line."}},
-        "application/json": {"schema": {"type": "object", "description": "`data` of an event in binary mode."}},
+        BINARY: {"schema": {"type": "object", "description": "`data` of an event in binary mode."}},
     }
 
 
-def _options() -> dict[str, Any]:
+def _options(name: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
     header = {"schema": {"type": "string"}}
     return {
-        "operationId": "handshake",
+        "operationId": name,
+        "security": [{"token": []}, {}],
         "summary": "Ask whether events may be delivered here, as CloudEvents' webhook specification has it.",
-        "parameters": [{"name": "WebHook-Request-Origin", "in": "header", "required": False, "schema": {"type": "string"}}],
+        "parameters": [_header("WebHook-Request-Origin"), *parameters],
         "responses": {
             "200": {
                 "description": "They may. Without an origin only `Allow` is told.",

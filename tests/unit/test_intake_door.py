@@ -153,17 +153,17 @@ TABLE = [
     Case("unknown token", 401, Refusal.UNAUTHORIZED, headers={"Authorization": f"Bearer {new_token()[1]}"}),
     Case("basic", 401, Refusal.UNAUTHORIZED, headers={"Authorization": "Basic eDp5"}),
     Case("token in the address", 401, Refusal.UNAUTHORIZED, path=f"/events?access_token={TOKENS['all'][1]}"),
-    Case("token and signer", 401, Refusal.UNAUTHORIZED, headers=BEARER_ALL, path="/events?signer=signsign"),
-    Case("two signers", 401, Refusal.UNAUTHORIZED, path="/events?signer=signsign&signer=signsign"),
-    Case("signer without a key", 401, Refusal.UNAUTHORIZED, path=f"/events?signer={TOKENS['all'][0]}"),
+    Case("token where a signature is asked for", 401, Refusal.UNAUTHORIZED, headers=BEARER_ALL, path="/events/signed"),
+    Case("two signers", 401, Refusal.UNAUTHORIZED, path="/events/signed?signer=signsign&signer=signsign"),
+    Case("signer without a key", 401, Refusal.UNAUTHORIZED, path=f"/events/signed?signer={TOKENS['all'][0]}"),
     Case("expired", 401, Refusal.EXPIRED, headers=BEARER["expired"]),
     Case("revoked", 401, Refusal.EXPIRED, headers=BEARER["revoked"]),
     Case("wrong district", 403, Refusal.FORBIDDEN, wire(event(1, "lakeside", note=SECRET)), BEARER["narrow"]),
     Case("wrong source", 403, Refusal.FORBIDDEN, wire(event(1) | {"source": "/lakeside/helpdesk"}), BEARER["narrow"]),
     Case("path trick in the source", 403, Refusal.FORBIDDEN, wire(event(1) | {"source": "/riverside/../lakeside"}), BEARER["narrow"]),
     Case("wrong type", 403, Refusal.FORBIDDEN, wire(event(1) | {"type": "org.frontdesk.reply.v1"}), BEARER["narrow"]),
-    Case("not signed", 401, Refusal.BAD_SIGNATURE, path="/events?signer=signsign"),
-    Case("old signature", 401, Refusal.BAD_SIGNATURE, headers=_signed(), path="/events?signer=signsign"),
+    Case("not signed", 401, Refusal.BAD_SIGNATURE, path="/events/signed?signer=signsign"),
+    Case("old signature", 401, Refusal.BAD_SIGNATURE, headers=_signed(), path="/events/signed?signer=signsign"),
     Case("no event", 422, Refusal.REJECTED, wire({"note": SECRET}), BEARER_ALL),
     Case("no json", 422, Refusal.REJECTED, SECRET.encode(), BEARER_ALL),
     Case("too large a value", 422, Refusal.REJECTED, wire(event(1, note="x" * 300_000)), BEARER_ALL),
@@ -306,8 +306,8 @@ def signed(body: bytes, delivery: str) -> dict[str, str]:
 async def test_a_signed_delivery_is_taken_once(client: aiohttp.ClientSession, guarded: Door) -> None:
     body = wire(event(1))
     headers = signed(body, "m-1")
-    assert (await posted(client, guarded, body, STRUCTURED, headers, path="/events?signer=signsign")).status == 202
-    replay = await posted(client, guarded, body, STRUCTURED, headers, path="/events?signer=signsign")
+    assert (await posted(client, guarded, body, STRUCTURED, headers, path="/events/signed?signer=signsign")).status == 202
+    replay = await posted(client, guarded, body, STRUCTURED, headers, path="/events/signed?signer=signsign")
     assert (replay.status, replay.body["type"]) == (409, "urn:frontdesk:problem:replayed")
     assert len(guarded.link.records) == 1
 
@@ -316,18 +316,18 @@ async def test_a_signed_delivery_that_was_not_taken_may_come_again(client: aioht
     body = wire(event(1))
     headers = signed(body, "m-2")
     guarded.link.acknowledges = False
-    assert (await posted(client, guarded, body, STRUCTURED, headers, path="/events?signer=signsign")).status == 503
+    assert (await posted(client, guarded, body, STRUCTURED, headers, path="/events/signed?signer=signsign")).status == 503
     guarded.link.acknowledges = True
-    assert (await posted(client, guarded, body, STRUCTURED, headers, path="/events?signer=signsign")).status == 202
+    assert (await posted(client, guarded, body, STRUCTURED, headers, path="/events/signed?signer=signsign")).status == 202
 
 
 async def test_a_signature_covers_packed_bytes_and_no_headers(client: aiohttp.ClientSession, guarded: Door) -> None:
     packed = gzip.compress(wire(event(1)))
     gzipped = {"content-encoding": "gzip"} | signed(packed, "m-3")
-    assert (await posted(client, guarded, packed, STRUCTURED, gzipped, path="/events?signer=signsign")).status == 202
+    assert (await posted(client, guarded, packed, STRUCTURED, gzipped, path="/events/signed?signer=signsign")).status == 202
     data = b'{"district":"riverside"}'
     binary = {"content-type": "application/json", "ce-specversion": "1.0"} | signed(data, "m-4")
-    assert (await posted(client, guarded, data, binary, path="/events?signer=signsign")).status == 415
+    assert (await posted(client, guarded, data, binary, path="/events/signed?signer=signsign")).status == 415
 
 
 # -- under pressure ----------------------------------------------------------------------------------------------------

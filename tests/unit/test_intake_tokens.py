@@ -269,7 +269,7 @@ def test_a_signing_key_is_made(file: Path, capsys: pytest.CaptureFixture[str]) -
     told = capsys.readouterr()
     [grant] = register_of(file).grants.values()
     assert base64.b64decode(told.out.strip().removeprefix("whsec_")) == grant.signing_key
-    assert f"/events?signer={grant.id}" in told.err.replace("\n", "")
+    assert f"/events/signed?signer={grant.id}" in told.err.replace("\n", "")
 
 
 @pytest.mark.parametrize(
