@@ -16,6 +16,7 @@ from sinks.clickhouse.directory import DirectoryRefused, write_directory
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.queries import LogChanged, cells_not_empty, claim, events_of, indicators, log_identity
 from sinks.clickhouse.writer import Writer
+from tests.system.observers import Deaf
 
 if TYPE_CHECKING:
     from clickhouse_driver import Client
@@ -33,14 +34,6 @@ TOLD: list[Event] = [
     Rated(T + 3, "/helpdesk", "4", score=4.0),
 ]
 NULLS = {c for c in CASE_COLUMNS if c.endswith(("_at", "_ms"))} - {"opened_at", "turns_sum_ms"} | {"waiting_since", "rating"}
-
-
-class Deaf:
-    """Nobody listens to the metrics here."""
-
-    def inserted(self, table: str, rows: int, seconds: float) -> None: ...
-    def insert_failed(self, table: str, code: int, seconds: float) -> None: ...
-    def paused(self, paused: bool) -> None: ...
 
 
 @pytest.fixture
