@@ -10,6 +10,7 @@ from typer.main import get_command
 from streams.cli.dead_letters import dead_letters
 from streams.cli.demo import demo
 from streams.cli.down import down
+from streams.cli.history import import_history
 from streams.cli.indicators import indicators
 from streams.cli.intake import intake
 from streams.cli.migrate import migrate
@@ -45,6 +46,7 @@ def application() -> typer.Typer:
     app.callback()(frontdesk)
     for function, example in EXAMPLES.items():
         app.command(epilog=example)(function)
+    app.command("import", epilog="Example: [bold]frontdesk import tickets.csv --mapping map.yaml --backfill --dry-run[/]")(import_history)
     app.add_typer(dead_letters())
     app.add_typer(token())
     return app

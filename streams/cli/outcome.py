@@ -50,6 +50,7 @@ class Outcome(NamedTuple):
 OURS = ("events", "projections", "sinks", "streams", "deploy")
 CODES = {
     "DirectoryError": ExitCode.USAGE,
+    "MappingError": ExitCode.USAGE,
     "TokenFileError": ExitCode.USAGE,
     "TopicMismatch": ExitCode.REFUSED,
     "Refused": ExitCode.REFUSED,
