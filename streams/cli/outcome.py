@@ -52,6 +52,8 @@ CODES = {
     "DirectoryError": ExitCode.USAGE,
     "DirectoryRefused": ExitCode.REFUSED,
     "NewerDirectory": ExitCode.REFUSED,
+    "MappingError": ExitCode.USAGE,
+    "TokenFileError": ExitCode.USAGE,
     "TopicMismatch": ExitCode.REFUSED,
     "Refused": ExitCode.REFUSED,
     "Fatal": ExitCode.REFUSED,
