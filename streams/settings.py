@@ -43,5 +43,11 @@ class Settings(BaseSettings):
     clock: Literal["wall", "record"] = Field("wall", description="what moves a partition's clock: see docs/architecture.md")
     session_timeout_s: float = Field(30.0, gt=0, le=300, description="after this silence the group gives a worker's partitions away")
     metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker; 0 for none")
+    page_host: str = Field("127.0.0.1", description="where `frontdesk page` listens; beyond this machine only with page_token")
+    page_port: int = Field(8780, ge=0, le=65535, description="port of the page; 0 for any that is free")
+    page_token: SecretStr = Field(SecretStr(""), description="what browsers have to know to see the page")
+    stale_after_s: float = Field(
+        150.0, ge=60, le=86_400, description="so long after the minute up to which numbers are true they are stale"
+    )
     folder: Path = Field(Path(".frontdesk"), description="folder of the embedded servers")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="of a worker; auto: console at a terminal, else JSON")

@@ -12,6 +12,7 @@ from streams.cli.demo import demo
 from streams.cli.down import down
 from streams.cli.indicators import indicators
 from streams.cli.migrate import migrate
+from streams.cli.page import page
 from streams.cli.publish import publish
 from streams.cli.simulate import simulate
 from streams.cli.status import status
@@ -29,6 +30,7 @@ EXAMPLES: dict[Callable[..., object], str] = {
     simulate: "Example: [bold]frontdesk simulate --students 2000 --days 7 --live[/]   or: frontdesk simulate --days 2 --out -",
     migrate: "Example: [bold]FRONTDESK_CLICKHOUSE_HOST=ch.example.org frontdesk migrate[/]",
     indicators: "Example: [bold]frontdesk indicators --by school --window 24h[/]   or: frontdesk indicators --format csv > today.csv",
+    page: "Example: [bold]frontdesk page[/]   then open the address that it prints; or: FRONTDESK_PAGE_PORT=9000 frontdesk page",
     verify: "Example: [bold]frontdesk verify[/]   or, quick: frontdesk verify --sample 1000   (exit code 1 when anything differs)",
 }
 GUIDE = (

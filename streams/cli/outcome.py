@@ -50,6 +50,7 @@ class Outcome(NamedTuple):
 OURS = ("events", "projections", "sinks", "streams", "deploy")
 CODES = {
     "DirectoryError": ExitCode.USAGE,
+    "NeedsToken": ExitCode.USAGE,
     "TopicMismatch": ExitCode.REFUSED,
     "Refused": ExitCode.REFUSED,
     "Fatal": ExitCode.REFUSED,

@@ -17,7 +17,7 @@ import pytest
 
 from events.directory import DEFAULT
 from events.partition import partition_of
-from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
+from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WINDOW_COLUMNS
 from streams.changelog import Span
 from streams.desk import Desk
 from streams.intray import FORWARDED, Refused
@@ -26,11 +26,12 @@ PARTITIONS = 2
 START = 1_790_000_000_000
 HOUR = 3_600_000
 MINUTE = 60_000
-COLUMNS = {"events": EVENT_COLUMNS, "cases": CASE_COLUMNS, "windows": WINDOW_COLUMNS}
+COLUMNS = {"events": EVENT_COLUMNS, "cases": CASE_COLUMNS, "windows": WINDOW_COLUMNS, "progress": PROGRESS_COLUMNS}
 KEYS = {
     "events": ("district", "subject", "source", "id", "time"),
     "cases": ("district", "opened_at", "subject", "episode"),
     "windows": ("district", "scope", "school", "department", "window"),
+    "progress": ("partition",),
 }
 
 
