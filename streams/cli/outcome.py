@@ -54,6 +54,7 @@ CODES = {
     "NewerDirectory": ExitCode.REFUSED,
     "MappingError": ExitCode.USAGE,
     "TokenFileError": ExitCode.USAGE,
+    "NeedsToken": ExitCode.USAGE,
     "TopicMismatch": ExitCode.REFUSED,
     "Refused": ExitCode.REFUSED,
     "Fatal": ExitCode.REFUSED,

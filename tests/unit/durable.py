@@ -15,7 +15,7 @@ from typing import Any
 
 from events.directory import DEFAULT
 from projections.announcement import Announcement
-from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
+from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse import queries
 from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS
 from streams.changelog import Span
@@ -29,12 +29,19 @@ MINUTE = 60_000
 DAY = 24 * HOUR
 SAID = EVENT_COLUMNS[: EVENT_COLUMNS.index("partition")]
 """What an event says, without how it came: both contents of a conflict have a row."""
-COLUMNS = {"events": EVENT_COLUMNS, "cases": CASE_COLUMNS, "windows": WINDOW_COLUMNS, "dead_letters": DEAD_LETTER_COLUMNS}
+COLUMNS = {
+    "events": EVENT_COLUMNS,
+    "cases": CASE_COLUMNS,
+    "windows": WINDOW_COLUMNS,
+    "dead_letters": DEAD_LETTER_COLUMNS,
+    "progress": PROGRESS_COLUMNS,
+}
 KEYS = {
     "events": SAID,
     "cases": ("district", "opened_at", "subject", "episode"),
     "windows": ("district", "scope", "school", "department", "window"),
     "dead_letters": ("topic_id", "partition", "offset"),
+    "progress": ("partition",),
 }
 WRITE = ("version", "as_of")
 """A repeat may give a row another version, and a window that did not change another minute."""
