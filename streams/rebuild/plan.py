@@ -36,8 +36,12 @@ def planned(found: Found, source: str | None, database: str) -> Rebuild:
     if found.log is None:
         raise RebuildRefused("no worker has written anything yet: there is nothing to rebuild")
     is_same = (found.log.topic_id, found.log.partitions) == (found.topic.topic_id, found.topic.partitions)
-    if not is_same and found.workers:
-        raise RebuildRefused("the topic is another one, and workers of the old one still run: stop them, then rebuild")
+    under_way = next((each for each in found.known if each.is_under_way), None)
+    if not is_same and found.workers and not (under_way and under_way.read_to):
+        raise RebuildRefused(
+            "the topic is another one, and workers of the old one still run: stop them, then rebuild "
+            "(one that was killed counts until its session ends, half a minute)"
+        )
     if not is_same and source == FROM_ARCHIVE:
         raise RebuildRefused(
             f"the topic is another one than the archive was filled from ({found.log.topic_id} with {found.log.partitions} partitions): "
@@ -45,7 +49,6 @@ def planned(found: Found, source: str | None, database: str) -> Rebuild:
         )
     _check_directory(found)
     wanted = (source or FROM_ARCHIVE) if is_same else FROM_LOG
-    under_way = next((each for each in found.known if each.is_under_way), None)
     if under_way is not None:
         _check_it_is_this(under_way, found, wanted if source else under_way.source)
         return under_way

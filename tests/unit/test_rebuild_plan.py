@@ -47,6 +47,11 @@ def test_what_is_under_way_goes_on() -> None:
         assert planned(replace(FOUND, known=[under_way], workers=True), source, "d") is under_way
 
 
+def test_the_worker_of_a_killed_rebuild_may_still_be_in_the_group() -> None:
+    under_way = replace(planned(OTHER, None, "d"), read_to=[0])
+    assert planned(replace(OTHER, known=[under_way], workers=True), None, "d") is under_way
+
+
 REFUSED: dict[str, tuple[Found, str | None, str]] = {
     "nothing was ever written": (replace(FOUND, log=None), None, "nothing to rebuild"),
     "workers of the old log": (replace(OTHER, workers=True), None, "stop them"),
