@@ -192,6 +192,16 @@ class Work(Struct, gc=False):
         self.append(event, directory, event.time)
         return True
 
+    def begins_after(self, event: Event) -> bool:
+        """Tell whether the event is older than all that is known of the case."""
+        episodes = self.case.episodes
+        return not episodes or event.time < episodes[0].opening.time
+
+    def has_taken(self, event: Event) -> bool:
+        """Tell whether the event is in the set, or has lost its place there to another content of its id."""
+        known = next((other for other in events_of(self.case) if other.id == event.id and other.source == event.source), None)
+        return known is not None and (known == event or identity(event) in self.case.conflicts)
+
     def comes_last(self, event: Event) -> bool:
         """Tell whether the event is new, has room and lies behind all others. False may also mean: not sure.
 
@@ -233,6 +243,15 @@ class Work(Struct, gc=False):
             episode.late_ms = max(0, told_at - episode.opening.time) if late_ms is None else late_ms
         self.vanished |= before.keys() - set(map(key_of, case.episodes))
         return True
+
+    def unite(self, events: Iterable[Event], last_offset: int, keys: Iterable[tuple[int, str]], directory: Directory) -> None:
+        """Add events that were accepted before, whatever their number, and of which rows with these keys were written."""
+        before = {*map(key_of, self.case.episodes), *keys}
+        head = Head(FOLD, 0, max(self.case.last_offset, last_offset), self.case.touched_at, 0, [])
+        late_ms = lateness(self.case.episodes)
+        self.case = made_of([*events_of(self.case), *events], self.case.conflicts, head, self.district, directory, late_ms)
+        self.record, self.added, self.woven = ENCODE(self.case), [], True
+        self.vanished |= before.difference(map(key_of, self.case.episodes))
 
 
 def fresh(directory: Directory) -> Case:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice, zip_longest
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct, msgpack
 from msgspec.structs import astuple
@@ -67,7 +67,7 @@ from projections.rows import (
 from projections.windows import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from events.directory import Directory
     from projections.episode import Episode
@@ -108,6 +108,16 @@ class Now(Struct, array_like=True, frozen=True, gc=False):
 _decode_clock: Final = msgpack.Decoder(Now).decode
 Measured: TypeAlias = tuple[Contributions, list[Message]]
 NOT_MEASURED: Final[Measured] = ([], [])
+
+
+class Archived(NamedTuple):
+    """What ClickHouse has of a case: all its events in any order, both contents of a conflict, and the keys of its rows in `cases`."""
+
+    district: str
+    subject: str
+    last_offset: int
+    events: Sequence[Event]
+    keys: Collection[Key] = ()
 
 
 @dataclass(frozen=True)
@@ -152,6 +162,7 @@ class Partition:
         self._rewritten: dict[bytes, set[Key]] = {}
         self._tombstones: list[bytes] = []
         self._ended: dict[bytes, bytes] = {}
+        self._lent: dict[bytes, Archived] = {}
         self._event_values: list[Any] = []
         self._contributions: list[int] = []
         self._claimed: list[Cell] = []
@@ -189,12 +200,13 @@ class Partition:
     def fold(self, entries: Sequence[Entry], latest: int | None = None) -> list[tuple[int, Rejection]]:
         """Take in records in the order of the log. Returns those not accepted, as (index into `entries`, why).
 
-        A timestamp over `latest` ms (the caller's wall clock and what it allows) does not move the clock.
+        A timestamp over `latest` ms (the caller's wall clock and what it allows) does not move the clock. A record that comes again
+        is judged as it was, although its case may be remembered by now, or full: it is in the set, or was refused.
         """
         rejected: list[tuple[int, Rejection]] = []
-        directory, cases, values = self.directory, self._cases, self._event_values
+        directory, cases, values, lent = self.directory, self._cases, self._event_values, self._lent
         works: dict[bytes, Work] = {}
-        first_version, clock = row_version(self.epoch, 0, directory.revision), self._clock
+        first_version, clock, offset = row_version(self.epoch, 0, directory.revision), self._clock, -1
         for index, (offset, timestamp, backfill, district, subject, event) in enumerate(entries):
             if timestamp > clock and (latest is None or timestamp <= latest):
                 clock = self._clock = timestamp
@@ -209,6 +221,11 @@ class Partition:
                     self._settle(works)
                 work = works[key] = self._begin(district, subject, record)
             told_at = min(timestamp, clock)
+            if offset <= work.case.last_offset and not work.has_taken(event):
+                rejected.append((index, _refused_before(work)))
+                continue
+            if lent and event.time < clock - REMEMBERED_MS:
+                self._make_whole_for(event, key, work)
             if work.comes_last(event):
                 self._append(work, event, told_at)
             elif not self._weave(work, event, told_at):
@@ -218,8 +235,8 @@ class Partition:
             delivery = (self.number, offset, timestamp, 1 if backfill else 0, first_version + (offset << OFFSET_SHIFT))
             values += event_row(district, subject, event, delivery)
         self._settle(works)
-        if entries:
-            self._next_offset = max(self._next_offset, entries[-1][0] + 1)
+        lent.clear()
+        self._next_offset = max(self._next_offset, offset + 1)
         return rejected
 
     def drain(self, most: int | None = None, wall: int = 0) -> Changes:
@@ -341,18 +358,39 @@ class Partition:
         self._claimed_as_of = self.clock // MINUTE_MS
 
     def absent(self, entries: Sequence[Entry]) -> list[tuple[str, str]]:
-        """The (district, subject) that old backfilled entries name and nobody remembers: to be given to `load` before `fold`."""
-        oldest = max((entry[1] for entry in entries), default=0)
-        oldest = max(oldest, self._clock) - REMEMBERED_MS
-        wanted = {
-            (district, subject): None
-            for _, _, backfill, district, subject, event in entries
-            if backfill and event.time < oldest and f"{district} {subject}".encode() not in self._cases
-        }
+        """The (district, subject) of which the archive may know more than is remembered, and `fold` may need it: see `lend`.
+
+        Whatever was forgotten is older than 100 days by the clock. So only an event that is so old itself, and older than all that
+        is remembered of its case, may meet it: a backfilled one, or one of a case that began anew after it was forgotten.
+        """
+        latest = max((entry[1] for entry in entries), default=0)
+        horizon = max(latest, self._clock) - REMEMBERED_MS
+        old = [entry for entry in entries if entry[5].time < horizon]
+        begins = {(entry[3], entry[4]): self._begins(entry[3], entry[4]) for entry in old}
+        begun = None
+        wanted: dict[tuple[str, str], None] = {}
+        for _, _, backfill, district, subject, event in old:
+            name = (district, subject)
+            first = begins[name]
+            if first is None and not backfill:
+                begun = begun or {(e[3], e[4]) for e in entries if e[2] or e[5].time >= horizon}
+                if name not in begun:
+                    continue  # too late
+            if first is None or event.time < first:
+                wanted[name] = None
         return list(wanted)
 
+    def _begins(self, district: str, subject: str) -> int | None:
+        """Time of the first event that is remembered of a case; None where it is not remembered."""
+        record = self._cases.get(f"{district} {subject}".encode())
+        return None if record is None else decode_case(record).episodes[0].opening.time
+
+    def lend(self, archived: Archived) -> None:
+        """Have this at hand for the next `fold`, which takes it where it needs it: where, does not depend on batches."""
+        self._lent[f"{archived.district} {archived.subject}".encode()] = archived
+
     def load(self, district: str, subject: str, events: Sequence[Event], last_offset: int) -> None:
-        """Remember a forgotten case again: its events from the archive, in any order, both contents of a conflict included.
+        """Remember a case: its events from the archive, in any order, both contents of a conflict included.
 
         Raises ValueError when the case is remembered.
         """
@@ -397,6 +435,19 @@ class Partition:
         if record is None:
             return Work(district, subject, fresh(self.directory), b"")
         return Work(district, subject, decode_case(record), record)
+
+    def _make_whole_for(self, event: Event, key: bytes, work: Work) -> None:
+        """Unite what is remembered of a case, perhaps nothing, with its archive, if an event is older than that and the archive was lent.
+
+        Rows of other keys that it has had are deleted.
+        """
+        if key not in self._lent or not work.begins_after(event):
+            return
+        archived = self._lent.pop(key)
+        old, stood = self._measured(work.district, work.case), self._standing(work)
+        work.unite(archived.events, archived.last_offset, archived.keys, self.directory)
+        self._account(old, self._measured(work.district, work.case))
+        self._say(stood, work)
 
     def _append(self, work: Work, event: Event, told_at: int) -> None:
         """Add an event that comes last, and note what it changes."""
@@ -592,6 +643,11 @@ class Partition:
         self._rewritten[key] = self._rewritten.get(key, set()).union(map(key_of, kept.episodes)).difference(map(key_of, case.episodes))
         self._cases[key] = ENCODE(case)
         return case
+
+
+def _refused_before(work: Work) -> Rejection:
+    """Why an event is not in the set although its record was judged."""
+    return CASE_FULL if work.case.count >= MOST_EVENTS else TOO_LATE
 
 
 def _label(revision: int) -> bytes:

@@ -9,14 +9,14 @@ end takes its partitions' memory with it: they are read again from the changelog
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 import structlog
 
 from events.directory import Directory
 from projections.announcement import Announcement
-from projections.partition import Partition
+from projections.partition import Archived, Partition
 from projections.restatement import Restatement, told
 from streams.breaker import BREAKER_KEY, Breaker, Flood
 from streams.changelog import Changelog, ChangelogRestarted
@@ -243,8 +243,8 @@ class Desk:
         for fetched in taken:
             tray = self._let_in(turn, fetched)
             state = self._state(fetched.partition)
-            if any(e[2] for e in tray.entries):
-                await self._load(state, tray)
+            for archived in await self._archive_of(state.absent(tray.entries)):
+                state.lend(archived)
             rejections = state.fold(tray.entries, self._clock.now() + AHEAD)
             tray.refused += [Refused(tray.records[i], rejection) for i, rejection in rejections]
             turn.sorted.append(tray)
@@ -298,12 +298,9 @@ class Desk:
                 state.forget(self._guard.committed_to(number))
                 held.day = day
 
-    async def _load(self, state: Partition, tray: Sorted) -> None:
-        """Cases that a backfill touches and that are forgotten come back from the archive before anything is added."""
-        absent = state.absent(tray.entries)
-        if absent:
-            for district, subject, last_offset, events in await self._rows.events_of(absent):
-                state.load(district, subject, events, last_offset)
+    async def _archive_of(self, cases: Sequence[tuple[str, str]]) -> Sequence[Archived]:
+        """What ClickHouse has of these cases, which may have been forgotten; one question a fetch, and hardly ever one."""
+        return await self._rows.events_of(cases) if cases else ()
 
     # -- write, in this order -----------------------------------------------------------------------------------------
     async def _write(self, turn: Turn) -> None:

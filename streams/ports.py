@@ -6,6 +6,7 @@ Tests put small fakes here; the worker puts the consumer, ClickHouse and the met
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from projections.partition import Archived
 from streams.intray import Record
 
 Columns = list[Any]
@@ -46,8 +47,8 @@ class Rows(Protocol):
     async def newest_as_of(self, partition: int) -> int:
         """The latest instant, in ms, that a row of `windows` speaks of; 0 where there is none."""
 
-    async def events_of(self, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, list[Any]]]:
-        """(district, subject, largest offset, events) of each case that the archive holds."""
+    async def events_of(self, cases: Sequence[tuple[str, str]]) -> list[Archived]:
+        """What there is of each of these cases of which the archive holds any event."""
 
 
 class Meter(Protocol):

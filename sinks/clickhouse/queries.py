@@ -3,7 +3,7 @@
 Reads are FINAL. Events come back as the records that the fold works on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from clickhouse_driver import Client
 
 from events.event import Contacted, Event, Rated, Replied, Resolved
+from projections.partition import Archived, Key
 from projections.rows import WINDOW_COLUMNS
 
 Cell = tuple[str, str, str, str]
@@ -73,20 +74,38 @@ def newest_as_of(client: Client, partition: int) -> int:
     return int(seconds) * 1000
 
 
-def events_of(client: Client, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, list[Event]]]:
-    """(district, subject, largest offset, events) of each of these cases that the archive holds; both contents of a conflict."""
-    query = f"""
-        SELECT district, subject, offset, {EVENT_FIELDS}
-        FROM events FINAL
-        WHERE (district, subject) IN %(keys)s
-        ORDER BY district, subject"""
-    cases = []
-    for first in range(0, len(keys), KEYS_A_QUERY):
-        rows = client.execute(query, {"keys": tuple(keys[first : first + KEYS_A_QUERY])}, settings=LONG_QUERY)
+def events_of(client: Client, cases: Sequence[tuple[str, str]]) -> list[Archived]:
+    """What there is of each of these cases, (district, subject), of which the archive holds any event."""
+    found = []
+    for first in range(0, len(cases), KEYS_A_QUERY):
+        asked = {"cases": tuple(cases[first : first + KEYS_A_QUERY])}
+        keys = _keys_of(client, asked)
+        rows = client.execute(EVENTS_OF, asked, settings=LONG_QUERY)
         for (district, subject), group in groupby(rows, key=lambda row: (row[0], row[1])):
             told = list(group)
-            cases.append((district, subject, max(row[2] for row in told), [event_of(row[3:]) for row in told]))
-    return cases
+            events = [event_of(row[3:]) for row in told]
+            found.append(Archived(district, subject, max(row[2] for row in told), events, keys.get((district, subject), ())))
+    return found
+
+
+def _keys_of(client: Client, asked: Mapping[str, Any]) -> dict[tuple[str, str], list[Key]]:
+    """Keys of their rows that stand in `cases`. One of a case's events has opened each of its episodes: so the table's order helps."""
+    keys: dict[tuple[str, str], list[Key]] = {}
+    for district, subject, *key in client.execute(KEYS_OF, asked, settings=LONG_QUERY):
+        keys.setdefault((district, subject), []).append((key[0], key[1]))
+    return keys
+
+
+EVENTS_OF = f"""
+    SELECT district, subject, offset, {EVENT_FIELDS}
+    FROM events FINAL
+    WHERE (district, subject) IN %(cases)s
+    ORDER BY district, subject"""
+KEYS_OF = """
+    SELECT district, subject, toUnixTimestamp64Milli(opened_at), episode
+    FROM cases FINAL
+    WHERE (district, subject) IN %(cases)s AND is_deleted = 0
+        AND (district, opened_at) IN (SELECT district, time FROM events WHERE (district, subject) IN %(cases)s)"""
 
 
 def event_of(row: tuple[Any, ...]) -> Event:

@@ -113,7 +113,7 @@ def test_what_is_sent_is_counted_in_bytes(server: ClickHouse) -> None:
 
 def test_events_come_back_as_they_were(server: ClickHouse, client: "Client") -> None:
     write(server, events=told(TOLD))
-    [(district, subject, offset, events)] = events_of(client, [("riverside", "case-1"), ("riverside", "no'such\\case")])
+    [(district, subject, offset, events, _)] = events_of(client, [("riverside", "case-1"), ("riverside", "no'such\\case")])
     assert (district, subject, offset) == ("riverside", "case-1", 3)
     assert sorted(events, key=lambda event: event.time) == TOLD
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from events.directory import DEFAULT
 from projections.announcement import Announcement
+from projections.partition import Archived
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse import queries
 from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS
@@ -100,7 +101,7 @@ class Outside:
     dies_at: int = NEVER
     deeds: int = 0
     follows: bool = False
-    wall: int = START + 1_000 * HOUR
+    wall: int = START + 1_000 * DAY
     dies_before: str = ""
 
     def _deed(self, name: str) -> None:
@@ -144,7 +145,17 @@ class Outside:
         for row in self.durable.rows("events").values():
             if (row["district"], row["subject"]) in keys:
                 found[row["district"], row["subject"]].append(row)
-        return [(*key, max(row["offset"] for row in rows), [told(row) for row in rows]) for key, rows in sorted(found.items())]
+        return [
+            Archived(*case, max(row["offset"] for row in rows), [told(row) for row in rows], self._keys(*case))
+            for case, rows in sorted(found.items())
+        ]
+
+    def _keys(self, district: str, subject: str) -> list[tuple[int, str]]:
+        return [
+            (row["opened_at"], row["episode"])
+            for row in self.durable.rows("cases").values()
+            if (row["district"], row["subject"]) == (district, subject)
+        ]
 
     async def announce(self, said: dict[int, list[Announcement]]) -> None:
         self._deed("announcements")
@@ -185,7 +196,7 @@ class Outside:
 def told(row: dict[str, Any]) -> Any:
     """The event of a row of `events`, as ClickHouse's answer is read."""
     names = EVENT_COLUMNS[EVENT_COLUMNS.index("school") : EVENT_COLUMNS.index("partition")]
-    return queries._event((row["kind"], row["time"], row["source"], row["id"], *(row[name] for name in names)))
+    return queries.event_of((row["kind"], row["time"], row["source"], row["id"], *(row[name] for name in names)))
 
 
 @dataclass

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from events.rejection import Reason
-from projections.case import ENCODE, FOLD, MOST_EVENTS, decode_case
-from projections.partition import CLOCK_KEY, Changes, Partition
+from projections.case import ENCODE, FOLD, MOST_EVENTS, decode_case, events_of
+from projections.partition import CLOCK_KEY, Archived, Changes, Partition
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS, row_version, window_version
 from tests.unit.stories import (
     DAY,
@@ -231,9 +232,9 @@ def test_after_the_tombstone_a_duplicate_is_too_late_and_a_backfilled_one_needs_
     assert [rejection.reason for _, rejection in partition.fold([again])] == [Reason.TOO_LATE]
     resent = [at(9, answer, START + 200 * DAY, backfill=True)]
     assert partition.absent(resent) == [(DISTRICT, "case-1")]
-    partition.load(DISTRICT, "case-1", [end, question, answer], 2)
-    assert partition.absent(resent) == []
+    partition.lend(Archived(DISTRICT, "case-1", 2, [end, question, answer]))
     partition.fold(resent)
+    assert partition.absent([at(10, end, START + 200 * DAY, backfill=True)]) == []
     tables.write(partition.drain())
     strip = {"version": 0, "last_offset": 0}
     assert {k: v | strip for k, v in tables.standing().items()} == {k: v | strip for k, v in whole.items()}
@@ -246,6 +247,44 @@ def test_what_is_remembered_or_young_needs_no_archive() -> None:
     young, known = at(1, contact(149 * DAY), now, "case-2", backfill=True), at(2, reply(1), now, backfill=True)
     assert partition.absent([young, known, at(3, contact(0), now, "case-3")]) == []
     assert partition.absent([]) == []
+
+
+def test_what_is_older_than_all_that_is_remembered_of_a_case_needs_it() -> None:
+    partition, _ = folded(entries([contact(50 * DAY)]))
+    now = START + 200 * DAY
+    older, between = at(1, reply(49 * DAY), now), at(2, reply(51 * DAY), now)
+    assert partition.absent([between]) == []
+    assert partition.absent([older, between]) == [(DISTRICT, "case-1")]
+    assert partition.absent([at(1, reply(49 * DAY), START + 149 * DAY)]) == [], "nothing so young was ever forgotten"
+
+
+def test_a_case_that_begins_in_a_batch_may_have_been_forgotten_before() -> None:
+    partition, now = Partition(0, PROMISES), START + 200 * DAY
+    begins, older = at(0, contact(199 * DAY), now), at(1, reply(0), now)
+    assert partition.absent([older]) == [], "too late"
+    assert partition.absent([begins, older]) == [(DISTRICT, "case-1")]
+
+
+@pytest.mark.parametrize("cuts", [(), (1,), (2,), (1, 2)])
+def test_what_is_lent_does_not_make_an_event_come_in_time(cuts: tuple[int, ...]) -> None:
+    #  forgotten: c    then a late reply, a new contact, another late reply: only the last one meets a remembered case
+    log = [
+        at(5, reply(H, "q"), START + 200 * DAY),
+        at(6, contact(200 * DAY, "d"), START + 200 * DAY),
+        at(7, reply(2 * H, "r"), START + 200 * DAY),
+    ]
+    partition, _ = folded(entries([contact(0, "c")]))
+    partition.advance(START + 200 * DAY)
+    partition._cases.clear()
+    refused = []
+    for begin, end in pairwise([0, *cuts, len(log)]):
+        batch = log[begin:end]
+        if partition.absent(batch):
+            partition.lend(Archived(DISTRICT, "case-1", 0, [contact(0, "c")]))
+        refused += [batch[index][0] for index, _ in partition.fold(batch)]
+    assert refused == [5]
+    [record] = partition._cases.values()
+    assert [event.id for event in events_of(decode_case(record))] == ["c", "r", "d"]
 
 
 def test_a_remembered_case_is_not_loaded_over() -> None:

@@ -3,6 +3,7 @@
 The servers are those of `durable`; what needs real ones is in tests/system/test_scenarios.py.
 """
 
+from contextlib import suppress
 from itertools import permutations
 from typing import Any
 
@@ -12,14 +13,17 @@ from msgspec import msgpack
 from events.partition import partition_of
 from projections.case import MOST_EVENTS
 from projections.partition import CLOCK_KEY
+from streams.publisher import BACKFILL
 from tests.unit.durable import (
     DAY,
     HOUR,
     MINUTE,
+    NEVER,
     PARTITIONS,
     START,
     Died,
     Durable,
+    Headers,
     Outside,
     at_work,
     count_all,
@@ -224,9 +228,10 @@ def resolved_case() -> Durable:
 
 async def forget(durable: Durable, after: int = 101 * DAY) -> None:
     """A worker whose clock is so far that the case is forgotten."""
+    known = len(durable.changelog[HOME])
     async with at_work(Outside(durable, wall=NOON + after, follows=True)) as (desk, running):
         await count_all(durable, desk, running)
-        await until(lambda: (b"riverside case-1", None) in durable.changelog[HOME], running)
+        await until(lambda: (b"riverside case-1", None) in durable.changelog[HOME][known:], running)
 
 
 async def test_a_duplicate_that_comes_after_its_case_was_forgotten_changes_no_row() -> None:
@@ -279,6 +284,88 @@ async def test_a_worker_does_not_forget_what_another_one_has_already_added_to(or
 
     assert durable.dead_letters == []
     assert [row["rating"] for row in durable.rows("cases").values() if row["subject"] == "case-1"] == [0.75]
+
+
+# -- a forgotten case that begins anew ------------------------------------------------------------------------------------
+LATER = 200 * DAY
+"""After the case was forgotten, which is 100 days."""
+BACKFILLED = (BACKFILL,)
+
+
+def answered_case() -> Durable:
+    """Asked and answered, never resolved; forgotten; then somebody asks again under the same subject."""
+    durable = Durable()
+    publish(durable, "contact", "c", NOON, school="north")
+    publish(durable, "reply", "r", NOON + HOUR)
+    return durable
+
+
+async def begun_anew(durable: Durable) -> Durable:
+    """The case after it was forgotten and a contact came that knows nothing of it."""
+    await live(durable, 10)
+    await forget(durable)
+    publish(durable, "contact", "d", NOON + LATER, school="south")
+    await live(durable, 10)
+    return durable
+
+
+def episodes(durable: Durable) -> dict[str, tuple[int, int]]:
+    """Contacts and replies by episode."""
+    return {row["episode"].removeprefix("/invented e"): (row["contacts"], row["replies"]) for row in durable.rows("cases").values()}
+
+
+async def test_a_question_after_its_case_was_forgotten_is_a_case_of_its_own() -> None:
+    durable = await begun_anew(answered_case())
+    assert episodes(durable) == {"c": (1, 1), "d": (1, 0)}
+    assert cell(durable, "district", "24h")["contact_n"] == 1
+
+
+@pytest.mark.parametrize("headers", [(), BACKFILLED], ids=["late", "backfilled"])
+@pytest.mark.parametrize("dies_before", ["", "events", "cases", "windows", "changelog", "changelog acknowledged"])
+async def test_an_event_from_before_it_was_forgotten_makes_the_case_whole(headers: Headers, dies_before: str) -> None:
+    """It alone would be an episode without the rest. Once the case is whole again, the new question is a follow-up of the old one."""
+    durable = await begun_anew(answered_case())
+    before = NOON + HOUR // 2
+    durable.publish(event("reply", "q", "case-1", before, DISTRICT), NOON + LATER, HOME, headers)
+    if dies_before:
+        with pytest.raises(Died):
+            await live(durable, 10, dies_before=dies_before)
+    await live(durable, 10)
+
+    assert episodes(durable) == {"c": (2, 2)}
+    assert cell(durable, "school", "24h", "south")["contact_n"] == 0
+    assert cell(durable, "school", "24h", "north")["message_n"] == 1
+    [(_, case)] = [(key, row) for key, row in durable.rows("cases").items()]
+    assert case["response_ms"] == HOUR // 2
+
+
+@pytest.mark.parametrize("batch", [1, 2, 10])
+@pytest.mark.parametrize("dies_at", [NEVER, *range(2, 12)])
+async def test_where_batches_end_and_workers_die_does_not_matter_to_a_case_that_begins_anew(batch: int, dies_at: int) -> None:
+    durable = answered_case()
+    await live(durable, 10)
+    await forget(durable)
+    at = NOON + LATER
+    durable.publish(event("reply", "late", "case-1", NOON + 2 * HOUR, DISTRICT), at, HOME)  # too late
+    durable.publish(event("resolution", "x", "case-1", at, DISTRICT), at, HOME)  # an orphan, as far as is known
+    durable.publish(event("contact", "d", "case-1", at + HOUR, DISTRICT), at + HOUR, HOME)
+    durable.publish(event("reply", "q", "case-1", NOON + 3 * HOUR, DISTRICT), at + HOUR, HOME)
+    durable.publish(event("rating", "s", "case-1", NOON + 4 * HOUR, DISTRICT, score=5), at + HOUR, HOME, BACKFILLED)
+    if dies_at < NEVER:
+        with suppress(Died):
+            await live(durable, batch, dies_at=dies_at)
+    await live(durable, 3)
+
+    assert episodes(durable) == {"c": (2, 2)}
+    assert {row["offset"] for _, row in durable.tables["dead_letters"].values()} == {2}
+
+
+async def test_a_case_that_was_forgotten_twice_comes_back_as_one() -> None:
+    durable = await begun_anew(answered_case())
+    await forget(durable, after=4 * LATER)
+    durable.publish(event("reply", "q", "case-1", NOON + HOUR // 2, DISTRICT), NOON + 4 * LATER, HOME, BACKFILLED)
+    await live(durable, 10)
+    assert episodes(durable) == {"c": (2, 2)}
 
 
 # -- a full case ---------------------------------------------------------------------------------------------------------
