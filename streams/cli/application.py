@@ -9,6 +9,7 @@ from typer.main import get_command
 
 from streams.cli.dead_letters import dead_letters
 from streams.cli.demo import demo
+from streams.cli.directory import directory
 from streams.cli.down import down
 from streams.cli.indicators import indicators
 from streams.cli.migrate import migrate
@@ -43,6 +44,7 @@ def application() -> typer.Typer:
     for function, example in EXAMPLES.items():
         app.command(epilog=example)(function)
     app.add_typer(dead_letters())
+    app.add_typer(directory())
     return app
 
 
