@@ -106,6 +106,10 @@ class Schedule:
         hours = next((own for first, last, own in self._seasons if first <= day <= last), self._hours) if self._seasons else self._hours
         return hours.get((day + _MONDAY) % 7, ())
 
+    def weekly(self, weekday: int) -> Intervals:
+        """Open hours of a weekday, Monday 0, where nothing else is said."""
+        return self._hours.get(weekday, ())
+
     def _table(self, number: int) -> Table:
         begins, total = BEGIN + number * SPAN_MS, self._sums[number]
         opens, before, ends = [begins], [total], [total]

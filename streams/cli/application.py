@@ -9,6 +9,7 @@ from typer.main import get_command
 
 from streams.cli.dead_letters import dead_letters
 from streams.cli.demo import demo
+from streams.cli.directory import directory
 from streams.cli.down import down
 from streams.cli.history import import_history
 from streams.cli.indicators import indicators
@@ -55,6 +56,7 @@ def application() -> typer.Typer:
     app.command("import", epilog="Example: [bold]frontdesk import tickets.csv --mapping map.yaml --backfill --dry-run[/]")(import_history)
     app.add_typer(dead_letters())
     app.add_typer(token())
+    app.add_typer(directory())
     return app
 
 

@@ -106,10 +106,21 @@ MEANINGS = {
     "ended_at": "When it was answered or resolved after all; null where it was not",
     "is_open": "Whether that is still to come",
     "late_ms": "From the deadline to the answer, or to the moment of reading; negative before the deadline",
+    "kind": "district, school or department",
+    "id": "As events name it",
+    "first_seen_at": "Receipt of the first contact that named it",
+    "last_seen_at": "Receipt of the latest one",
 }
 """Columns of views that no table explains: ClickHouse keeps no comments for a view's columns."""
 
-LIKE_TABLE = {"indicators": "windows", "score_parts": "windows", "scores": "windows", "open_cases": "cases", "breaches": "cases"}
+LIKE_TABLE = {
+    "indicators": "windows",
+    "score_parts": "windows",
+    "scores": "windows",
+    "open_cases": "cases",
+    "breaches": "cases",
+    "unlisted": "cases",
+}
 """Whose comments a view's columns of the same names have."""
 
 
