@@ -12,6 +12,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from events.rejection import Reason, Rejection
 from projections.panes import COUNTS, WIDTHS, WINDOWS
+from sinks.cell_metrics import CELL_METRICS
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
 from sinks.intake_metrics import IntakeMetrics
@@ -124,6 +125,14 @@ def test_every_metric_is_told_with_its_type_and_labels(section: str, made: Calla
 @pytest.mark.parametrize("section", METRICS_OF)
 def test_every_metric_has_a_unit_a_meaning_and_advice(section: str) -> None:
     assert [row[0] for row in rows(section, METRICS) if not all((row[2], row[4], row[5]))] == []
+
+
+def test_every_metric_of_cells_is_told_with_its_labels_a_unit_a_meaning_and_advice() -> None:
+    told = rows("Cells", METRICS)
+    assert {row[0].strip("`"): (row[1], tuple(re.findall(r"`(\w+)`", row[3]))) for row in told} == {
+        metric.name: ("gauge", metric.labels) for metric in CELL_METRICS
+    }
+    assert [row[0] for row in told if not all((row[2], row[4], row[5]))] == []
 
 
 def registered(made: Callable[[CollectorRegistry], object]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
