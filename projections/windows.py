@@ -167,7 +167,7 @@ class Windows:
     @property
     def cells(self) -> list[Cell]:
         """Every cell that anything was ever contributed to, by its number."""
-        return [Cell(*names) for names in self._places.names[: self._places.cells_n].tolist()]
+        return self._places.cells
 
     def cells_of(self, places: Ints) -> Ints:
         """(places, 4): the numbers of the cells that each place counts in, 0 where there is none."""

@@ -12,6 +12,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from events.rejection import Reason, Rejection
 from projections.panes import COUNTS, WIDTHS, WINDOWS
+from sinks.cell_metrics import CELL_METRICS
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
 from sinks.metrics import WorkerMetrics
@@ -114,12 +115,17 @@ def test_what_is_in_each_topic_is_told() -> None:
 
 
 def test_every_metric_is_told_with_its_type_and_labels() -> None:
-    told = {name.strip("`"): (kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, _, labels, *_ in rows("Metrics", METRICS)}
-    assert told == {name: (kind, labels) for name, kind, labels in registered()}
+    told = {name.strip("`"): (kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, _, labels, *_ in metrics()}
+    cells = {metric.name: ("gauge", metric.labels) for metric in CELL_METRICS}
+    assert told == {name: (kind, labels) for name, kind, labels in registered()} | cells
 
 
 def test_every_metric_has_a_unit_a_meaning_and_advice() -> None:
-    assert [row[0] for row in rows("Metrics", METRICS) if not all((row[2], row[4], row[5]))] == []
+    assert [row[0] for row in metrics() if not all((row[2], row[4], row[5]))] == []
+
+
+def metrics() -> list[list[str]]:
+    return rows("Metrics", METRICS) + rows("Cells", METRICS)
 
 
 def registered() -> Iterator[tuple[str, str, tuple[str, ...]]]:
