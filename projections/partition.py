@@ -60,6 +60,7 @@ from projections.rows import (
     columns,
     event_row,
     gone,
+    progress_version,
     row_version,
     window_version,
 )
@@ -116,6 +117,7 @@ class Changes:
     events: Columns = field(default_factory=list)
     cases: Columns = field(default_factory=list)
     windows: Columns = field(default_factory=list)
+    progress: Columns = field(default_factory=list)
     changelog: list[tuple[bytes, bytes | None]] = field(default_factory=list)
     announcements: list[Announcement] = field(default_factory=list)
     """What is to be said of promises, in the order in which it came up."""
@@ -157,6 +159,7 @@ class Partition:
         self._places: dict[str, There] = {}
         self._is_known = False
         self._clock_written: tuple[int, int] = (0, 0)
+        self._progress_told = 0
 
     @property
     def clock(self) -> int:
@@ -237,6 +240,7 @@ class Partition:
             columns(self._event_values, EVENT_COLUMNS, EVENT_COLUMNS),
             columns(list(chain.from_iterable(self._case_rows.values())), CASE_COLUMNS, KEPT_CASE_COLUMNS),
             self._window_columns(),
+            self._progress_columns(),
             self._with_clock(changelog, bool(announcements)),
             announcements,
         )
@@ -535,6 +539,14 @@ class Partition:
             return []
         rows = len(changed[0])
         return [*changed, [self.number] * rows, [window_version(minute, self._next_offset, self.directory.revision)] * rows]
+
+    def _progress_columns(self) -> Columns:
+        """Up to when everything is counted: one row for each minute of the clock, also where nothing else changed."""
+        minute = self._clock // MINUTE_MS
+        if minute == self._progress_told:
+            return []
+        self._progress_told = minute
+        return [[self.number], [minute * 60], [self._next_offset], [progress_version(minute, self._next_offset)]]
 
     def _with_clock(self, changelog: list[tuple[bytes, bytes | None]], has_spoken: bool) -> list[tuple[bytes, bytes | None]]:
         """End with the clock's record when anything changed or was said; a clock that only moved within its minute can wait."""

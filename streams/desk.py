@@ -19,8 +19,9 @@ from projections.announcement import Announcement
 from projections.partition import Partition
 from projections.restatement import Restatement, told
 from streams.breaker import BREAKER_KEY, Breaker, Flood
-from streams.changelog import Changelog
+from streams.changelog import Changelog, ChangelogRestarted
 from streams.clock import Clock
+from streams.continuity import Continuity
 from streams.intray import Intray, Refused, Sorted
 from streams.outbox import Outbox
 from streams.ports import Fetched, Guard, Meter, Rows
@@ -59,6 +60,7 @@ class Desk:
         follow_wall: bool,
         meter: Meter,
         turn_records: int = 20_000,
+        continuity: Continuity | None = None,
     ) -> None:
         """`epoch` numbers the topic's incarnation (row versions); `follow_wall` is `clock = "wall"` of the settings."""
         self._directory = directory
@@ -71,6 +73,7 @@ class Desk:
         self._follow_wall = follow_wall
         self._meter = meter
         self._turn_records = turn_records
+        self._continuity = continuity
         self.intray = Intray(partitions)
         self.guard: Guard | None = None
         self._held: dict[int, Held] = {}
@@ -78,6 +81,7 @@ class Desk:
         self._wake = asyncio.Event()
         self._turn: asyncio.Task[None] | None = None
         self._open = False
+        self._windows_are_elsewhere = False
         self._taken: list[Fetched] = []
         self._next_directory: Directory | None = None
 
@@ -166,6 +170,11 @@ class Desk:
         self._next_directory = directory
         self._wake.set()
 
+    def write_windows_again(self) -> None:
+        """Rows of windows may have gone to a table that nobody reads any more: the next turn writes every cell."""
+        self._windows_are_elsewhere = True
+        self._wake.set()
+
     # -- the loop -----------------------------------------------------------------------------------------------------
     async def run(self) -> None:
         """Until cancelled, or until something fails: then the worker stops, and another one takes over exactly here."""
@@ -195,6 +204,8 @@ class Desk:
         for number, held in list(self._held.items()):
             if not held.recovered:
                 await self._recover(number, held)
+        if self._windows_are_elsewhere:
+            await self._claim_all()
         turn = self._next()
         self._taken = turn.fetched
         try:
@@ -323,6 +334,8 @@ class Desk:
         """Write state, and notice if somebody else wrote to this changelog since: then that is read before the next turn."""
         held = self._held[number]
         for span in await self._changelog.write(number, items):
+            if 0 <= span.first < held.changelog_end:
+                raise ChangelogRestarted(number, held.changelog_end, span.first)
             if span.first != held.changelog_end:
                 log.warning("foreign records in the changelog", partition=number, since=held.changelog_end, until=span.first)
                 held.recovered = False
@@ -361,6 +374,8 @@ class Desk:
             self._meter.recovered(number, len(items))
             self._guard.beat()
             await asyncio.sleep(0)
+        if new and self._continuity is not None:
+            await self._continuity.check(number, held.breaker.judged, self._guard.committed_to(number))
         if new or records:
             # Rows may be ahead of the changelog. A row older than what stands would never be seen, so the clock goes on from there.
             state.shown(await self._rows.newest_as_of(number))
@@ -369,6 +384,14 @@ class Desk:
         held.state, held.changelog_end, held.recovered = state, end, True
         held.doubtful_to = state.next_offset + MOST_OFFSETS_A_TURN
         log.info("partition recovered", partition=number, records=records, kept=not new)
+
+    async def _claim_all(self) -> None:
+        """Own every cell anew, as after a recovery."""
+        for number, state in self.partitions.items():
+            state.advance(await self._rows.newest_as_of(number))
+            state.windows.touch_all()
+            state.claim(await self._rows.cells_not_empty(number))
+        self._windows_are_elsewhere = False
 
     # -- fences -------------------------------------------------------------------------------------------------------
     @property

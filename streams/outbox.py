@@ -35,8 +35,12 @@ def dead_letter_headers(refused: Refused) -> list[tuple[str, bytes]]:
 class Outbox:
     """Sends through the worker's producer and waits until every replica has it."""
 
-    def __init__(self, producer: AIOKafkaProducer, dead_letter_topic: str, breach_topic: str) -> None:
+    def __init__(
+        self, producer: AIOKafkaProducer, dead_letter_topic: str, breach_topic: str, marks: Sequence[tuple[str, bytes]] = ()
+    ) -> None:
+        """`marks` are further headers of records that are sent on."""
         self._producer = producer
+        self._marks = marks
         self._dead_letter_topic = dead_letter_topic
         self._breach_topic = breach_topic
 
@@ -63,7 +67,7 @@ class Outbox:
                     record.topic,
                     key=record.key,
                     value=record.value,
-                    headers=[*record.headers, (FORWARDED, b"1")],
+                    headers=[*record.headers, (FORWARDED, b"1"), *self._marks],
                     partition=home,
                     timestamp_ms=record.timestamp,
                 )
@@ -72,7 +76,7 @@ class Outbox:
         )
 
     async def announce(self, said: Mapping[int, Sequence[Announcement]]) -> None:
-        """Write what each partition has to say of its promises, in order, to the breach topic's partition of the same number."""
+        """Write what each partition has to say of its promises, in order, with the district as key."""
         await self._all(
             [
                 await self._producer.send(
@@ -80,9 +84,8 @@ class Outbox:
                     key=each.district.encode(),
                     value=breach_of(each).model_dump_json(exclude_none=True).encode(),
                     headers=[("content-type", STRUCTURED)],
-                    partition=number,
                 )
-                for number, announcements in said.items()
+                for announcements in said.values()
                 for each in announcements
             ]
         )

@@ -18,6 +18,9 @@ Cell = tuple[str, str, str, str]
 
 COUNTS = tuple(c for c in WINDOW_COLUMNS if c.endswith("_n"))
 KEYS_A_QUERY = 1000
+EVENT_FIELDS = """kind, toUnixTimestamp64Milli(time), source, id, school, department, stakeholder, audience,
+            channel, language, topic, priority, needs_reply, author, author_kind, visibility, outcome, score, worst, best"""
+"""What `event_of` makes an event of, in its order."""
 LONG_QUERY = {"max_query_size": 16 << 20, "do_not_merge_across_partitions_select_final": 1}
 
 
@@ -49,8 +52,7 @@ def claim(client: Client, topic_id: str, partitions: int) -> LogIdentity:
     if (known.topic_id, known.partitions) != (topic_id, partitions):
         raise LogChanged(
             f"the tables were filled from topic {known.topic_id} with {known.partitions} partitions, "
-            f"but the topic is now {topic_id} with {partitions}: count it anew beside the old rows, with new names in "
-            "FRONTDESK_CLICKHOUSE_DATABASE, FRONTDESK_CHANGELOG_TOPIC and FRONTDESK_GROUP, then `frontdesk migrate`"
+            f"but the topic is now {topic_id} with {partitions}: `frontdesk rebuild` counts it anew in tables beside the old ones"
         )
     return known
 
@@ -73,9 +75,8 @@ def newest_as_of(client: Client, partition: int) -> int:
 
 def events_of(client: Client, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, list[Event]]]:
     """(district, subject, largest offset, events) of each of these cases that the archive holds; both contents of a conflict."""
-    query = """
-        SELECT district, subject, offset, kind, toUnixTimestamp64Milli(time), source, id, school, department, stakeholder, audience,
-            channel, language, topic, priority, needs_reply, author, author_kind, visibility, outcome, score, worst, best
+    query = f"""
+        SELECT district, subject, offset, {EVENT_FIELDS}
         FROM events FINAL
         WHERE (district, subject) IN %(keys)s
         ORDER BY district, subject"""
@@ -84,11 +85,12 @@ def events_of(client: Client, keys: Sequence[tuple[str, str]]) -> list[tuple[str
         rows = client.execute(query, {"keys": tuple(keys[first : first + KEYS_A_QUERY])}, settings=LONG_QUERY)
         for (district, subject), group in groupby(rows, key=lambda row: (row[0], row[1])):
             told = list(group)
-            cases.append((district, subject, max(row[2] for row in told), [_event(row[3:]) for row in told]))
+            cases.append((district, subject, max(row[2] for row in told), [event_of(row[3:]) for row in told]))
     return cases
 
 
-def _event(row: tuple[Any, ...]) -> Event:
+def event_of(row: tuple[Any, ...]) -> Event:
+    """The event of a row of `EVENT_FIELDS`."""
     kind, head = row[0], row[1:6]
     make, rest = {
         "contact": (Contacted, (*row[6:12], bool(row[12]))),

@@ -32,7 +32,7 @@ from tests.chaos.watch import Recovery, Watch
 
 POLL_S: Final = 0.05
 BEGIN_S: Final = 90.0
-REACH_S: Final = 20.0
+REACH_S: Final = 40.0
 """A point under load is passed many times a second; one that is not passed within this time is reported as not reached."""
 RECOVER_S: Final = 120.0
 EXIT_S: Final = 30.0

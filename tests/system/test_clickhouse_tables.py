@@ -187,7 +187,7 @@ def test_the_log_is_claimed_once_and_another_one_is_refused(client: "Client") ->
     assert identity.epoch == 1
     assert claim(client, "topic-a", 8) == identity == log_identity(client)
     for topic, partitions in [("topic-b", 8), ("topic-a", 16)]:
-        with pytest.raises(LogChanged, match="count it anew"):
+        with pytest.raises(LogChanged, match="`frontdesk rebuild` counts it anew"):
             claim(client, topic, partitions)
 
 

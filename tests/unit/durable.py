@@ -15,7 +15,7 @@ from typing import Any
 
 from events.directory import DEFAULT
 from projections.announcement import Announcement
-from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
+from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse import queries
 from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS
 from streams.changelog import Span
@@ -29,12 +29,19 @@ MINUTE = 60_000
 DAY = 24 * HOUR
 SAID = EVENT_COLUMNS[: EVENT_COLUMNS.index("partition")]
 """What an event says, without how it came: both contents of a conflict have a row."""
-COLUMNS = {"events": EVENT_COLUMNS, "cases": CASE_COLUMNS, "windows": WINDOW_COLUMNS, "dead_letters": DEAD_LETTER_COLUMNS}
+COLUMNS = {
+    "events": EVENT_COLUMNS,
+    "cases": CASE_COLUMNS,
+    "windows": WINDOW_COLUMNS,
+    "dead_letters": DEAD_LETTER_COLUMNS,
+    "progress": PROGRESS_COLUMNS,
+}
 KEYS = {
     "events": SAID,
     "cases": ("district", "opened_at", "subject", "episode"),
     "windows": ("district", "scope", "school", "department", "window"),
     "dead_letters": ("topic_id", "partition", "offset"),
+    "progress": ("partition",),
 }
 WRITE = ("version", "as_of")
 """A repeat may give a row another version, and a window that did not change another minute."""
@@ -192,7 +199,7 @@ class Fetched:
         self.durable.committed[self.partition] = self.records[-1].offset + 1
 
 
-def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None) -> Desk:
+def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None, continuity: Any = None) -> Desk:
     """A desk whose whole world is that rim, but for another changelog."""
     desk = Desk(
         directory=directory,
@@ -205,6 +212,7 @@ def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS
         clock=outside,
         follow_wall=True,
         meter=outside,
+        continuity=continuity,
     )
     desk.guard = outside
     return desk
@@ -212,10 +220,14 @@ def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS
 
 @asynccontextmanager
 async def at_work(
-    outside: Outside, directory: Any = DEFAULT, holds: Iterable[int] = range(PARTITIONS), changelog: Any = None
+    outside: Outside,
+    directory: Any = DEFAULT,
+    holds: Iterable[int] = range(PARTITIONS),
+    changelog: Any = None,
+    continuity: Any = None,
 ) -> AsyncIterator[tuple[Desk, "asyncio.Task[None]"]]:
     """A desk that runs, with these partitions in hand."""
-    desk = desk_of(outside, directory, changelog=changelog)
+    desk = desk_of(outside, directory, changelog=changelog, continuity=continuity)
     running = asyncio.create_task(desk.run())
     await desk.assigned(holds, 1)
     try:
