@@ -42,6 +42,7 @@ DUE = CellMetric("frontdesk_due", "Promises that came due in the last open hours
 MISSED = CellMetric("frontdesk_missed", "Of those, not kept", (*CELL, "target", "window"))
 LAST_CONTACT = CellMetric("frontdesk_last_contact_timestamp_seconds", "When somebody last contacted the district", ("district",))
 DISTRICT_OPEN = CellMetric("frontdesk_district_open", "1 while the district's offices are open", ("district",))
+"""Alert rules take it for the sign that what pages is told of a district: while it is absent, what they knew last holds."""
 LEFT_OUT = CellMetric("frontdesk_metric_cells_left_out", "Cells beyond FRONTDESK_METRIC_CELLS, which are not told", ())
 CELL_METRICS: Final = (OPEN, WAITING, OLDEST, OVERDUE, BACKLOG, DUE, MISSED, LAST_CONTACT, DISTRICT_OPEN, LEFT_OUT)
 
@@ -58,6 +59,7 @@ class Seen(NamedTuple):
 def exposition(seen: Sequence[Seen], limit: int) -> str:
     """Write all gauges of `CELL_METRICS` in Prometheus' text format; the same is OpenMetrics but for its end."""
     chosen, left_out = _chosen(seen, limit)
+    current = [one for one in seen if one.is_current]
     lines: list[str] = []
     for metric, samples in (
         (OPEN, _each(chosen, "open_n")),
@@ -67,8 +69,8 @@ def exposition(seen: Sequence[Seen], limit: int) -> str:
         (BACKLOG, _backlog(chosen)),
         (DUE, _came_due(chosen, "due")),
         (MISSED, _came_due(chosen, "missed")),
-        (LAST_CONTACT, (f'{{district="{_escaped(d)}"}} {at / 1000:.3f}' for one in seen for d, at in one.last_contact_at.items())),
-        (DISTRICT_OPEN, (f'{{district="{_escaped(d)}"}} {int(is_open)}' for one in seen for d, is_open in one.open_districts.items())),
+        (LAST_CONTACT, (f'{{district="{_escaped(d)}"}} {at / 1000:.3f}' for one in current for d, at in one.last_contact_at.items())),
+        (DISTRICT_OPEN, (f'{{district="{_escaped(d)}"}} {int(is_open)}' for one in current for d, is_open in one.open_districts.items())),
         (LEFT_OUT, (f" {left_out}",)),
     ):
         lines += (f"# HELP {metric.name} {metric.meaning}", f"# TYPE {metric.name} gauge")
