@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 
 FAULTS = 3
 SEEDS = (10, 16, 17)
-"""Between them: a worker stopped past its session, lost replies, ClickHouse away and overloaded, Kafka cut off, and kills at three points."""
+"""A worker stopped past its session, lost replies, ClickHouse away and overloaded, Kafka cut off, kills at three points."""
 
 
 @pytest.fixture(scope="module")
