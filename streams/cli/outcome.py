@@ -52,11 +52,21 @@ CODES = {
     "DirectoryError": ExitCode.USAGE,
     "DirectoryRefused": ExitCode.REFUSED,
     "NewerDirectory": ExitCode.REFUSED,
+    "MappingError": ExitCode.USAGE,
+    "TokenFileError": ExitCode.USAGE,
+    "NeedsToken": ExitCode.USAGE,
     "TopicMismatch": ExitCode.REFUSED,
     "Refused": ExitCode.REFUSED,
     "Fatal": ExitCode.REFUSED,
     "MigrationError": ExitCode.REFUSED,
     "LogChanged": ExitCode.REFUSED,
+    "ChangelogRestarted": ExitCode.REFUSED,
+    "LostRecords": ExitCode.REFUSED,
+    "StateMissing": ExitCode.REFUSED,
+    "TopicLost": ExitCode.REFUSED,
+    "RebuildRefused": ExitCode.REFUSED,
+    "Taken": ExitCode.REFUSED,
+    "Stands": ExitCode.REFUSED,
 }
 """By name, since importing them would load what the command did not need. Other exceptions of ours: unavailable."""
 

@@ -99,11 +99,13 @@ MEANINGS = {
     "waiting_ms": "Since the oldest message without an answer, at the moment of reading",
     "response_promise": "no promise, in time, due soon (80 % of the time have passed), kept or missed",
     "resolution_promise": "no promise, in time, due soon or missed",
-    "promise": "response or resolution",
+    "target": "What was promised: response or resolution",
+    "stage": "warning: 80 % of the time have passed; breach: all of it",
+    "reached_at": "When the stage was reached",
     "due_at": "Deadline",
     "ended_at": "When it was answered or resolved after all; null where it was not",
     "is_open": "Whether that is still to come",
-    "late_ms": "From the deadline to the answer, or to the moment of reading",
+    "late_ms": "From the deadline to the answer, or to the moment of reading; negative before the deadline",
 }
 """Columns of views that no table explains: ClickHouse keeps no comments for a view's columns."""
 

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.utils import floatToGoString
 
 from events.directory import DEFAULT
+from events.rejection import Reason
 from projections.partition import Partition
 from sinks.metrics import FRESHNESS, NAMES_TOLD, OTHERS, PartitionStanding, Standing, WorkerMetrics
 from streams.breaker import Flood
@@ -152,6 +153,20 @@ def test_partitions_that_are_gone_are_told_no_more_and_unknown_numbers_never() -
     assert value(metrics, "lag_events", partition="2") == 7
     assert value(metrics, "lag_seconds", partition="2") is None
     assert value(metrics, "assigned_partitions") == 1
+
+
+def test_what_has_not_happened_yet_is_told_as_0_so_that_the_first_one_is_an_increase() -> None:
+    metrics = WorkerMetrics(CollectorRegistry())
+    assert {value(metrics, "dead_letters_total", reason=reason) for reason in Reason} == {0}
+    metrics.refused("not_json")
+    assert value(metrics, "dead_letters_total", reason="not_json") == 1
+
+
+def test_how_many_partitions_there_are_to_hold() -> None:
+    metrics = WorkerMetrics(CollectorRegistry())
+    metrics.serves(8)
+    metrics.stands(standing(1, 2))
+    assert (value(metrics, "assigned_partitions"), value(metrics, "topic_partitions")) == (2, 8)
 
 
 def test_a_pause_is_counted_while_it_goes_on_and_once() -> None:
