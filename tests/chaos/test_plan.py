@@ -51,17 +51,17 @@ def test_a_seed_gives_the_same_traffic_again_and_another_seed_another() -> None:
 def test_traffic_is_what_it_says() -> None:
     """Valid where it has a key, refused where not; in its district's partition, except what is sent astray; with everything in it."""
     decoder, records = Decoder(), traffic(5)
-    for record in records:
-        decoded = decoder.decode(record.value, record.headers, NOW + 60_000)
-        if record.key is None:
-            assert isinstance(decoded, Rejection), record
+    for each in records:
+        decoded = decoder.decode(each.value, each.headers, NOW + 60_000)
+        if each.key is None:
+            assert isinstance(decoded, Rejection), each
             continue
-        assert not isinstance(decoded, Rejection), record
+        assert not isinstance(decoded, Rejection), each
         district, subject, event = decoded
-        assert record.key == (district, subject, event.source, event.id)
-        astray = record.partition != partition_of(district, PARTITIONS)
-        assert astray <= (record.kind in {"wrong partition", "duplicate", "conflict"})
-    kinds = {record.kind.partition(":")[0] for record in records}
+        assert each.key == (district, subject, event.source, event.id)
+        astray = each.partition != partition_of(district, PARTITIONS)
+        assert astray <= (each.kind in {"wrong partition", "duplicate", "conflict"})
+    kinds = {each.kind.partition(":")[0] for each in records}
     assert kinds == {
         *("opening", "reply", "resolution", "rating", "contact", "second episode"),
         *("late contact", "duplicate", "conflict", "wrong partition", "broken"),
