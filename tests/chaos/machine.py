@@ -6,6 +6,7 @@ the publisher has an acknowledgement for, and no process is left.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,6 +115,7 @@ class Run:
         self._outcome.seconds = round(time.monotonic() - began, 1)
         if self._outcome.clean:
             drop(self._straight)
+            shutil.rmtree(self._folder)
         return self._outcome
 
     def _prepare(self) -> None:

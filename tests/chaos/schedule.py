@@ -90,7 +90,7 @@ def drawn(seed: int, faults: int = FAULTS) -> Plan:
 
 def _fault(draw: random.Random) -> Fault:
     kind = draw.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-    point = draw.choice(POINTS)
+    point = POINTS[int(draw.random() * len(POINTS))]  # one number of the seed, however many points there are
     late = draw.random() < LATE_SHARE and kind in REBALANCING
     return Fault(
         kind=kind,

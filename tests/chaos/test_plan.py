@@ -9,7 +9,9 @@ import pytest
 from events.codec import Decoder
 from events.partition import partition_of
 from events.rejection import Rejection
+from tests.chaos.machine import Happened, Outcome
 from tests.chaos.points import AFTER_CHANGELOG, AFTER_FOLD, POINTS, Orders, Reached
+from tests.chaos.report import line, record, recorded, rows, summary
 from tests.chaos.schedule import KILL_AT_POINT, LATE_OFFSETS, REBALANCING, WEIGHTS, drawn
 from tests.chaos.stock_run import compared
 from tests.chaos.traffic import DISTRICTS, Sent, Traffic
@@ -49,17 +51,17 @@ def test_a_seed_gives_the_same_traffic_again_and_another_seed_another() -> None:
 def test_traffic_is_what_it_says() -> None:
     """Valid where it has a key, refused where not; in its district's partition, except what is sent astray; with everything in it."""
     decoder, records = Decoder(), traffic(5)
-    for record in records:
-        decoded = decoder.decode(record.value, record.headers, NOW + 60_000)
-        if record.key is None:
-            assert isinstance(decoded, Rejection), record
+    for each in records:
+        decoded = decoder.decode(each.value, each.headers, NOW + 60_000)
+        if each.key is None:
+            assert isinstance(decoded, Rejection), each
             continue
-        assert not isinstance(decoded, Rejection), record
+        assert not isinstance(decoded, Rejection), each
         district, subject, event = decoded
-        assert record.key == (district, subject, event.source, event.id)
-        astray = record.partition != partition_of(district, PARTITIONS)
-        assert astray <= (record.kind in {"wrong partition", "duplicate", "conflict"})
-    kinds = {record.kind.partition(":")[0] for record in records}
+        assert each.key == (district, subject, event.source, event.id)
+        astray = each.partition != partition_of(district, PARTITIONS)
+        assert astray <= (each.kind in {"wrong partition", "duplicate", "conflict"})
+    kinds = {each.kind.partition(":")[0] for each in records}
     assert kinds == {
         *("opening", "reply", "resolution", "rating", "contact", "second episode"),
         *("late contact", "duplicate", "conflict", "wrong partition", "broken"),
@@ -102,3 +104,19 @@ def test_each_record_once_is_well_and_anything_else_is_told() -> None:
     assert "2 are lost" in compared(0, 10, rows=8, distinct=8, total=10)
     assert "3 rows are double" in compared(0, 10, rows=13, distinct=10, total=10)
     assert "the table has 11" in compared(0, 10, rows=10, distinct=10, total=11)
+
+
+# -- the report -----------------------------------------------------------------------------------------------------------
+def test_the_report_counts_what_took_place_and_keeps_a_seeds_last_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    bad = Outcome(seed=1, plan=["a"], problems=["lost"], faults=[Happened("a", took_place=True, recovery_s=9.0)])
+    good = Outcome(seed=1, plan=["a"], faults=[Happened("a", took_place=True, recovery_s=2.5), Happened("b", took_place=False)])
+    other = Outcome(seed=2, plan=["a"], faults=[Happened("a", took_place=True, recovery_s=3.0)], records={"reply": 1_000})
+    for outcome in (bad, good, other):
+        record(outcome, stock=False)
+    record(Outcome(seed=2, plan=[], problems=["as expected"]), stock=True)
+    assert recorded() == [good, other]
+    assert rows(recorded()) == [("a", "2", "2", "3.0"), ("b", "0", "1", "0.0"), ("all", "2", "3", "3.0")]
+    assert summary(recorded()) == "2 of 2 runs are clean; 1,000 records; worst recovery 3.0 s"
+    assert "NOT CLEAN" in line(bad)
+    assert "b (did not take place)" in line(good)
