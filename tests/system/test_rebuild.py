@@ -22,6 +22,7 @@ from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from events.partition import partition_of
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
+from sinks.clickhouse.rebuilds import newest, record
 from sinks.clickhouse.verification import Scope, differences
 from streams.broker import client_options
 from streams.cli import run
@@ -29,6 +30,7 @@ from streams.cli.configuration import environment_of
 from streams.cli.outcome import ExitCode
 from streams.cli.verdict import verdict
 from streams.publisher import STRUCTURED
+from streams.rebuild.journal import owner
 from streams.settings import Settings
 from streams.topics import partition_counts
 from streams.warehouse import clickhouse_of
@@ -136,6 +138,11 @@ def test_it_is_given_up_without_a_trace(counted: Settings, monkeypatch: pytest.M
     assert frontdesk(counted, monkeypatch, "rebuild", "--dry-run") == ExitCode.OK
     assert "begins rebuild" in capfd.readouterr().out
     assert frontdesk(counted, monkeypatch, "rebuild") == ExitCode.DIFFERENCE
+    held_by(counted, owner())
+    for another in ("--yes", "--abandon"):
+        assert frontdesk(counted, monkeypatch, "rebuild", another) == ExitCode.REFUSED
+        assert "is at work on it" in capfd.readouterr().err
+    held_by(counted, "")
     assert frontdesk(counted, monkeypatch, "rebuild", "--abandon") == ExitCode.OK
     assert frontdesk(counted, monkeypatch, "rebuild", "--abandon") == ExitCode.USAGE
     assert everything(counted) == damaged
@@ -143,6 +150,13 @@ def test_it_is_given_up_without_a_trace(counted: Settings, monkeypatch: pytest.M
     assert everything(counted)["cases"] == whole["cases"]
     assert frontdesk(counted, monkeypatch, "rebuild", "--drop-old") == ExitCode.OK
     assert frontdesk(counted, monkeypatch, "rebuild", "--status", "--yes") == ExitCode.USAGE
+
+
+def held_by(settings: Settings, who: str) -> None:
+    with clickhouse_of(settings).connect() as client:
+        last = newest(client)
+        assert last is not None
+        record(client, last, owner=who)
 
 
 # -- another log ----------------------------------------------------------------------------------------------------------
@@ -294,8 +308,8 @@ def test_while_a_worker_counts_and_somebody_reads(
             for source in ("events", "topic"):
                 assert frontdesk(settings, monkeypatch, "rebuild", "--yes", "--from", source) == ExitCode.OK, capfd.readouterr().err
         wait_until_counted(settings, child, log)
-        wait_for(lambda: log.read_text().count("the tables were rebuilt") == 2)
-        assert query(settings, "SELECT max(as_of) FROM windows_history") == query(settings, "SELECT max(as_of) FROM windows")
+        wait_for(lambda: '"rebuild": 2' in log.read_text())
+        wait_for(lambda: query(settings, "SELECT (SELECT max(as_of) FROM windows_history) = (SELECT max(as_of) FROM windows)") == [(1,)])
         assert verdict(settings, Scope()) == ExitCode.OK, capfd.readouterr().out
     counts = [cases_n for cases_n, _ in seen]
     contacts = [contacts_n for _, contacts_n in seen]
