@@ -22,11 +22,12 @@ from streams.worker import Parts
 AFTER_FOLD: Final = "after the fold"
 AFTER_DEAD_LETTERS: Final = "after the dead letters"
 AFTER_FORWARDS: Final = "after the forwards"
+AFTER_BREACHES: Final = "after the breach messages"
 AFTER_CHANGELOG: Final = "after the changelog"
 BEFORE_COMMIT: Final = "before the commit"
 AFTER_COMMIT: Final = "after the commit"
 INSERTS: Final = tuple(f"{when} insert into {table}" for table in WRITTEN for when in ("before the", "after the"))
-POINTS: Final = (AFTER_FOLD, *INSERTS, AFTER_DEAD_LETTERS, AFTER_FORWARDS, AFTER_CHANGELOG, BEFORE_COMMIT, AFTER_COMMIT)
+POINTS: Final = (AFTER_FOLD, *INSERTS, AFTER_DEAD_LETTERS, AFTER_FORWARDS, AFTER_BREACHES, AFTER_CHANGELOG, BEFORE_COMMIT, AFTER_COMMIT)
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,10 @@ class WatchedOutbox(Watched):
         await self._inner.send_on(misrouted)
         if misrouted:
             self._pass(AFTER_FORWARDS)
+
+    async def announce(self, said: Mapping[int, Sequence[Any]]) -> None:
+        await self._inner.announce(said)
+        self._pass(AFTER_BREACHES)
 
 
 class WatchedChangelog(Watched):
