@@ -285,6 +285,7 @@ def test_an_old_case_that_a_backfill_calls_back_is_no_news() -> None:
     #  day 0 asked, day 1 answered too late; forgotten    day 200 a backfill tells of a contact a day before all that; then it is settled
     desk, first = Desk(), contact(-24 * H, "before")
     desk.hears(hours=24 * 200)
+    desk.partition.promises.silence = ()  # a worker has kept up all the time
     archived = Archived(DISTRICT, "case-1", 1, [ASKED, reply(24 * H, "late")])
     desk.partition.lend(archived)
     assert desk.hears(first, hours=24 * 200 + 1, backfill=True) == []
