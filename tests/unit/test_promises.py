@@ -15,6 +15,7 @@ from projections.partition import Archived, Partition
 from tests.unit.histories import CONTACTS, EVENTS
 from tests.unit.plain_breaches import last_words, plain_words
 from tests.unit.stories import DAY, DISTRICT, MIN, PROMISES, START, H, Promises, Tables, after, contact, reply, resolution
+from tests.unit.test_restatement import OLD, SNOW, adopted
 
 if TYPE_CHECKING:
     from projections.partition import Entry
@@ -205,6 +206,18 @@ def test_a_snow_day_takes_the_alarm_back_and_moves_it() -> None:
     desk.restarts(directory=Promises(2, 1 * H))
     assert desk.hears(hours=1.8) == [("response", "warning", "withdrawn")]
     assert desk.hears(hours=2.5) == [RESPONSE_WARNED]  # 80 % of 3 h
+
+
+def test_a_snow_day_that_is_declared_while_a_worker_goes_on_does_so_too() -> None:
+    #  Tuesday 0 h asked    1.6 h warned    1.7 h Tuesday is a snow day at that school    Wednesday 1.6 h warned
+    desk = Desk()
+    desk.partition = Partition(0, OLD)
+    desk.hears(contact(DAY, "c", school="north", priority="urgent"), hours=24)
+    assert desk.hears(hours=25.65) == [RESPONSE_WARNED]
+    adopted(desk.partition, SNOW)
+    assert desk.hears(hours=25.7) == [("response", "warning", "withdrawn")]
+    assert desk.hears(hours=49.55) == []
+    assert desk.hears(hours=49.65) == [RESPONSE_WARNED]
 
 
 def test_a_restart_repeats_nothing_and_forgets_no_timer() -> None:
