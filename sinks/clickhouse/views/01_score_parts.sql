@@ -14,14 +14,14 @@ WITH
         WHERE revision = (SELECT max(revision) FROM directory_revisions) AND valid_from <= now64(3, 'UTC')
         GROUP BY district
     ),
-    (SELECT any(rule) FROM in_force WHERE district = '') AS for_all,
+    (SELECT groupArray(rule) FROM in_force WHERE district = '') AS for_all,
     raw AS
     (
         SELECT
             district, scope, school, department, as_of,
             rating_n, rating_sum_bp / 1e4 AS rating_sum, rating_sum_squares_bp2 / 1e8 AS rating_sum_squares,
             response_due_n, response_kept_n, quality_n, quality_sum,
-            multiIf(f.rule.4 > 0, f.rule, for_all.4 > 0, for_all, usual) AS rule, rule.4 AS m
+            multiIf(f.rule.4 > 0, f.rule, notEmpty(for_all), for_all[1], usual) AS rule, rule.4 AS m
         FROM (SELECT * FROM windows FINAL WHERE window = '28d') AS w
         LEFT JOIN in_force AS f ON f.district = w.district AND f.district != ''
     ),
