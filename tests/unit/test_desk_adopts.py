@@ -100,3 +100,14 @@ async def test_a_desk_that_is_woken_and_cancelled_at_once_ends() -> None:
         running.cancel()
         done, _ = await asyncio.wait({running}, timeout=5)
         assert done == {running}
+
+
+async def test_what_is_recovered_later_is_under_it_too() -> None:
+    async with at_work(Outside(topic()), DEFAULT) as (desk, running):
+        await desk.assigned([0], 2)
+        await until(lambda: desk.ready, running)
+        desk.adopt(ANOTHER)
+        await until(lambda: desk.partitions[0].directory is ANOTHER, running)
+        await desk.assigned([0, 1], 3)
+        await until(lambda: desk.ready, running)
+        assert desk.partitions[1].directory is ANOTHER
