@@ -231,7 +231,7 @@ class Partition:
                 rejected.append((index, _refused_before(work)))
                 continue
             if lent and event.time < clock - REMEMBERED_MS:
-                self._make_whole_for(event, key, work)
+                self._make_whole_for(event, key, work, told_at)
             if work.comes_last(event):
                 self._append(work, event, told_at)
             elif not self._weave(work, event, told_at):
@@ -448,7 +448,7 @@ class Partition:
         work = works[key] = Work(district, subject, case, record or b"")
         return work
 
-    def _make_whole_for(self, event: Event, key: bytes, work: Work) -> None:
+    def _make_whole_for(self, event: Event, key: bytes, work: Work, told_at: int) -> None:
         """Unite what is remembered of a case, perhaps nothing, with its archive, if an event is older than that and the archive was lent.
 
         Rows of other keys that it has had are deleted.
@@ -457,7 +457,7 @@ class Partition:
             return
         archived = self._lent.pop(key)
         old, stood = self._measured(work.district, work.case), self._standing(work)
-        work.unite(archived.events, archived.last_offset, archived.keys, self.directory)
+        work.unite(archived.events, archived.last_offset, archived.keys, self.directory, told_at)
         self._account(old, self._measured(work.district, work.case))
         self._say(stood, work)
 
