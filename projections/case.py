@@ -244,12 +244,18 @@ class Work(Struct, gc=False):
         self.vanished |= before.keys() - set(map(key_of, case.episodes))
         return True
 
-    def unite(self, events: Iterable[Event], last_offset: int, keys: Iterable[tuple[int, str]], directory: Directory) -> None:
-        """Add events that were accepted before, whatever their number, and of which rows with these keys were written."""
+    def unite(self, events: Iterable[Event], last_offset: int, keys: Iterable[tuple[int, str]], directory: Directory, told_at: int) -> None:
+        """Add events that were accepted before, whatever their number, and of which rows with these keys were written.
+
+        Since when their episodes had been known, nobody remembers: nothing of them is news at `told_at` ms.
+        """
         before = {*map(key_of, self.case.episodes), *keys}
         head = Head(FOLD, 0, max(self.case.last_offset, last_offset), self.case.touched_at, 0, [])
         late_ms = lateness(self.case.episodes)
         self.case = made_of([*events_of(self.case), *events], self.case.conflicts, head, self.district, directory, late_ms)
+        for episode in self.case.episodes:
+            if key_of(episode) not in late_ms:
+                episode.late_ms = max(0, told_at - episode.opening.time)
         self.record, self.added, self.woven = ENCODE(self.case), [], True
         self.vanished |= before.difference(map(key_of, self.case.episodes))
 

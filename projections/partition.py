@@ -98,11 +98,15 @@ RESTORED_AT_ONCE: Final = 60_000
 
 
 class Now(Struct, array_like=True, frozen=True, gc=False):
-    """The clock's record: where it stands, the offset after the last record folded, and when nobody was told anything."""
+    """The clock's record: where it stands, the offset after the last record folded, and when nobody was told anything.
+
+    `judged_by` is the clock by which lateness is judged; None where it is the same.
+    """
 
     clock: int
     next_offset: int
     silence: tuple[tuple[int, int], ...] = ()
+    judged_by: int | None = None
 
 
 _decode_clock: Final = msgpack.Decoder(Now).decode
@@ -155,6 +159,7 @@ class Partition:
         self.promises = Promises()
         self._clock = 0
         self._shown_to = 0
+        self._judged_by = 0
         self._next_offset = 0
         self._cases: dict[bytes, bytes] = {}
         self._case_rows: dict[bytes, list[Any]] = {}
@@ -200,16 +205,19 @@ class Partition:
     def fold(self, entries: Sequence[Entry], latest: int | None = None) -> list[tuple[int, Rejection]]:
         """Take in records in the order of the log. Returns those not accepted, as (index into `entries`, why).
 
-        A timestamp over `latest` ms (the caller's wall clock and what it allows) does not move the clock. A record that comes again
+        A timestamp over `latest` ms (the caller's wall clock and what it allows) does not move the clock. Lateness is judged by the
+        records so far and by when something was forgotten, not by a clock that ran ahead with the rows of a worker that died: for
+        what that one took in is not too late now. A record that comes again
         is judged as it was, although its case may be remembered by now, or full: it is in the set, or was refused.
         """
         rejected: list[tuple[int, Rejection]] = []
         directory, cases, values, lent = self.directory, self._cases, self._event_values, self._lent
         works: dict[bytes, Work] = {}
-        first_version, clock, offset = row_version(self.epoch, 0, directory.revision), self._clock, -1
+        first_version, clock, offset = row_version(self.epoch, 0, directory.revision), self._judged_by, -1
         for index, (offset, timestamp, backfill, district, subject, event) in enumerate(entries):
             if timestamp > clock and (latest is None or timestamp <= latest):
-                clock = self._clock = timestamp
+                clock = timestamp
+                self._clock = max(self._clock, clock)
             key = f"{district} {subject}".encode()
             work = works.get(key)
             if work is None:
@@ -217,15 +225,13 @@ class Partition:
                 if record is None and not backfill and event.time < clock - REMEMBERED_MS:
                     rejected.append((index, TOO_LATE))
                     continue
-                if len(works) == AT_HAND:
-                    self._settle(works)
-                work = works[key] = self._begin(district, subject, record)
+                work = self._begin(works, key, district, subject, record)
             told_at = min(timestamp, clock)
             if offset <= work.case.last_offset and not work.has_taken(event):
                 rejected.append((index, _refused_before(work)))
                 continue
             if lent and event.time < clock - REMEMBERED_MS:
-                self._make_whole_for(event, key, work)
+                self._make_whole_for(event, key, work, told_at)
             if work.comes_last(event):
                 self._append(work, event, told_at)
             elif not self._weave(work, event, told_at):
@@ -236,6 +242,7 @@ class Partition:
             values += event_row(district, subject, event, delivery)
         self._settle(works)
         lent.clear()
+        self._judged_by = clock
         self._next_offset = max(self._next_offset, offset + 1)
         return rejected
 
@@ -275,6 +282,7 @@ class Partition:
             if value is not None:
                 now = _decode_clock(value)
                 self._clock, self._next_offset = max(self._clock, now.clock), max(self._next_offset, now.next_offset)
+                self._judged_by = max(self._judged_by, now.clock if now.judged_by is None else now.judged_by)
                 self.promises.restore(now.clock, now.silence)
         elif value is None:
             if key in self._cases:
@@ -310,7 +318,7 @@ class Partition:
         A tombstone that is right comes with a clock by which the case is due.
         """
         for key, record in self._ended.items():
-            if decode_head(record).touched_at + REMEMBERED_MS >= self._clock:
+            if decode_head(record).touched_at + REMEMBERED_MS >= self._judged_by:
                 later = self._cases.get(key)
                 self._cases[key] = record if later is None else self._united(key, record, later)
                 if later is None:
@@ -364,7 +372,7 @@ class Partition:
         is remembered of its case, may meet it: a backfilled one, or one of a case that began anew after it was forgotten.
         """
         latest = max((entry[1] for entry in entries), default=0)
-        horizon = max(latest, self._clock) - REMEMBERED_MS
+        horizon = max(latest, self._judged_by) - REMEMBERED_MS
         old = [entry for entry in entries if entry[5].time < horizon]
         begins = {(entry[3], entry[4]): self._begins(entry[3], entry[4]) for entry in old}
         begun = None
@@ -408,12 +416,13 @@ class Partition:
     def forget(self, committed: int) -> int:
         """Forget the cases that are due and whose records all lie before the offset `committed`. Returns how many.
 
-        Every event of such a case is too late by then, to the millisecond: none can pass for the first of a new case.
+        Every event of such a case is too late from then on, to the millisecond: none can pass for the first of a new case.
         """
         due = [key for key, record in self._cases.items() if self._is_due(key, record, committed)]
         for key in due:
             del self._cases[key]
             self.promises.drop(key)
+            self._judged_by = max(self._judged_by, self._clock)
         self._tombstones += due
         return len(due)
 
@@ -431,12 +440,15 @@ class Partition:
         promised_at = max(max(episode.response_due_at or 0, episode.resolution_due_at or 0) for episode in episodes)
         return max(head.touched_at, episodes[-1].last_at) + kept_ms < self._clock and promised_at + LONGEST_WINDOW_MS <= self._clock
 
-    def _begin(self, district: str, subject: str, record: bytes | None) -> Work:
-        if record is None:
-            return Work(district, subject, fresh(self.directory), b"")
-        return Work(district, subject, decode_case(record), record)
+    def _begin(self, works: dict[bytes, Work], key: bytes, district: str, subject: str, record: bytes | None) -> Work:
+        """Take a case in hand; where too many are, they are put away first."""
+        if len(works) == AT_HAND:
+            self._settle(works)
+        case = fresh(self.directory) if record is None else decode_case(record)
+        work = works[key] = Work(district, subject, case, record or b"")
+        return work
 
-    def _make_whole_for(self, event: Event, key: bytes, work: Work) -> None:
+    def _make_whole_for(self, event: Event, key: bytes, work: Work, told_at: int) -> None:
         """Unite what is remembered of a case, perhaps nothing, with its archive, if an event is older than that and the archive was lent.
 
         Rows of other keys that it has had are deleted.
@@ -445,7 +457,7 @@ class Partition:
             return
         archived = self._lent.pop(key)
         old, stood = self._measured(work.district, work.case), self._standing(work)
-        work.unite(archived.events, archived.last_offset, archived.keys, self.directory)
+        work.unite(archived.events, archived.last_offset, archived.keys, self.directory, told_at)
         self._account(old, self._measured(work.district, work.case))
         self._say(stood, work)
 
@@ -604,7 +616,7 @@ class Partition:
         now = (self._clock // MINUTE_MS, self._next_offset)
         if changelog or has_spoken or now != self._clock_written:
             self._clock_written = now
-            changelog.append((CLOCK_KEY, ENCODE(Now(self._clock, self._next_offset, self.promises.silence))))
+            changelog.append((CLOCK_KEY, ENCODE(Now(self._clock, self._next_offset, self.promises.silence, self._judged_by))))
         return changelog
 
     def _united(self, key: bytes, known: bytes, value: bytes) -> bytes:

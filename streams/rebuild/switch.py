@@ -1,13 +1,14 @@
 """The new tables in the place of the old ones, without a row of the workers getting lost, and without a half table for any reader.
 
 Workers write by the tables' names. What they wrote to the old tables of records after the recorded offsets is copied before the
-switch, so that readers do not step back, and again after it, until every turn that may have begun before it has been committed.
+switch, so that readers do not step back, and again after it, until no insert that began before it can still land there.
 Windows that a minute's passing wrote at that moment have no record to wait for: workers write all of theirs again when they see
 the switch (`streams.switches`). Everything here can be done twice.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Final
 
 from clickhouse_driver import Client
@@ -15,6 +16,7 @@ from clickhouse_driver import Client
 from events.directory import Directory
 from sinks.clickhouse import comparison, staging
 from sinks.clickhouse.comparison import Contrast
+from sinks.clickhouse.connection import RECEIVE_TIMEOUT_S
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.rebuilds import FROM_ARCHIVE, FROM_LOG, SWITCHED, SWITCHING, Rebuild
 from streams.log_reader import LogReader
@@ -23,6 +25,7 @@ from streams.rebuild.journal import Journal
 from streams.settings import Settings
 
 POLL_S: Final = 0.3
+GRACE_S: Final = 5.0
 NOTHING: Final = "0"
 
 
@@ -85,14 +88,18 @@ def _switched(client: Client, made: Mapping[str, str]) -> set[str]:
 
 
 async def _catch_up(client: Client, journal: Journal, settings: Settings, partitions: int) -> None:
-    """Until every turn that may have written to the old tables has been committed, or nobody is there to commit one."""
+    """Copy until no insert that began before the switch can still land in the old tables.
+
+    That is once everything that was in the log then is committed, or nobody is a member of the group; or, where a partition stands or is
+    far behind, once an insert would have been given up.
+    """
     rebuild, live = journal.now, settings.clickhouse_database
     async with LogReader(settings, partitions) as reader:
-        ends = await reader.ends()
+        ends, given_up_at = await reader.ends(), monotonic() + RECEIVE_TIMEOUT_S + GRACE_S
         waits = True
         while waits:
             committed = await reader.committed()
-            waits = any(committed.get(n, 0) < end for n, end in ends.items()) and await has_members(settings)
+            waits = any(committed.get(n, 0) < end for n, end in ends.items()) and monotonic() < given_up_at and await has_members(settings)
             await asyncio.to_thread(carry_over, client, rebuild, rebuild.database, live)
             await asyncio.to_thread(journal.beat)
             if waits:

@@ -22,6 +22,7 @@ from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from events.partition import partition_of
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
+from sinks.clickhouse.rebuilds import newest, record
 from sinks.clickhouse.verification import Scope, differences
 from streams.broker import client_options
 from streams.cli import run
@@ -29,6 +30,7 @@ from streams.cli.configuration import environment_of
 from streams.cli.outcome import ExitCode
 from streams.cli.verdict import verdict
 from streams.publisher import STRUCTURED
+from streams.rebuild.journal import owner
 from streams.settings import Settings
 from streams.topics import partition_counts
 from streams.warehouse import clickhouse_of
@@ -136,6 +138,11 @@ def test_it_is_given_up_without_a_trace(counted: Settings, monkeypatch: pytest.M
     assert frontdesk(counted, monkeypatch, "rebuild", "--dry-run") == ExitCode.OK
     assert "begins rebuild" in capfd.readouterr().out
     assert frontdesk(counted, monkeypatch, "rebuild") == ExitCode.DIFFERENCE
+    held_by(counted, owner())
+    for another in ("--yes", "--abandon"):
+        assert frontdesk(counted, monkeypatch, "rebuild", another) == ExitCode.REFUSED
+        assert "is at work on it" in capfd.readouterr().err
+    held_by(counted, "")
     assert frontdesk(counted, monkeypatch, "rebuild", "--abandon") == ExitCode.OK
     assert frontdesk(counted, monkeypatch, "rebuild", "--abandon") == ExitCode.USAGE
     assert everything(counted) == damaged
@@ -145,16 +152,23 @@ def test_it_is_given_up_without_a_trace(counted: Settings, monkeypatch: pytest.M
     assert frontdesk(counted, monkeypatch, "rebuild", "--status", "--yes") == ExitCode.USAGE
 
 
+def held_by(settings: Settings, who: str) -> None:
+    with clickhouse_of(settings).connect() as client:
+        last = newest(client)
+        assert last is not None
+        record(client, last, owner=who)
+
+
 # -- another log ----------------------------------------------------------------------------------------------------------
-async def made_again(settings: Settings, partitions: int) -> None:
-    """Delete the topic of events and make it again with so many partitions."""
+async def made_again(settings: Settings, topic: str, partitions: int) -> None:
+    """Delete a topic and make it again with so many partitions."""
     admin = AIOKafkaAdminClient(**client_options(settings))
     await admin.start()
     try:
-        await admin.delete_topics([settings.topic])
-        while settings.topic in await partition_counts(admin):  # noqa: ASYNC110 - brokers tell nobody
+        await admin.delete_topics([topic])
+        while topic in await partition_counts(admin):  # noqa: ASYNC110 - brokers tell nobody
             await asyncio.sleep(0.1)
-        await admin.create_topics([NewTopic(settings.topic, partitions, 1, topic_configs={"retention.ms": "-1"})])
+        await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs={"retention.ms": "-1"})])
     finally:
         await admin.close()
 
@@ -168,7 +182,7 @@ async def with_more_partitions(settings: Settings, partitions: int) -> None:
         await admin.close()
 
 
-@pytest.mark.parametrize("way", ["made again", "more partitions"])
+@pytest.mark.parametrize("way", ["made again", "more partitions", "changelog lost"])
 def test_another_topic_is_refused_then_rebuilt_and_the_worker_goes_on(  # noqa: PLR0917 - fixtures
     way: str,
     kafka: Kafka,
@@ -187,20 +201,25 @@ def test_another_topic_is_refused_then_rebuilt_and_the_worker_goes_on(  # noqa: 
         wait_until_counted(settings, child, log)
     before = known(settings)
 
-    more = settings.model_copy(update={"partitions": 5})
+    more, source = settings.model_copy(update={"partitions": 5}), ()
     if way == "made again":
-        asyncio.run(made_again(settings, 5))
+        asyncio.run(made_again(settings, settings.topic, 5))
         asyncio.run(publish_disorder(more, events))
-    else:
+    elif way == "more partitions":
         asyncio.run(with_more_partitions(settings, 5))
+    else:
+        more, source = settings, ("--from", "log")
+        asyncio.run(made_again(settings, settings.changelog_topic, 2))
     assert frontdesk(more, monkeypatch, "worker") == ExitCode.REFUSED
-    assert "`frontdesk rebuild` counts it anew" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert ("`frontdesk rebuild --from log` computes the state again" if source else "`frontdesk rebuild` counts it anew") in told
 
-    assert frontdesk(more, monkeypatch, "rebuild", "--from", "events") == ExitCode.REFUSED
+    if not source:
+        assert frontdesk(more, monkeypatch, "rebuild", "--from", "events") == ExitCode.REFUSED
     if way == "made again":
         killed(more, "the new log is half counted")
         assert known(more) == before, "readers have the old tables"
-    assert frontdesk(more, monkeypatch, "rebuild", "--yes") == ExitCode.OK
+    assert frontdesk(more, monkeypatch, "rebuild", "--yes", *source) == ExitCode.OK
     said = capfd.readouterr()
     assert known(more) == before, said.out + said.err
     assert {epoch for (epoch,) in query(more, "SELECT toUInt16(bitShiftRight(version, 112)) FROM cases")} == {2}
@@ -294,8 +313,8 @@ def test_while_a_worker_counts_and_somebody_reads(
             for source in ("events", "topic"):
                 assert frontdesk(settings, monkeypatch, "rebuild", "--yes", "--from", source) == ExitCode.OK, capfd.readouterr().err
         wait_until_counted(settings, child, log)
-        wait_for(lambda: log.read_text().count("the tables were rebuilt") == 2)
-        assert query(settings, "SELECT max(as_of) FROM windows_history") == query(settings, "SELECT max(as_of) FROM windows")
+        wait_for(lambda: '"rebuild": 2' in log.read_text())
+        wait_for(lambda: query(settings, "SELECT (SELECT max(as_of) FROM windows_history) = (SELECT max(as_of) FROM windows)") == [(1,)])
         assert verdict(settings, Scope()) == ExitCode.OK, capfd.readouterr().out
     counts = [cases_n for cases_n, _ in seen]
     contacts = [contacts_n for _, contacts_n in seen]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from events.event import Contacted, Event
 from projections.announcement import Announcement
-from projections.partition import Partition
+from projections.partition import Archived, Partition
 from tests.unit.histories import CONTACTS, EVENTS
 from tests.unit.plain_breaches import last_words, plain_words
 from tests.unit.stories import DAY, DISTRICT, MIN, PROMISES, START, H, Promises, Tables, after, contact, reply, resolution
@@ -25,7 +25,7 @@ END = START + 60 * DAY
 @st.composite
 def deliveries(draw: Any, most: int = 16) -> list[Entry]:
     """Records of a few cases, each at its time or late; all in the order in which they were produced."""
-    delays = st.sampled_from([0, 0, 0, 5 * MIN, 50 * MIN, 3 * H, 9 * H, 20 * DAY])
+    delays = st.sampled_from([0, 0, 0, 5 * MIN, 100 * MIN, 130 * MIN, 3 * H, 9 * H, 20 * DAY])
     one = st.tuples(st.sampled_from(["case-1", "case-1", "case-2"]), st.one_of(EVENTS, CONTACTS), delays)
     told = draw(st.lists(one, min_size=1, max_size=most))
     told.sort(key=lambda each: each[1].time + each[2])
@@ -125,10 +125,10 @@ class Desk:
         self.tables = Tables()
         self.offset = 0
 
-    def hears(self, *events: Event, hours: float, wall: float | None = None) -> list[tuple[str, str, str]]:
+    def hears(self, *events: Event, hours: float, wall: float | None = None, backfill: bool = False) -> list[tuple[str, str, str]]:
         """Records produced at this hour; (target, stage, state) of what is said then."""
         timestamp = after(hours)
-        log = [(self.offset + i, timestamp, False, DISTRICT, "case-1", event) for i, event in enumerate(events)]
+        log = [(self.offset + i, timestamp, backfill, DISTRICT, "case-1", event) for i, event in enumerate(events)]
         self.offset += len(log)
         self.partition.fold(log)
         self.partition.advance(timestamp)
@@ -265,9 +265,31 @@ def test_a_backfill_of_old_history_says_nothing_also_after_a_restart() -> None:
     assert desk.hears(reply(49 * H), hours=49.5) == []
 
 
-def test_a_contact_that_comes_a_little_late_is_told_of_at_once() -> None:
+@pytest.mark.parametrize("before", [0, 2.4])
+def test_a_contact_that_comes_a_little_late_is_told_of_at_once(before: float) -> None:
     desk = Desk()
+    desk.hears(hours=before)
     assert desk.hears(ASKED, hours=2.5) == [RESPONSE_WARNED, RESPONSE_BROKEN]
+
+
+def test_what_was_said_within_the_minute_of_the_clock_is_written_down_at_once() -> None:
+    desk, second = Desk(), 1 / 3600
+    desk.hears(ASKED, hours=0)
+    desk.hears(hours=1.6)
+    assert desk.hears(hours=1.6 + second) == [RESPONSE_WARNED]
+    desk.restarts()
+    assert desk.hears(hours=1.6 + 2 * second) == []
+
+
+def test_an_old_case_that_a_backfill_calls_back_is_no_news() -> None:
+    #  day 0 asked, day 1 answered too late; forgotten    day 200 a backfill tells of a contact a day before all that; then it is settled
+    desk, first = Desk(), contact(-24 * H, "before")
+    desk.hears(hours=24 * 200)
+    desk.partition.promises.silence = ()  # a worker has kept up all the time
+    archived = Archived(DISTRICT, "case-1", 1, [ASKED, reply(24 * H, "late")])
+    desk.partition.lend(archived)
+    assert desk.hears(first, hours=24 * 200 + 1, backfill=True) == []
+    assert desk.hears(resolution(201 * DAY, "end"), hours=24 * 201) == []
 
 
 def test_a_forgotten_case_has_no_timer_left() -> None:
