@@ -26,7 +26,7 @@ demo: install ## a whole district through real Kafka and real ClickHouse, on thi
 	@$(BIN)/frontdesk demo
 
 test: install ## every test, benchmarks excepted
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 soak: install ## the heavy tests in full: 200,000 hostile records and the like
 	@FRONTDESK_FULL=1 $(BIN)/python -m pytest -rP $$(grep -rl FRONTDESK_FULL tests --include='test_*.py')

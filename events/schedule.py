@@ -68,7 +68,7 @@ class Schedule:
     def open_ms(self, at: int) -> int:
         """Open time from the beginning of 2000 to `at`."""
         number = (at - BEGIN) // SPAN_MS
-        table = self._tables.get(number)  # the span in a dictionary and 7 steps in C: 0.45 us, and 0.39 with a table of all openings
+        table = self._tables.get(number)  # the span in a dictionary and 7 steps in C: 0.3 us; 0.38 with one table of all openings
         if table is None:
             if at <= self._first or at >= self._last:
                 return 0 if at <= self._first else self._sums[-1]

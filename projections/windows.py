@@ -42,6 +42,7 @@ COUNTERS = (
 """What is counted and summed in every (cell, window); totals such as `quality_n` are sums of two of these."""
 
 SATISFIED_BP = 7500
+LONGEST = len(WINDOWS) - 1
 _NAMES = np.array(WINDOWS, np.object_)
 _AT = {name: i for i, name in enumerate(COUNTERS)}
 _SLOTS = 32  # room for a counter in a key
@@ -185,14 +186,27 @@ class Windows:
             self._counted.file(*_counted(records))
             self._measured.file(*_measured(records))
             self._deadlines.file(records)
+            self._pass_by(records[:, 1], records[:, 2])
         if self._messages:
             self._file_messages()
 
+    def _pass_by(self, minutes: Ints, places: Ints) -> None:
+        """Let the cells of what is older than every window be written too: unchanged, but now with what came.
+
+        Their rows say as of when they are right. A row of before would not be, if the longest window had held what came, then.
+        """
+        passed = np.unique(places[minutes < oldest(self._as_of, LONGEST)])
+        self._places.rows_of(passed, np.full(len(passed), LONGEST))
+
     def _file_messages(self) -> None:
         self._early += [message for message in self._messages if message[0] > self._as_of]
-        first = oldest(self._as_of, len(WINDOWS) - 1)
+        first = oldest(self._as_of, LONGEST)
         held = [message for message in self._messages if first <= message[0] <= self._as_of]
+        passed = [message for message in self._messages if message[0] < first]
         self._messages = []
+        if passed:
+            minutes, places, *_ = zip(*passed, strict=True)
+            self._pass_by(np.array(minutes), np.array(places))
         if not held:
             return
         minutes, places, names, signs = zip(*held, strict=True)

@@ -5,7 +5,7 @@ is gone from here with its partition. Prometheus' own client takes ten times as 
 places there are, only so many cells are told: beyond the limit districts alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -43,17 +43,22 @@ MISSED = CellMetric("frontdesk_missed", "Of those, not kept", (*CELL, "target", 
 LAST_CONTACT = CellMetric("frontdesk_last_contact_timestamp_seconds", "When somebody last contacted the district", ("district",))
 DISTRICT_OPEN = CellMetric("frontdesk_district_open", "1 while the district's offices are open", ("district",))
 """Alert rules take it for the sign that what pages is told of a district: while it is absent, what they knew last holds."""
+ROUTE = CellMetric("frontdesk_alert_route", "Always 1: whom alerts of the cell go to, as the directory says", (*CELL, "route"))
 LEFT_OUT = CellMetric("frontdesk_metric_cells_left_out", "Cells beyond FRONTDESK_METRIC_CELLS, which are not told", ())
-CELL_METRICS: Final = (OPEN, WAITING, OLDEST, OVERDUE, BACKLOG, DUE, MISSED, LAST_CONTACT, DISTRICT_OPEN, LEFT_OUT)
+CELL_METRICS: Final = (OPEN, WAITING, OLDEST, OVERDUE, BACKLOG, DUE, MISSED, LAST_CONTACT, DISTRICT_OPEN, ROUTE, LEFT_OUT)
 
 
 class Seen(NamedTuple):
-    """One partition at this moment. `is_current` is false while it is over an hour behind: then nothing is told that would page."""
+    """One partition at this moment. `is_current` is false while it is over an hour behind: then nothing is told that would page.
+
+    `route_of` gives whom alerts of (district, department) go to, '' for nobody in particular.
+    """
 
     overview: Overview
     is_current: bool
     last_contact_at: Mapping[str, int]
     open_districts: Mapping[str, bool]
+    route_of: Callable[[str, str], str]
 
 
 def exposition(seen: Sequence[Seen], limit: int) -> str:
@@ -71,6 +76,7 @@ def exposition(seen: Sequence[Seen], limit: int) -> str:
         (MISSED, _came_due(chosen, "missed")),
         (LAST_CONTACT, (f'{{district="{_escaped(d)}"}} {at / 1000:.3f}' for one in current for d, at in one.last_contact_at.items())),
         (DISTRICT_OPEN, (f'{{district="{_escaped(d)}"}} {int(is_open)}' for one in current for d, is_open in one.open_districts.items())),
+        (ROUTE, _routes(chosen)),
         (LEFT_OUT, (f" {left_out}",)),
     ):
         lines += (f"# HELP {metric.name} {metric.meaning}", f"# TYPE {metric.name} gauge")
@@ -141,6 +147,17 @@ def _came_due(chosen: Chosen, column: str) -> Iterator[str]:
             values, cells = getattr(one.overview, column)[numbers].tolist(), one.overview.cells
             for i, target, period in np.argwhere(one.overview.due[numbers]).tolist():
                 yield f"{{{labels(cells[numbers[i]])},{_OF_PERIOD[target][period]}}} {values[i][target][period]}"
+
+
+def _routes(chosen: Chosen) -> Iterator[str]:
+    """A school's is that of its district."""
+    for one, numbers in chosen:
+        if one.is_current:
+            route_of = lru_cache(maxsize=None)(one.route_of)
+            for cell in (one.overview.cells[number] for number in numbers):
+                route = route_of(cell.district, cell.department)
+                if route:
+                    yield f'{{{labels(cell)},route="{_escaped(route)}"}} 1'
 
 
 _OF_PERIOD: Final = [[f'target="{target}",window="{period}"' for period in PERIODS] for target in TARGETS]

@@ -27,7 +27,7 @@ class ChangelogRestarted(Exception):
     def __init__(self, partition: int, end: int, written_at: int) -> None:
         super().__init__(
             f"partition {partition} of the changelog had come to {end}, and goes on at {written_at}: it was made anew or emptied while the "
-            "worker ran, and what was known of each case is gone from it. `frontdesk rebuild` computes the state again"
+            "worker ran, and what was known of each case is gone from it. `frontdesk rebuild --from log` computes the state again"
         )
 
 

@@ -197,7 +197,8 @@ class Desk:
         busy = self._open and (self._waiting or any(state.pending for state in self.partitions.values()))
         if not busy:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), 1.0)
+                async with asyncio.timeout(1.0):  # `wait_for` of Python 3.11 loses a cancellation that comes with the wake
+                    await self._wake.wait()
         self._wake.clear()
 
     async def _work(self) -> None:

@@ -29,7 +29,7 @@ EVENTS_LOST: Final = (
 )
 STATE_LOST: Final = (
     "The events are all there, but what was known of each case is gone with it, and no offset is committed any more. "
-    "Make it again if it is gone (`frontdesk migrate`), then `frontdesk rebuild` computes the state again"
+    "Make it again if it is gone (`frontdesk migrate`), then `frontdesk rebuild --from log` computes the state again"
 )
 DEAD_LETTERS_LOST: Final = (
     "Nothing can be set aside, and nothing is dropped instead. Make it again if it is gone (`frontdesk migrate`) and start the worker: "

@@ -5,7 +5,6 @@ import json
 import socket
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from streams.cli.configuration import environment_of
 from streams.clock import WallClock
 from streams.intake.front import Front, Patience
 from streams.intake.gate import Gate
+from streams.intake.hook import Hook
 from streams.intake.judgement import Judge, Record
 from streams.intake.kafka_link import Place
 from streams.intake.problem import Problem, Refusal
@@ -80,7 +80,7 @@ class RememberingLink:
 class Door:
     """A running door in this process."""
 
-    def __init__(self, register: Register | None, room_bytes: int, patience: Patience, silent_s: float) -> None:
+    def __init__(self, register: Register | None, hooks: Mapping[str, Hook], room_bytes: int, patience: Patience, silent_s: float) -> None:
         self.link = RememberingLink()
         self.metrics = IntakeMetrics(CollectorRegistry())
         self.room = Room(room_bytes)
@@ -91,6 +91,7 @@ class Door:
             metrics=self.metrics,
             clock=WallClock(),
             connections=lambda: len(self.server.connections),
+            hooks=hooks,
             patience=patience,
         )
         self.silent_s = silent_s
@@ -123,8 +124,15 @@ class Door:
             await runner.cleanup()
 
 
-def door(register: Register | None = None, *, room_bytes: int = 32 << 20, patience: Patience | None = None, silent_s: float = 15.0) -> Door:
-    return Door(register, room_bytes, patience or Patience(), silent_s)
+def door(
+    register: Register | None = None,
+    *,
+    hooks: Mapping[str, Hook] | None = None,
+    room_bytes: int = 32 << 20,
+    patience: Patience | None = None,
+    silent_s: float = 15.0,
+) -> Door:
+    return Door(register, hooks or {}, room_bytes, patience or Patience(), silent_s)
 
 
 @contextmanager
@@ -199,7 +207,3 @@ def metric(settings: Settings, name: str) -> float:
     """A sample of /metrics, by its whole name with labels; 0 where it is not there."""
     lines = get(settings, "/metrics")[1].decode().splitlines()
     return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} ")), 0.0)
-
-
-def soon(deadline_s: float = 60.0) -> float:
-    return time.monotonic() + deadline_s

@@ -13,6 +13,7 @@ from streams.cli.options import Folder
 class Source(StrEnum):
     EVENTS = "events"
     TOPIC = "topic"
+    LOG = "log"
 
 
 def rebuild(
@@ -22,7 +23,8 @@ def rebuild(
         typer.Option(
             "--from",
             help="events: cases and windows anew from the archive in ClickHouse. topic: the archive, too, from Kafka. "
-            "[default: events; topic where the topic is another one than before]",
+            "log: what workers remember, too, for a changelog that was lost; workers must be stopped. "
+            "[default: events; log where the topic is another one than before]",
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Switch to the new tables without asking, whatever differs.")] = False,

@@ -42,7 +42,7 @@ from streams.warehouse import clickhouse_of
 SOURCES = {
     FROM_ARCHIVE: "cases and windows from the archive of events in ClickHouse",
     FROM_TOPIC: "events, cases and windows from the topic",
-    FROM_LOG: "events, cases and windows from the topic, which is another one than the tables were filled from",
+    FROM_LOG: "events, cases, windows and what workers remember, from the first record of the topic on",
 }
 
 

@@ -25,6 +25,12 @@ def create(
     rate: Annotated[float, typer.Option("--rate", min=0, help="Events a second; 0 for no limit.")] = 0.0,
     metrics: Annotated[bool, typer.Option("--metrics", help="It may read /metrics.")] = False,
     signed: Annotated[bool, typer.Option("--signed", help="A key that signs deliveries (Standard Webhooks), in place of a token.")] = False,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--key-file", metavar="FILE", help="With --signed: the secret that the sender has made, in place of a new one.", dir_okay=False
+        ),
+    ] = None,
     file: File = None,
 ) -> None:
     """Make a token and print it, once: the file keeps its hash only. A running intake reads the file again on SIGHUP.
@@ -33,7 +39,18 @@ def create(
     """
     from streams.cli.tokens import add
 
-    add(file, name=name, sources=source, districts=district, types=kind, days=days, rate=rate, metrics=metrics, signed=signed)
+    add(
+        file,
+        name=name,
+        sources=source,
+        districts=district,
+        types=kind,
+        days=days,
+        rate=rate,
+        metrics=metrics,
+        signed=signed,
+        key_file=key_file,
+    )
 
 
 def list_tokens(*, file: File = None) -> None:

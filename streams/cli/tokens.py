@@ -1,5 +1,6 @@
 """What `frontdesk token` does to the token file."""
 
+import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from streams.cli.configuration import load_settings
 from streams.cli.outcome import ExitCode, Stop
 from streams.cli.screen import remarks, results
 from streams.intake.grant import ALL
-from streams.intake.token_file import Token, new_id, new_signing_key, new_token, read, rewriting
+from streams.intake.token_file import SIGNING_PREFIX, Token, new_id, new_signing_key, new_token, read, rewriting
 
 
 def add(
@@ -25,10 +26,13 @@ def add(
     rate: float,
     metrics: bool,
     signed: bool,
+    key_file: Path | None,
 ) -> None:
     """Make a token, or a signing key, and print it to standard output."""
     chosen = _file(file)
-    token_id, secret, sha256 = (new_id(), new_signing_key(), "") if signed else new_token()
+    if key_file is not None and not signed:
+        raise Stop(ExitCode.USAGE, "--key-file belongs to --signed")
+    token_id, secret, sha256 = (new_id(), _signing_key(key_file), "") if signed else new_token()
     made = _made(
         id=token_id,
         name=name,
@@ -43,8 +47,9 @@ def add(
     )
     with rewriting(chosen) as tokens:
         tokens.append(made)
-    print(secret)
-    where = f"; deliveries go to /events/signed?signer={token_id}" if signed else ""
+    if key_file is None:
+        print(secret)
+    where = f"; deliveries go to /events/signed?signer={token_id}, webhooks to /hooks/NAME?signer={token_id}" if signed else ""
     remarks().print(f"{token_id} is in {chosen} until {made.expires:%Y-%m-%d}; it is not shown again{where}", markup=False)
 
 
@@ -79,6 +84,10 @@ def take_back(file: Path | None, given: str) -> None:
         if tokens[at].revoked is None:
             tokens[at] = tokens[at].model_copy(update={"revoked": datetime.now(UTC).replace(microsecond=0)})
     remarks().print(f"{wanted} is revoked; a running intake learns it on SIGHUP", markup=False)
+
+
+def _signing_key(file: Path | None) -> str:
+    return new_signing_key() if file is None else SIGNING_PREFIX + base64.b64encode(file.read_bytes().strip()).decode()
 
 
 def _file(given: Path | None) -> Path:

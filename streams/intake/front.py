@@ -7,8 +7,11 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import structlog
@@ -20,15 +23,16 @@ from streams.clock import Clock
 from streams.intake import body as bodies
 from streams.intake.allowance import Allowances
 from streams.intake.answer import ACCEPTED, REJECTED, UNKNOWN, answer
-from streams.intake.gate import Gate, is_from_here
+from streams.intake.gate import SIGNER, Gate, is_from_here
 from streams.intake.grant import Grant
+from streams.intake.hook import Hook
 from streams.intake.judgement import Judge, Judgement, Record
 from streams.intake.kafka_link import Place
 from streams.intake.openapi import text as openapi_text
 from streams.intake.problem import MEDIA_TYPE, Problem, Refusal
 from streams.intake.room import Claim, Room
-from streams.intake.signature import Deliveries, verified
-from streams.intake.submission import Mode, Posted, mode_of, posted_in, refuse_doubled
+from streams.intake.signature import Deliveries, Verify, verified
+from streams.intake.submission import Mode, Posted, mode_of, posted_in, refuse_doubled, refuse_other_than_json
 
 ANSWERED_WITHIN_S: Final = 15.0
 JUDGED_AT_ONCE: Final = 100
@@ -37,7 +41,9 @@ REQUESTS_A_MINUTE: Final = "*"
 """For the handshake of webhooks: the rate is that of the token."""
 
 Handler = Callable[[BaseRequest], Awaitable[Response]]
-Taking = Callable[[BaseRequest, Grant, Judge, Claim], Awaitable[tuple[int, dict[str, Any]]]]
+Told = tuple[int, dict[str, Any]]
+"""Status and body of an answer."""
+Taking = Callable[[BaseRequest, Grant, Judge, Claim], Awaitable[Told]]
 log = structlog.get_logger("intake")
 
 
@@ -70,6 +76,7 @@ class Front:
         metrics: IntakeMetrics,
         clock: Clock,
         connections: Callable[[], int],
+        hooks: Mapping[str, Hook] = MappingProxyType({}),
         patience: Patience = Patience(),
     ) -> None:
         self.gate = gate
@@ -90,6 +97,7 @@ class Front:
             "/health/live": {"GET": self._live},
             "/health/ready": {"GET": self._ready},
             "/metrics": {"GET": self._exposed},
+            **{f"/hooks/{name}": {"POST": partial(self._hooked, hook)} for name, hook in hooks.items()},
         }
 
     async def handle(self, request: BaseRequest) -> StreamResponse:
@@ -153,29 +161,50 @@ class Front:
         self.allowances.ask(grant)
         return grant
 
-    async def _taken(self, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim) -> tuple[int, dict[str, Any]]:
+    async def _taken(self, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim) -> Told:
         mode = mode_of(_headers(request))
-        packed = await bodies.read(request, claim, self._patience.body_s)
-        return await self._published(request, grant, judge, claim, mode, packed)
+        body = bodies.unpack(request, await bodies.read(request, claim, self._patience.body_s), claim)
+        return await self._published(grant, judge, claim, posted_in(mode, _headers(request), body))
 
-    async def _taken_once(self, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim) -> tuple[int, dict[str, Any]]:
+    async def _taken_once(self, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim) -> Told:
         mode = mode_of(_headers(request))
         if mode is Mode.BINARY:
             raise Problem(Refusal.MEDIA_TYPE, "a signature covers the body only: send the event in structured mode", closes=True)
         packed = await bodies.read(request, claim, self._patience.body_s)
+        with self._once(grant, verified, request, packed):
+            body = bodies.unpack(request, packed, claim)
+            return await self._published(grant, judge, claim, posted_in(mode, _headers(request), body))
+
+    async def _hooked(self, hook: Hook, request: BaseRequest) -> Response:
+        """A webhook of another system, with a token or signed."""
+        if SIGNER in request.rel_url.query:
+            return await self._answered(request, self.gate.of_signer, partial(self._translated, hook, hook.verified))
+        return await self._answered(request, self.gate.of_token, partial(self._translated, hook, None))
+
+    async def _translated(  # noqa: PLR0917 - the first two are of the hook
+        self, hook: Hook, verify: Verify | None, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim
+    ) -> Told:
+        refuse_other_than_json(_headers(request))
+        packed = await bodies.read(request, claim, self._patience.body_s)
+        with self._once(grant, verify, request, packed):
+            return await self._published(grant, judge, claim, hook.posted(bodies.unpack(request, packed, claim)))
+
+    @contextmanager
+    def _once(self, grant: Grant, verify: Verify | None, request: BaseRequest, packed: bytes) -> Iterator[None]:
+        """A signed delivery is good, and remembered if what follows succeeds. Raises `Problem`."""
+        if verify is None:
+            yield
+            return
         now_s = self._clock.now() // 1000
-        delivery = verified(grant, request.headers, packed, now_s)
+        delivery = verify(grant, request.headers, packed, now_s)
         self._deliveries.begin(grant, delivery, now_s)
         try:
-            return await self._published(request, grant, judge, claim, mode, packed)
+            yield
         except BaseException:
             self._deliveries.forget(grant, delivery)
             raise
 
-    async def _published(  # noqa: PLR0917 - what is known of the request
-        self, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim, mode: Mode, packed: bytes
-    ) -> tuple[int, dict[str, Any]]:
-        posted = posted_in(mode, _headers(request), bodies.unpack(request, packed, claim))
+    async def _published(self, grant: Grant, judge: Judge, claim: Claim, posted: list[Posted]) -> Told:
         self.allowances.charge(grant, len(posted))
         judgement = await self._judged(judge, posted, grant)
         records = judgement.records

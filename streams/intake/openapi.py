@@ -66,6 +66,7 @@ def document() -> dict[str, Any]:
         "paths": {
             "/events": {"post": _post(), "options": _options("handshake", [])},
             "/events/signed": {"post": _post_signed(), "options": _options("handshakeOfSigner", [_signer()])},
+            "/hooks/{name}": {"post": _hook()},
             f"/{FILE}": {"get": _page("document", "This document.", {"application/yaml": {"schema": {"type": "object"}}})},
             "/health/live": {
                 "get": _page("live", "200 as long as the process does its work.", _json(_open({"live": {"type": "boolean"}})))
@@ -115,9 +116,28 @@ def _post_signed() -> dict[str, Any]:
     }
 
 
-def _signer() -> dict[str, Any]:
+def _hook() -> dict[str, Any]:
+    post = _post()
+    return post | {
+        "operationId": "hook",
+        "summary": "A webhook of another system, in that system's own words; its mapping makes events of it.",
+        "description": (
+            f"With a token, or signed by `{SIGNER}` as the mapping says (Standard Webhooks, Zendesk, Chatwoot). A delivery that tells "
+            "nothing that is counted is answered with 202 and no events."
+        ),
+        "security": [{"token": []}, {}],
+        "parameters": [
+            {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]+$"}},
+            _signer(required=False),
+        ],
+        "requestBody": {"required": True, "content": {BINARY: {"schema": {"type": "object"}}}},
+        "responses": post["responses"] | _problems(404, 409),
+    }
+
+
+def _signer(*, required: bool = True) -> dict[str, Any]:
     told = "Who signs: an id that `frontdesk token create --signed` has told."
-    return {"name": SIGNER, "in": "query", "required": True, "description": told, "schema": {"type": "string"}}
+    return {"name": SIGNER, "in": "query", "required": required, "description": told, "schema": {"type": "string"}}
 
 
 def _header(name: str, *, required: bool = False) -> dict[str, Any]:

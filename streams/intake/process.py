@@ -14,6 +14,7 @@ from sinks.intake_metrics import IntakeMetrics
 from streams.clock import WallClock
 from streams.intake.front import Front
 from streams.intake.gate import Gate, is_loopback
+from streams.intake.hook import hooks_of
 from streams.intake.kafka_link import KafkaLink
 from streams.intake.problem import Refusal
 from streams.intake.room import Room
@@ -46,6 +47,7 @@ async def _run(settings: Settings) -> int:
         metrics=metrics,
         clock=WallClock(),
         connections=lambda: len(server.connections),
+        hooks=hooks_of(settings),
     )
     server = Server(front.handle, front.refused, lambda: metrics.refused(Refusal.CROWDED.value))
     loop.add_signal_handler(signal.SIGHUP, lambda: _read_again(settings.intake_tokens, front, metrics))

@@ -1,4 +1,4 @@
-"""Signed deliveries, as Standard Webhooks (standardwebhooks.com) does it: HMAC-SHA-256 over id, time and body.
+"""Signed deliveries: HMAC-SHA-256 over time and body, as Standard Webhooks (standardwebhooks.com), Zendesk and Chatwoot do it.
 
 The time may be five minutes off, and an id that was answered with success is not taken a second time within that window.
 Other processes behind the same balancer do not know these ids; a replay there changes nothing, because events have ids too.
@@ -9,9 +9,10 @@ import binascii
 import hashlib
 import hmac
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from events.instant import moment
 from streams.intake.grant import Grant
 from streams.intake.problem import Problem, Refusal
 
@@ -44,8 +45,47 @@ def verified(grant: Grant, headers: Mapping[str, str], body: bytes, now_s: int) 
     return delivery
 
 
+def verified_as_zendesk(grant: Grant, headers: Mapping[str, str], body: bytes, now_s: int) -> str:
+    """Base64 of the HMAC of time (RFC 3339) and body. The signature names the delivery, for the header with its id is not signed."""
+    timestamp, given = headers.get("x-zendesk-webhook-signature-timestamp", ""), headers.get("x-zendesk-webhook-signature", "")
+    expected = base64.b64encode(_hmac(grant, timestamp.encode() + body)).decode()
+    return _young(grant, given, expected, _seconds(timestamp), now_s)
+
+
+def verified_as_chatwoot(grant: Grant, headers: Mapping[str, str], body: bytes, now_s: int) -> str:
+    """`sha256=` and the hexadecimal HMAC of `time.body`, the time in seconds."""
+    timestamp, given = headers.get("x-chatwoot-timestamp", ""), headers.get("x-chatwoot-signature", "")
+    expected = "sha256=" + _hmac(grant, timestamp.encode() + b"." + body).hex()
+    return _young(grant, given, expected, _seconds(timestamp), now_s)
+
+
+def _hmac(grant: Grant, content: bytes) -> bytes:
+    return hmac.new(grant.signing_key, content, hashlib.sha256).digest()
+
+
+def _young(grant: Grant, given: str, expected: str, at_s: int | None, now_s: int) -> str:
+    same = hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected.encode())
+    if not (grant.signing_key and same and at_s is not None and abs(now_s - at_s) <= WINDOW_S):
+        raise _bad()
+    return expected
+
+
+def _seconds(timestamp: str) -> int | None:
+    """Of an epoch, or of an RFC 3339 text with a zone."""
+    if timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= _DIGITS:
+        return int(timestamp)
+    try:
+        return int(moment(timestamp).timestamp())
+    except ValueError:
+        return None
+
+
+Verify = Callable[[Grant, Mapping[str, str], bytes, int], str]
+SCHEMES: Final[dict[str, Verify]] = {"standard": verified, "zendesk": verified_as_zendesk, "chatwoot": verified_as_chatwoot}
+
+
 def _bad() -> Problem:
-    return Problem(Refusal.BAD_SIGNATURE, f"{SIGNATURE} must be that of the body, and {TIMESTAMP} within {WINDOW_S} s of now")
+    return Problem(Refusal.BAD_SIGNATURE, f"the signature must be that of the body, and its time within {WINDOW_S} s of now")
 
 
 def _bytes(signature: str) -> bytes:

@@ -83,6 +83,15 @@ def mode_of(headers: HttpHeaders) -> Mode:
     )
 
 
+def refuse_other_than_json(headers: HttpHeaders) -> None:
+    """For webhooks of other systems. Raises `Problem`."""
+    told = next((value for name, value in headers if name.lower() == "content-type"), "")
+    media_type, _, parameters = told.lower().partition(";")
+    if media_type.strip() != "application/json":
+        raise Problem(Refusal.MEDIA_TYPE, "a webhook is application/json", headers={"Accept": "application/json"}, closes=True)
+    _refuse_other_charsets(parameters)
+
+
 def _refuse_other_charsets(parameters: str) -> None:
     charset = re.search(r"charset\s*=\s*\"?([^\";\s]+)", parameters)
     if charset and charset.group(1) not in ("utf-8", "utf8"):

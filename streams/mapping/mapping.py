@@ -5,7 +5,7 @@ every rule that does not say it itself.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -14,7 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from streams.mapping.expression import MappingError
 
 Kind = Literal["contact", "reply", "resolution", "rating"]
-FORMATS: Final = ("rfc3339", "epoch_s", "epoch_ms")
+FORMATS: Final = ("rfc3339", "epoch_s", "epoch_ms", "auto")
+"""`auto`: a number is an epoch, in seconds up to the year 5138 and in milliseconds from there on; a text is RFC 3339, or ends with UTC."""
 
 
 def _zone(name: str) -> str:
@@ -68,10 +69,18 @@ class Mapping(_Strict):
     events: Annotated[tuple[Rule, ...], Field(min_length=1)]
 
 
+Kept = TypeVar("Kept", bound=Mapping)
+
+
 def read_mapping(file: Path) -> Mapping:
     """Raises `MappingError`, or OSError where the file cannot be read."""
+    return read_as(Mapping, file)
+
+
+def read_as(model: type[Kept], file: Path) -> Kept:
+    """The same for a mapping that says more."""
     try:
-        return Mapping.model_validate(yaml.safe_load(file.read_bytes()))
+        return model.model_validate(yaml.safe_load(file.read_bytes()))
     except yaml.YAMLError as error:
         raise MappingError(f"{file} is no YAML") from error
     except ValidationError as error:

@@ -5,10 +5,11 @@ history gives the same ids, in whatever order its rows stand, and two equal rows
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,6 +18,7 @@ from streams.mapping import mapping as files
 from streams.mapping.expression import Evaluate, MappingError, Words, compiled
 
 Row = Mapping[str, Any]
+LARGEST_SECONDS: Final = 100_000_000_000
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -44,6 +46,8 @@ class Moment:
             return datetime.fromtimestamp(float(value), UTC)
         if self._format == "epoch_ms":
             return datetime.fromtimestamp(float(value) / 1000, UTC)
+        if self._format == "auto":
+            return _guessed(value)
         if self._format == "rfc3339":
             return datetime.fromisoformat(str(value).strip())
         return datetime.strptime(str(value).strip(), self._format)  # noqa: DTZ007 - `of` gives it its zone
@@ -54,6 +58,12 @@ class Moment:
         if placed.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None) != local:
             raise MappingError(f"there was no such time in {self._zone.key}")
         return placed
+
+
+def _guessed(value: Any) -> datetime:
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value if value < LARGEST_SECONDS else value / 1000, UTC)
+    return datetime.fromisoformat(re.sub(r" ?UTC$", "+00:00", str(value).strip()))
 
 
 class _Rule:
@@ -72,10 +82,14 @@ class _Rule:
 
 
 class Translation:
-    """Of one source, row after row; remembers the first row of each case and how often it saw each event. Mutable."""
+    """Of one source, row after row. With `remembers` it knows the first row of each case and how often it saw each event. Mutable.
 
-    def __init__(self, mapping: files.Mapping, key: bytes | None) -> None:
+    Without, as for webhooks, each row is the first of its case, and the same row is the same event.
+    """
+
+    def __init__(self, mapping: files.Mapping, key: bytes | None, *, remembers: bool = True) -> None:
         """`key` is that of pseudonyms. Raises `MappingError`."""
+        self._remembers = remembers
         words = Words(key, mapping.tables)
         self._source = mapping.source
         self._case = compiled(mapping.case, words)
@@ -88,7 +102,7 @@ class Translation:
         case = _named(self._case({"row": row, "line": line}))
         if case is None:
             raise MappingError("the row names no case")
-        first = self._first.setdefault(case, row)
+        first = self._first.setdefault(case, row) if self._remembers else row
         context = {"row": row, "first": first, "is_first": first is row, "line": line}
         for rule in self._rules:
             moment = rule.time.of(context) if rule.when(context) else None
@@ -114,7 +128,8 @@ class Translation:
     def _derived(self, event: dict[str, Any]) -> str:
         content = _encode(event)
         short = int.from_bytes(hashlib.sha256(content).digest()[:8], "big")
-        self._seen[short] += 1
+        if self._remembers:
+            self._seen[short] += 1
         return hashlib.sha256(b"%d %s" % (self._seen[short], content)).hexdigest()[:32]
 
 

@@ -31,15 +31,16 @@ class Found:
 def planned(found: Found, source: str | None, database: str) -> Rebuild:
     """The rebuild to go on with, or to begin with (then without offsets and tables). Raises `RebuildRefused`.
 
-    `source` is what the user asked for: `events` or `topic`; None for what suits. `database` is that of the tables.
+    `source` is what the user asked for: `events`, `topic` or `log`; None for what suits. `database` is that of the tables.
     """
     if found.log is None:
         raise RebuildRefused("no worker has written anything yet: there is nothing to rebuild")
     is_same = (found.log.topic_id, found.log.partitions) == (found.topic.topic_id, found.topic.partitions)
     under_way = next((each for each in found.known if each.is_under_way), None)
-    if not is_same and found.workers and not (under_way and under_way.read_to):
+    wanted = (source or FROM_ARCHIVE) if is_same else FROM_LOG
+    if wanted == FROM_LOG and found.workers and not (under_way and under_way.read_to):
         raise RebuildRefused(
-            "the topic is another one, and workers of the old one still run: stop them, then rebuild "
+            "the log is counted anew from its first record, and workers of the old count still run: stop them, then rebuild "
             "(one that was killed counts until its session ends, half a minute)"
         )
     if not is_same and source == FROM_ARCHIVE:
@@ -48,13 +49,12 @@ def planned(found: Found, source: str | None, database: str) -> Rebuild:
             "a worker goes on from the topic, so only what is in it can be counted (--from topic)"
         )
     _check_directory(found)
-    wanted = (source or FROM_ARCHIVE) if is_same else FROM_LOG
     if under_way is not None:
         _check_it_is_this(under_way, found, wanted if source else under_way.source)
         return under_way
     number = max((each.number for each in found.known), default=0) + 1
     newest_epoch = max([found.log.epoch, *(each.epoch for each in found.known)])
-    epoch = found.log.epoch if is_same else newest_epoch + 1
+    epoch = newest_epoch + 1 if wanted == FROM_LOG else found.log.epoch
     beside = f"{database}__rebuild_{number}"
     return Rebuild(number, BUILDING, wanted, beside, epoch, found.topic.topic_id, found.directory[0], FOLD, (), ())
 

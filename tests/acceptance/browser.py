@@ -1,7 +1,6 @@
 """A headless Chromium for tests that look at a page as a person would, and the address that a started page prints."""
 
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -10,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from deploy.embedded.process import Child, launch, tail
 from streams.cli.configuration import environment_of
 from streams.settings import Settings
+from tests.debian import debian
 
 # Without these it asks its maker's servers at every start.
 QUIET = (
@@ -32,9 +30,7 @@ WITHIN_S = 60.0
 @contextmanager
 def chromium() -> Iterator[Any]:
     """A browser (playwright's `Browser`); skips the test where there is none."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
+    path = debian("chromium")
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser
 
     with sync_playwright() as driver:

@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 DIRECTORY = """
 revision: 1
 zone: Etc/UTC
+route: families-first
 hours:
   monday: 00:00-24:00
   tuesday: 00:00-24:00
@@ -164,6 +165,7 @@ def test_a_critical_contact_that_nobody_answers_pages_once_until_it_is_answered(
         "scope": "department",
         "department": "transportation",
         "stage": "breach",
+        "route": "families-first",
     }
     [alert] = page.alerts
     assert alert["annotations"]["summary"].startswith("1 critical contact to transportation, lakeside: ")

@@ -66,7 +66,8 @@ def test_traffic_is_what_it_says() -> None:
         *("opening", "reply", "resolution", "rating", "contact", "second episode"),
         *("late contact", "duplicate", "conflict", "wrong partition", "broken"),
     }
-    assert len({partition_of(district, PARTITIONS) for district in DISTRICTS}) < len(DISTRICTS), "no two districts share a partition"
+    assert {partition_of(district, PARTITIONS) for district in DISTRICTS} == set(range(PARTITIONS)), "a partition without a district"
+    assert len(DISTRICTS) > PARTITIONS, "no two districts share a partition"
 
 
 # -- points ---------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any, Final
 from events.partition import partition_of
 from streams.publisher import STRUCTURED, Headers
 
-DISTRICTS: Final = tuple(f"invented-{name}" for name in ("ash", "birch", "cedar", "elm", "fir", "hazel", "maple"))
+DISTRICTS: Final = tuple(f"invented-{name}" for name in ("ash", "birch", "cedar", "elm", "fir", "hazel", "oak"))
 SCHOOLS: Final = ("", "north", "south", "harbor")
 DEPARTMENTS: Final = ("", "office", "transport", "meals")
 MINUTE: Final = 60_000

@@ -228,7 +228,7 @@ def test_an_intake_starts_while_kafka_is_away(own: tuple[Kafka, Settings], tmp_p
 
 # -- kill -9 -----------------------------------------------------------------------------------------------------------
 ROUNDS = 4 if FULL else 1
-BETWEEN = 5_000 if FULL else 500
+BETWEEN = 5_000 if FULL else 200
 EVENTS_OF_A_REQUEST, SENDERS = 10, 4
 
 

@@ -160,15 +160,15 @@ def held_by(settings: Settings, who: str) -> None:
 
 
 # -- another log ----------------------------------------------------------------------------------------------------------
-async def made_again(settings: Settings, partitions: int) -> None:
-    """Delete the topic of events and make it again with so many partitions."""
+async def made_again(settings: Settings, topic: str, partitions: int) -> None:
+    """Delete a topic and make it again with so many partitions."""
     admin = AIOKafkaAdminClient(**client_options(settings))
     await admin.start()
     try:
-        await admin.delete_topics([settings.topic])
-        while settings.topic in await partition_counts(admin):  # noqa: ASYNC110 - brokers tell nobody
+        await admin.delete_topics([topic])
+        while topic in await partition_counts(admin):  # noqa: ASYNC110 - brokers tell nobody
             await asyncio.sleep(0.1)
-        await admin.create_topics([NewTopic(settings.topic, partitions, 1, topic_configs={"retention.ms": "-1"})])
+        await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs={"retention.ms": "-1"})])
     finally:
         await admin.close()
 
@@ -182,7 +182,7 @@ async def with_more_partitions(settings: Settings, partitions: int) -> None:
         await admin.close()
 
 
-@pytest.mark.parametrize("way", ["made again", "more partitions"])
+@pytest.mark.parametrize("way", ["made again", "more partitions", "changelog lost"])
 def test_another_topic_is_refused_then_rebuilt_and_the_worker_goes_on(  # noqa: PLR0917 - fixtures
     way: str,
     kafka: Kafka,
@@ -201,20 +201,25 @@ def test_another_topic_is_refused_then_rebuilt_and_the_worker_goes_on(  # noqa: 
         wait_until_counted(settings, child, log)
     before = known(settings)
 
-    more = settings.model_copy(update={"partitions": 5})
+    more, source = settings.model_copy(update={"partitions": 5}), ()
     if way == "made again":
-        asyncio.run(made_again(settings, 5))
+        asyncio.run(made_again(settings, settings.topic, 5))
         asyncio.run(publish_disorder(more, events))
-    else:
+    elif way == "more partitions":
         asyncio.run(with_more_partitions(settings, 5))
+    else:
+        more, source = settings, ("--from", "log")
+        asyncio.run(made_again(settings, settings.changelog_topic, 2))
     assert frontdesk(more, monkeypatch, "worker") == ExitCode.REFUSED
-    assert "`frontdesk rebuild` counts it anew" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert ("`frontdesk rebuild --from log` computes the state again" if source else "`frontdesk rebuild` counts it anew") in told
 
-    assert frontdesk(more, monkeypatch, "rebuild", "--from", "events") == ExitCode.REFUSED
+    if not source:
+        assert frontdesk(more, monkeypatch, "rebuild", "--from", "events") == ExitCode.REFUSED
     if way == "made again":
         killed(more, "the new log is half counted")
         assert known(more) == before, "readers have the old tables"
-    assert frontdesk(more, monkeypatch, "rebuild", "--yes") == ExitCode.OK
+    assert frontdesk(more, monkeypatch, "rebuild", "--yes", *source) == ExitCode.OK
     said = capfd.readouterr()
     assert known(more) == before, said.out + said.err
     assert {epoch for (epoch,) in query(more, "SELECT toUInt16(bitShiftRight(version, 112)) FROM cases")} == {2}

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from events.directory import Directory
 from projections.rows import WINDOW_COLUMNS
-from projections.score import Cell, Tally, score
+from projections.score import Cell, Tally, Weights, score
 from sinks.clickhouse.connection import ClickHouse
+from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.store import Store
 from tests.system.observers import Deaf
@@ -27,6 +29,20 @@ SHAPES = [
     ("school_department", "north", "bus"),
 ]
 SIZES = (0, 1, 9, 10, 11, 40, 5_000)
+
+DIRECTORY = Directory.parse("""
+revision: 3
+zone: America/Chicago
+hours: {monday: 08:00-16:00}
+score: [{satisfaction: 0.6, response: 0.2, resolution: 0.2}]
+districts:
+  d1:
+    score:
+      - {satisfaction: 0.2, response: 0.4, resolution: 0.4, m: 30}
+      - {satisfaction: 0.4, response: 0.4, resolution: 0.2, m: 5, valid_from: 2025-01-01}
+      - {satisfaction: 1, response: 0, resolution: 0, m: 1, valid_from: 2039-01-01}
+""")
+FOR_ALL, WEIGHTS = Weights(0.6, 0.2, 0.2, 12), {"d1": Weights(0.4, 0.4, 0.2, 5)}
 
 Numbers = dict[str, int]
 Name = tuple[str, str, str, str]
@@ -54,6 +70,8 @@ def told(clickhouse: "ClickHouseServer") -> tuple[dict[Name, Numbers], dict[Name
     """What was written of each cell, and what the view says of it."""
     server = ClickHouse(port=clickhouse.native_port, database="score_view")
     migrate(server)
+    with server.connect() as client:
+        write_directory(client, DIRECTORY)
     rng = random.Random(1)
     written = {(f"d{number}", *shape): drawn(rng) for number in range(40) for shape in SHAPES}
     rows = [_row(name, numbers) for name, numbers in written.items()]
@@ -82,7 +100,7 @@ def test_every_cell_has_the_score_of_the_reference(told: tuple[dict[Name, Number
     assert view.keys() == written.keys()
     for name, numbers in written.items():
         district = None if name[1] == "district" else cell(written[name[0], "district", "", ""])
-        wanted = score(cell(numbers), district)
+        wanted = score(cell(numbers), district, WEIGHTS.get(name[0], FOR_ALL))
         values = wanted.value, wanted.low, wanted.high
         assert view[name][3] == wanted.reason
         assert [v is None for v in view[name][:3]] == [v is None for v in values]

@@ -15,6 +15,7 @@ from projections.rows import CASE_COLUMNS, WINDOW_COLUMNS, event_row, row_versio
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.migration import migrate
+from sinks.clickhouse.queries import events_of
 from sinks.clickhouse.tables import WRITTEN
 from sinks.clickhouse.verification import CASE_FACTS, TALLIES, differences
 from tests.unit.plain_facts import plain_facts, the_set
@@ -239,6 +240,82 @@ LEFT_OUT = (
     "holidays:",
     "from: 2026-10-26",
 )
+
+
+# -- what was forgotten --------------------------------------------------------------------------------------------------
+MANY_DAYS = 200 * DAY
+
+
+def twice_lived(client: "Client", *later: Event, backfill: bool = False) -> Partition:
+    """An answered question, forgotten after 100 days; then these events of the same case."""
+    partition, told = Partition(PARTITION, DEFAULT), NOW - MANY_DAYS
+    first = [Contacted(told, "/a", "c", "north", "bus"), Replied(told + HOUR, "/a", "r")]
+    assert partition.fold([(n, event.time, False, "district-1", "case-1", event) for n, event in enumerate(first)]) == []
+    write_changes(client, partition)
+    partition.advance(NOW - DAY)
+    assert partition.forget(2) == 1
+    entries = [(9 + n, NOW, backfill, "district-1", "case-1", event) for n, event in enumerate(later)]
+    for entry in entries:  # each by itself: what the one before wrote is in the archive
+        for archived in events_of(client, partition.absent([entry])):
+            partition.lend(archived)
+        assert partition.fold([entry]) == []
+        write_changes(client, partition)
+    return partition
+
+
+def write_changes(client: "Client", partition: Partition) -> None:
+    changes = partition.drain()
+    write(client, {table: list(zip(*getattr(changes, table), strict=True)) for table in ("events", "cases", "windows")})
+
+
+ANEW = [Contacted(NOW - HOUR, "/a", "d", "south", "bus"), Replied(NOW - MINUTE, "/a", "s")]
+
+
+def test_a_forgotten_case_that_began_anew_is_two(client: "Client") -> None:
+    twice_lived(client, *ANEW)
+    assert client.execute("SELECT episode, contacts FROM cases FINAL WHERE is_deleted = 0 ORDER BY opened_at") == [("/a c", 1), ("/a d", 1)]
+    assert differences(client) == []
+
+
+def test_a_forgotten_case_that_began_anew_without_a_question_is_two(client: "Client") -> None:
+    twice_lived(client, Resolved(NOW - HOUR, "/a", "x"), *ANEW)
+    assert differences(client) == []
+
+
+@pytest.mark.parametrize("backfill", [False, True])
+def test_it_is_one_again_when_something_from_before_comes(client: "Client", backfill: bool) -> None:
+    twice_lived(client, *ANEW, Replied(NOW - MANY_DAYS + MINUTE, "/a", "late"), backfill=backfill)
+    assert client.execute("SELECT episode, contacts, replies FROM cases FINAL WHERE is_deleted = 0") == [("/a c", 2, 3)]
+    assert differences(client) == []
+
+
+def test_an_episode_that_was_left_behind_does_not_pass_for_an_earlier_life(client: "Client") -> None:
+    """Its row says what was true then. But nobody can have forgotten the case within a day."""
+    partition, start = Partition(PARTITION, DEFAULT), NOW - 30 * DAY
+    history = [Contacted(start, "/a", "c"), Resolved(start + HOUR, "/a", "x"), Contacted(start + 20 * DAY, "/a", "d")]
+    partition.fold([(n, event.time, False, "district-1", "case-1", event) for n, event in enumerate(history)])
+    write_changes(client, partition)
+    rows = "SELECT * FROM cases FINAL WHERE episode = '/a c'"
+    client.execute(f"CREATE TEMPORARY TABLE stale AS {rows}")
+    partition.fold([(5, NOW, False, "district-1", "case-1", Rated(start + 2 * HOUR, "/a", "q", score=5.0))])
+    write_changes(client, partition)
+    assert differences(client) == []
+    client.execute("INSERT INTO cases SELECT * REPLACE (version + toUInt128('9999999999999999999999') AS version) FROM stale")
+    assert {difference.column for difference in differences(client)} >= {"rating"}
+
+
+def test_history_that_comes_to_a_district_that_was_silent_is_no_difference(client: "Client") -> None:
+    """Its windows were zero all the time: they are written again, as of now, because as of then they would have held what came."""
+    partition = Partition(PARTITION, DEFAULT)
+    asked = Contacted(NOW - 120 * DAY, "/a", "c", "north", "bus")
+    partition.fold([(0, asked.time, False, "district-1", "case-1", asked)])
+    write_changes(client, partition)
+    partition.advance(NOW - 60 * DAY)  # all has left all windows
+    write_changes(client, partition)
+    late = Contacted(NOW - 70 * DAY, "/a", "d", "north", "bus")
+    partition.fold([(1, NOW, True, "district-1", "case-2", late)])
+    write_changes(client, partition)
+    assert differences(client) == []
 
 
 def altered(column: str, kind: str) -> str:

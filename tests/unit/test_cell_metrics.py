@@ -11,7 +11,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from events.directory import DEFAULT
+from events.directory import DEFAULT, Directory
 from events.event import Contacted
 from projections.partition import Partition
 from sinks.cell_metrics import CELL_METRICS, labels
@@ -20,6 +20,19 @@ from streams.cells import Cells
 MONDAY = 1_789_999_200_000
 """9:00 in Chicago, where the default directory's offices are open from 8 to 16."""
 HOUR = 3_600_000
+ROUTED = Directory.parse("""
+revision: 1
+zone: America/Chicago
+hours: {monday: 08:00-16:00}
+targets:
+  urgent: {response: 4 business hours}
+  critical: {response: 2 business hours}
+districts:
+  riverside:
+    route: riverside-office
+    departments:
+      department-0: {route: nurses}
+""")
 
 
 def partition(number: int, *districts: str, schools: int = 2, departments: int = 1, at: int = MONDAY) -> Partition:
@@ -96,7 +109,7 @@ def test_a_district_is_open_in_its_hours(hours: float, is_open: int) -> None:
 
 
 def test_every_gauge_is_told_with_its_labels_and_in_both_formats() -> None:
-    desk = Desk().passes(4.5)
+    desk = Desk(directory=ROUTED).passes(4.5)
     desk.partitions[2] = partition(2, "laketown", at=MONDAY - 72 * HOUR)
     desk.partitions[2].fold(
         [(99, desk.wall, False, "laketown", "old", Contacted(MONDAY - 100 * HOUR, "/laketown", "old", priority="critical"))]
@@ -112,6 +125,16 @@ def test_every_gauge_is_told_with_its_labels_and_in_both_formats() -> None:
             family = families[metric.name]
             assert (family.type, family.documentation) == ("gauge", metric.meaning)
             assert {tuple(sample.labels) for sample in family.samples} == {metric.labels}, metric.name
+
+
+def test_whom_alerts_go_to_is_told_where_the_directory_says_so() -> None:
+    routes = {key[1] for key in Desk(directory=ROUTED).samples() if key[0] == "alert_route"}
+    assert routes == {
+        ("riverside", "district", "", "", "riverside-office"),
+        ("riverside", "school", "school-0", "", "riverside-office"),
+        ("riverside", "school", "school-1", "", "riverside-office"),
+        ("riverside", "department", "", "department-0", "nurses"),
+    }
 
 
 def test_names_may_have_quotes_in_them() -> None:
@@ -153,10 +176,10 @@ def test_two_workers_never_share_a_series_and_together_tell_all() -> None:
 
 # -- what would page is not told of other times ---------------------------------------------------------------------------
 def test_a_partition_that_is_over_an_hour_behind_tells_of_nothing_that_pages() -> None:
-    desk = Desk().passes(4.5)
+    desk = Desk(directory=ROUTED).passes(4.5)
     desk.wall += 2 * HOUR
     kinds = {name for name, _ in desk.samples()}
-    assert kinds & {"overdue_episodes", "due", "missed", "last_contact_timestamp_seconds", "district_open"} == set()
+    assert kinds & {"overdue_episodes", "due", "missed", "last_contact_timestamp_seconds", "district_open", "alert_route"} == set()
     assert kinds >= {"open_episodes", "waiting_episodes"}
 
 

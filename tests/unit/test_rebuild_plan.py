@@ -41,6 +41,11 @@ def test_an_epoch_and_a_number_are_used_once_also_when_they_were_given_up() -> N
     assert planned(replace(FOUND, known=known), None, "d").epoch == 1
 
 
+def test_the_same_log_can_be_counted_anew_for_a_changelog_that_was_lost() -> None:
+    plan = planned(FOUND, "log", "d")
+    assert (plan.source, plan.epoch) == ("log", 2)
+
+
 def test_what_is_under_way_goes_on() -> None:
     under_way = replace(BEGUN, state=BUILT, done=7)
     for source in (None, "events"):
@@ -55,6 +60,7 @@ def test_the_worker_of_a_killed_rebuild_may_still_be_in_the_group() -> None:
 REFUSED: dict[str, tuple[Found, str | None, str]] = {
     "nothing was ever written": (replace(FOUND, log=None), None, "nothing to rebuild"),
     "workers of the old log": (replace(OTHER, workers=True), None, "stop them"),
+    "workers of the same log that is to be counted anew": (replace(FOUND, workers=True), "log", "stop them"),
     "the archive of another log": (OTHER, "events", "only what is in it can be counted"),
     "an older directory": (replace(FOUND, directory=(2, "y")), None, "revision 3 of the directory is in force"),
     "other content under the same revision": (replace(FOUND, directory=(3, "y")), None, "a higher revision"),

@@ -286,6 +286,36 @@ async def test_a_worker_does_not_forget_what_another_one_has_already_added_to(or
     assert [row["rating"] for row in durable.rows("cases").values() if row["subject"] == "case-1"] == [0.75]
 
 
+async def test_what_a_dead_worker_took_in_is_not_too_late_where_its_rows_are_far_ahead() -> None:
+    """A replay: one batch spans more than 100 days. The next worker's clock goes on from the rows, its judgement of lateness does not."""
+    durable = Durable()
+    publish(durable, "contact", "c", NOON)
+    publish(durable, "contact", "d", NOON + 150 * DAY, subject="case-2")
+    with pytest.raises(Died):
+        await live(durable, 10, dies_before="changelog")
+    assert len(durable.rows("events")) == 2
+
+    await live(durable, 1)
+
+    assert durable.dead_letters == []
+    assert len(durable.rows("cases")) == 2
+
+
+@pytest.mark.parametrize("dies_before", ["changelog", "changelog acknowledged"])
+async def test_a_record_that_was_too_late_is_so_again_although_its_case_has_begun_since(dies_before: str) -> None:
+    """The state is ahead of the committed offset: it knows a case that did not exist when the record was judged."""
+    durable, now = Durable(), NOON + 150 * DAY
+    publish(durable, "reply", "old", NOON, arrives=now)
+    publish(durable, "contact", "c", now)
+    publish(durable, "reply", "old", NOON, arrives=now)
+    with pytest.raises(Died):
+        await live(durable, 10, dies_before=dies_before)
+    await live(durable, 2)
+
+    assert {row["offset"] for _, row in durable.tables["dead_letters"].values()} == {0}
+    assert {(row["id"], row["offset"]) for row in durable.rows("events").values()} == {("ec", 1), ("eold", 2)}
+
+
 # -- a forgotten case that begins anew ------------------------------------------------------------------------------------
 LATER = 200 * DAY
 """After the case was forgotten, which is 100 days."""
