@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -27,6 +27,7 @@ from tests.chaos.servers import Servers, servers
 from tests.chaos.stock_run import StockRun
 
 SEEDS: Final = 50
+INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,14 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console = Console(stderr=True)
         console.print(f"Kafka, ClickHouse and all logs are in {folder}")
         made = stack.enter_context(servers(folder))
-        for seed in seeds:
-            outcome = _run(made, seed, folder, stock=chosen.stock)
-            outcomes.append(outcome)
-            console.print(line(outcome), markup=False, highlight=False, soft_wrap=True)
-            record(outcome, stock=chosen.stock)
+        with suppress(KeyboardInterrupt):  # what there is until then is told below
+            for seed in seeds:
+                outcome = _run(made, seed, folder, stock=chosen.stock)
+                outcomes.append(outcome)
+                console.print(line(outcome), markup=False, highlight=False, soft_wrap=True)
+                record(outcome, stock=chosen.stock)
     Console().print(table(outcomes))
     print(f"{summary(outcomes)}; each run is a line of {RECORD}")
-    return _code(outcomes)
+    return _code(outcomes) if len(outcomes) == len(seeds) else INTERRUPTED
 
 
 def _code(outcomes: Sequence[Outcome]) -> int:
