@@ -15,7 +15,7 @@ from streams.changelog import Changelog
 from tests.system.compaction import cleaning_often, compacted, compacting_changelog
 from tests.unit.durable import DAY, HOUR, MINUTE, PARTITIONS, START, Died, Durable, Outside, at_work, count_all, event, live, until
 
-pytestmark = [pytest.mark.embedded, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(300)]
 
 DISTRICT = "riverside"
 HOME = partition_of(DISTRICT, PARTITIONS)

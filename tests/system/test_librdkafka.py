@@ -29,7 +29,7 @@ from streams.settings import Settings
 from tests.unit.durable import HOUR, event
 from tests.workers import fresh_settings, query, wait_until_counted, worker
 
-pytestmark = [pytest.mark.embedded, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(300)]
 
 PARTITIONS = 4
 DISTRICTS = [f"district-{number}" for number in range(40)]
