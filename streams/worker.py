@@ -186,15 +186,14 @@ def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) 
 
 async def _watch(settings: Settings, events: TopicIdentity, changelog_topic: str) -> TopicWatch:
     """Make sure that the topics to write to are there: a state has the number of the partition that it is of."""
-    breaches = await topic_identity(settings, settings.breach_topic)
+    await topic_identity(settings, settings.breach_topic)
     dead_letters = await topic_identity(settings, settings.dead_letter_topic)
     changelog = await topic_identity(settings, changelog_topic)
-    for name, found, setting in ((changelog_topic, changelog, "CHANGELOG"), (settings.breach_topic, breaches, "BREACH")):
-        if found.partitions != events.partitions:
-            raise TopicMismatch(
-                f"topic {name} has {found.partitions} partitions, but {settings.topic} has {events.partitions}: "
-                f"choose another one (FRONTDESK_{setting}_TOPIC), and `frontdesk migrate` makes it"
-            )
+    if changelog.partitions != events.partitions:
+        raise TopicMismatch(
+            f"topic {changelog_topic} has {changelog.partitions} partitions, but {settings.topic} has {events.partitions}: "
+            "choose another one (FRONTDESK_CHANGELOG_TOPIC), and `frontdesk migrate` makes it"
+        )
     return watch_of(settings, events=events, changelog_topic=changelog_topic, changelog=changelog, dead_letters=dead_letters)
 
 
