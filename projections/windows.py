@@ -10,6 +10,7 @@ from array import array
 import numpy as np
 from numpy.typing import NDArray
 
+from projections.deadlines import Deadlines
 from projections.histogram import BUCKETS, SERIES, Histograms, bucket_of
 from projections.measure import CONTACT, QUALITY, RATING, REOPENED, RESOLUTION, RESOLUTION_DUE, RESPONSE, RESPONSE_DUE
 from projections.panes import WINDOWS, Ints, Ladder, oldest
@@ -41,6 +42,7 @@ COUNTERS = (
 """What is counted and summed in every (cell, window); totals such as `quality_n` are sums of two of these."""
 
 SATISFIED_BP = 7500
+LONGEST = len(WINDOWS) - 1
 _NAMES = np.array(WINDOWS, np.object_)
 _AT = {name: i for i, name in enumerate(COUNTERS)}
 _SLOTS = 32  # room for a counter in a key
@@ -99,6 +101,7 @@ class Windows:
         self._counted = Ladder(self._counters, as_of)
         self._measured = Ladder(self._histograms, as_of, np.int32)
         self._met = Ladder(self._stakeholders, as_of, np.int32)
+        self._deadlines = Deadlines(self._places, as_of)
         self._contributions: list[int] = []
         self._messages: list[tuple[int, int, str, int]] = []
         self._early: list[tuple[int, int, str, int]] = []
@@ -127,7 +130,7 @@ class Windows:
         if minute <= self._as_of:
             return
         self._as_of = minute
-        for ladder in (self._counted, self._measured, self._met):
+        for ladder in (self._counted, self._measured, self._met, self._deadlines):
             ladder.advance(minute)
         self._messages += self._early
         self._early = []
@@ -160,7 +163,21 @@ class Windows:
     def nbytes(self) -> int:
         """Bytes in arrays that are in use, without the names."""
         tallies = self._places.rows_n * len(COUNTERS) * 8 + self._histograms.nbytes + self._stakeholders.nbytes
-        return tallies + self._counted.nbytes + self._measured.nbytes + self._met.nbytes
+        return tallies + self._counted.nbytes + self._measured.nbytes + self._met.nbytes + self._deadlines.nbytes
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Every cell that anything was ever contributed to, by its number."""
+        return self._places.cells
+
+    def cells_of(self, places: Ints) -> Ints:
+        """(places, 4): the numbers of the cells that each place counts in, 0 where there is none."""
+        return self._places.cells_of[places].astype(np.int64)
+
+    def due_since(self, first: Ints) -> Ints:
+        """(cells, periods, 4): promises that came due in each cell from the minute `first[cell, period]` on (see `deadlines`)."""
+        self._file()
+        return self._deadlines.since(first)
 
     def _file(self) -> None:
         if self._contributions:
@@ -168,14 +185,28 @@ class Windows:
             self._contributions = []
             self._counted.file(*_counted(records))
             self._measured.file(*_measured(records))
+            self._deadlines.file(records)
+            self._pass_by(records[:, 1], records[:, 2])
         if self._messages:
             self._file_messages()
 
+    def _pass_by(self, minutes: Ints, places: Ints) -> None:
+        """Let the cells of what is older than every window be written too: unchanged, but now with what came.
+
+        Their rows say as of when they are right. A row of before would not be, if the longest window had held what came, then.
+        """
+        passed = np.unique(places[minutes < oldest(self._as_of, LONGEST)])
+        self._places.rows_of(passed, np.full(len(passed), LONGEST))
+
     def _file_messages(self) -> None:
         self._early += [message for message in self._messages if message[0] > self._as_of]
-        first = oldest(self._as_of, len(WINDOWS) - 1)
+        first = oldest(self._as_of, LONGEST)
         held = [message for message in self._messages if first <= message[0] <= self._as_of]
+        passed = [message for message in self._messages if message[0] < first]
         self._messages = []
+        if passed:
+            minutes, places, *_ = zip(*passed, strict=True)
+            self._pass_by(np.array(minutes), np.array(places))
         if not held:
             return
         minutes, places, names, signs = zip(*held, strict=True)

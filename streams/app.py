@@ -43,8 +43,8 @@ class App(FaustApp):
 
     BootStrategy = ConsumerOnly
 
-    def __init__(self, settings: Settings, desk: Desk, bounds: Bounds, look: Look, note: str) -> None:
-        self.guard = Custody(bounds, Away(settings.session_timeout_s))
+    def __init__(self, settings: Settings, desk: Desk, custody: Custody, look: Look, note: str) -> None:
+        self.guard = custody
         self._desk = desk
         self._look = look
         self._subscription = Subscription(settings.topic, settings.group, settings.session_timeout_s, client_options(settings), note)
@@ -73,17 +73,22 @@ class App(FaustApp):
         """Nothing: Faust would make folders in the current one."""
 
 
+def custody_of(settings: Settings, bounds: Bounds | None = None) -> Custody:
+    """The state of a consumer with these settings, before anything is in hand."""
+    return Custody(bounds or Bounds(), Away(settings.session_timeout_s))
+
+
 async def _no_look() -> None:
     """All is as it was."""
 
 
-def make_app(settings: Settings, desk: Desk, bounds: Bounds | None = None, *, look: Look = _no_look, note: str = "") -> App:
+def make_app(settings: Settings, desk: Desk, custody: Custody | None = None, *, look: Look = _no_look, note: str = "") -> App:
     """The application, not started. Give `app.guard` to the desk before `serve`.
 
     `look` is awaited before partitions are read, and raises where that may not be; `note` is kept beside each committed offset.
     Raises OSError or ssl.SSLError when the certificate authority's file cannot be read.
     """
-    app = App(settings, desk, bounds or Bounds(), look, note)
+    app = App(settings, desk, custody or custody_of(settings), look, note)
 
     @app.agent(app.topic(settings.topic), name="desk", supervisor_strategy=CrashingSupervisor)
     async def hand_over(stream: StreamT[Fetched]) -> None:

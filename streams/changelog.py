@@ -27,7 +27,7 @@ class ChangelogRestarted(Exception):
     def __init__(self, partition: int, end: int, written_at: int) -> None:
         super().__init__(
             f"partition {partition} of the changelog had come to {end}, and goes on at {written_at}: it was made anew or emptied while the "
-            "worker ran, and what was known of each case is gone from it. `frontdesk rebuild` computes the state again"
+            "worker ran, and what was known of each case is gone from it. `frontdesk rebuild --from log` computes the state again"
         )
 
 
@@ -42,11 +42,21 @@ class Span:
 class Changelog:
     """Reads and writes the changelog partitions of one worker."""
 
-    def __init__(self, topic: str, producer: AIOKafkaProducer, consumer: Callable[[], AIOKafkaConsumer]) -> None:
-        """`consumer` makes a consumer without a group, that starts at the earliest record."""
+    def __init__(
+        self,
+        topic: str,
+        producer: AIOKafkaProducer,
+        consumer: Callable[[], AIOKafkaConsumer],
+        progress: Callable[[int, int, int], None] = lambda _partition, _done, _records: None,
+    ) -> None:
+        """`consumer` makes a consumer without a group, that starts at the earliest record.
+
+        `progress` hears, while a partition is read, how many of how many records are done, holes of compaction included.
+        """
         self.topic = topic
         self._producer = producer
         self._consumer = consumer
+        self._progress = progress
 
     async def write(self, partition: int, items: Sequence[Item]) -> list[Span]:
         """Append `items` in order and return the offsets they got, once every replica has them."""
@@ -82,11 +92,14 @@ class Changelog:
             consumer.assign([tp])
             end = (await consumer.end_offsets([tp]))[tp]
             first = (await consumer.beginning_offsets([tp]))[tp]
-            consumer.seek(tp, max(start, first))
+            begin = max(start, first)
+            consumer.seek(tp, begin)
             while (position := await consumer.position(tp)) < end:
+                self._progress(partition, position - begin, end - begin)
                 records = (await consumer.getmany(tp, timeout_ms=500)).get(tp, ())
                 if records:
                     yield [(r.key, r.value) for r in records], records[-1].offset + 1
+            self._progress(partition, max(end, begin) - begin, max(end, begin) - begin)
             yield [], position
         finally:
             await consumer.stop()

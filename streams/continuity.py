@@ -37,7 +37,7 @@ class Continuity:
                 f"the group stands at offset {start} of {self.topic} partition {partition}, but what the changelog knows of it "
                 f"ends at {known_to}: the records at offsets {found} to {start - 1} are in the topic and would not be counted. "
                 f"If the group's offset was set forward, set it back to {known_to} with kafka-consumer-groups --reset-offsets; "
-                "if the changelog lost records, `frontdesk rebuild` computes the state again"
+                "if the changelog lost records, `frontdesk rebuild --from log` computes the state again"
             )
         if first > known_to > 0:
             await self._gone(partition, known_to, first)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from events.codec import Decoder
-from events.rejection import Rejection
+from events.rejection import Reason, Rejection
 from sinks.clickhouse.dead_letters import REDRIVEN, DeadLetter, Place, mark
 from streams.broker import client_options
 from streams.clock import Clock
@@ -39,7 +39,7 @@ class Original:
 
 @dataclass(frozen=True)
 class Redriven:
-    """How many were sent; and the first one that the contract still refuses, before which it ended."""
+    """How many were sent; and the first one that would be refused again, before which it ended."""
 
     sent: int
     letter: DeadLetter | None = None
@@ -134,7 +134,7 @@ MUCH_LATER: Final = 1 << 52
 async def redrive(
     settings: Settings, letters: Iterable[DeadLetter], records: Mapping[Place, Original], clock: Clock, *, backfill: bool = False
 ) -> Redriven:
-    """Send these records in order until the contract refuses one, and mark those that were sent.
+    """Send these records in order until one would be refused again, and mark those that were sent.
 
     `records` holds each letter's bytes, mended or not. With `backfill` they are never too late.
     """
@@ -143,7 +143,7 @@ async def redrive(
     async with Publisher(settings) as publisher:
         for letter in letters:
             record = records[letter.place]
-            decoded = decoder.decode(record.value, record.headers, clock.now())
+            decoded = _refused_again(letter, backfill=backfill) or decoder.decode(record.value, record.headers, clock.now())
             if isinstance(decoded, Rejection):
                 await _done(settings, publisher, waiting, clock)
                 return Redriven(sent, letter, decoded)
@@ -154,6 +154,15 @@ async def redrive(
                 await _done(settings, publisher, waiting, clock)
         await _done(settings, publisher, waiting, clock)
     return Redriven(sent)
+
+
+def _refused_again(letter: DeadLetter, *, backfill: bool) -> Rejection | None:
+    """What no bytes mend: a case that is forgotten or full is so for this event too."""
+    if letter.reason == Reason.TOO_LATE.value and not backfill:
+        return Rejection(Reason.TOO_LATE, letter.path, "the case is no longer remembered: history is taken with --backfill")
+    if letter.reason == Reason.CASE_FULL.value:
+        return Rejection(Reason.CASE_FULL, letter.path, letter.message)
+    return None
 
 
 async def _done(settings: Settings, publisher: Publisher, letters: list[DeadLetter], clock: Clock) -> None:

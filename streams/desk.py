@@ -1,7 +1,7 @@
 """The worker's loop: what was fetched is folded, written and acknowledged, strictly in that order.
 
-One turn takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters and
-forwarded records to Kafka, then the state to the changelog, and only then may the offset be committed. State is never
+One turn takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters, forwarded
+records and breaches to Kafka, then the state to the changelog, and only then may the offset be committed. State is never
 ahead of the rows (or a retraction would be lost in a crash), the commit never ahead of the state. A turn that does not
 end takes its partitions' memory with it: they are read again from the changelog.
 """
@@ -9,12 +9,15 @@ end takes its partitions' memory with it: they are read again from the changelog
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import structlog
 
 from events.directory import Directory
-from projections.partition import Partition
+from projections.announcement import Announcement
+from projections.partition import Archived, Partition
+from projections.restatement import Restatement, told
 from streams.breaker import BREAKER_KEY, Breaker, Flood
 from streams.changelog import Changelog, ChangelogRestarted
 from streams.clock import Clock
@@ -30,6 +33,8 @@ AHEAD = 5 * 60_000
 """A record whose timestamp is further ahead of the wall clock does not move a partition's clock."""
 REWRITTEN_AT_ONCE = 20_000
 """Cases of another directory revision or fold version that one turn writes anew beside what it folds: keeps turns short."""
+MOST_OFFSETS_A_TURN = 100_000
+"""A turn has at most 40,000 records (`turn_records` and one fetch more); the log's own markers lie between them."""
 
 log = structlog.get_logger("desk")
 
@@ -76,7 +81,9 @@ class Desk:
         self._wake = asyncio.Event()
         self._turn: asyncio.Task[None] | None = None
         self._open = False
+        self._windows_are_elsewhere = False
         self._taken: list[Fetched] = []
+        self._next_directory: Directory | None = None
 
     # -- what the consumer calls --------------------------------------------------------------------------------------
     async def take(self, fetched: Fetched) -> None:
@@ -132,6 +139,11 @@ class Desk:
         return [held.flood for held in self._held.values() if held.flood is not None]
 
     @property
+    def directory(self) -> Directory:
+        """Whose promises and open hours are in force."""
+        return self._directory
+
+    @property
     def partitions(self) -> dict[int, Partition]:
         return {p: h.state for p, h in self._held.items() if h.state is not None}
 
@@ -151,6 +163,16 @@ class Desk:
         held.flood = None
         self._waiting.extendleft(reversed(held.parked))
         held.parked.clear()
+        self._wake.set()
+
+    def adopt(self, directory: Directory) -> None:
+        """Go on under another directory, which ClickHouse knows already: between two turns everything is restated under it."""
+        self._next_directory = directory
+        self._wake.set()
+
+    def write_windows_again(self) -> None:
+        """Rows of windows may have gone to a table that nobody reads any more: the next turn writes every cell."""
+        self._windows_are_elsewhere = True
         self._wake.set()
 
     # -- the loop -----------------------------------------------------------------------------------------------------
@@ -175,16 +197,20 @@ class Desk:
         busy = self._open and (self._waiting or any(state.pending for state in self.partitions.values()))
         if not busy:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), 1.0)
+                async with asyncio.timeout(1.0):  # `wait_for` of Python 3.11 loses a cancellation that comes with the wake
+                    await self._wake.wait()
         self._wake.clear()
 
     async def _work(self) -> None:
         for number, held in list(self._held.items()):
             if not held.recovered:
                 await self._recover(number, held)
+        if self._windows_are_elsewhere:
+            await self._claim_all()
         turn = self._next()
         self._taken = turn.fetched
         try:
+            await self._restate()
             await self._fold(turn)
             await self._write(turn)
         except Superseded as why:
@@ -218,8 +244,8 @@ class Desk:
         for fetched in taken:
             tray = self._let_in(turn, fetched)
             state = self._state(fetched.partition)
-            if any(e[2] for e in tray.entries):
-                await self._load(state, tray)
+            for archived in await self._archive_of(state.absent(tray.entries)):
+                state.lend(archived)
             rejections = state.fold(tray.entries, self._clock.now() + AHEAD)
             tray.refused += [Refused(tray.records[i], rejection) for i, rejection in rejections]
             turn.sorted.append(tray)
@@ -230,6 +256,18 @@ class Desk:
                 if self._guard.caught_up(number):
                     state.advance(now)
         self._forget_old_cases()
+
+    async def _restate(self) -> None:
+        """Make the cases in hand anew where another directory has come; what is read later is made under it anyway."""
+        directory, self._next_directory = self._next_directory, None
+        if directory is None:
+            return
+        self._directory, restated = directory, Restatement()
+        for state in list(self.partitions.values()):
+            for _ in state.adopt(directory, restated):
+                self._guard.beat()
+                await asyncio.sleep(0)
+        log.warning("restated under another directory", **told(restated), revision=directory.revision)
 
     def _let_in(self, turn: Turn, fetched: Fetched) -> Sorted:
         """Sort it, as far as the breaker lets it pass; from there on it is parked. What passes is noted in the turn."""
@@ -250,23 +288,26 @@ class Desk:
         return tray.before(held.flood.offset)
 
     def _forget_old_cases(self) -> None:
-        """Once for every day of a partition's clock: a look at each case costs too much for every turn."""
+        """Once for every day of a partition's clock: a look at each case costs too much for every turn.
+
+        Not before all has been folded of which a worker that died may have written rows: what it added to a case would be too late
+        here once the case is forgotten.
+        """
         for number, state in self.partitions.items():
             held, day = self._held[number], state.clock // DAY
-            if day != held.day:
+            if day != held.day and (state.next_offset >= held.doubtful_to or self._guard.caught_up(number)):
                 state.forget(self._guard.committed_to(number))
                 held.day = day
 
-    async def _load(self, state: Partition, tray: Sorted) -> None:
-        """Cases that a backfill touches and that are forgotten come back from the archive before anything is added."""
-        absent = state.absent(tray.entries)
-        if absent:
-            for district, subject, last_offset, events in await self._rows.events_of(absent):
-                state.load(district, subject, events, last_offset)
+    async def _archive_of(self, cases: Sequence[tuple[str, str]]) -> Sequence[Archived]:
+        """What ClickHouse has of these cases, which may have been forgotten; one question a fetch, and hardly ever one."""
+        return await self._rows.events_of(cases) if cases else ()
 
     # -- write, in this order -----------------------------------------------------------------------------------------
     async def _write(self, turn: Turn) -> None:
-        changes = {number: state.drain(REWRITTEN_AT_ONCE) for number, state in self.partitions.items()}
+        now = self._clock.now()
+        changes = {number: state.drain(REWRITTEN_AT_ONCE, now) for number, state in self.partitions.items()}
+        said = {number: change.announcements for number, change in changes.items() if change.announcements}
         logs = {number: change.changelog + self._held[number].breaker.news() for number, change in changes.items()}
         logs = {number: items for number, items in logs.items() if items}
         tables = tables_of(changes.values(), turn.refused, self._topic_id)
@@ -279,6 +320,10 @@ class Desk:
             self._check(touched)
             await self._outbox.set_aside(turn.refused)
             await self._outbox.send_on([m for s in turn.sorted for m in s.misrouted])
+        if said:
+            self._check(said)
+            await self._outbox.announce(said)
+            self._count(said.values())
         for number, items in logs.items():
             self._check({number})
             await self._log(number, items)
@@ -298,10 +343,14 @@ class Desk:
     def _measure(self, turn: Turn) -> None:
         now = self._clock.now()
         for fetched in turn.fetched:
-            self._meter.folded(len(fetched.records), fetched.records[0].timestamp, now)
+            self._meter.folded([record.timestamp for record in fetched.records], now)
         for refused in turn.refused:
             self._meter.refused(refused.rejection.reason.value)
         self._meter.forwarded(sum(len(s.misrouted) for s in turn.sorted))
+
+    def _count(self, said: Iterable[Iterable[Announcement]]) -> None:
+        for each in chain.from_iterable(said):
+            self._meter.announced(each.passed.target, each.passed.stage, each.state)
 
     # -- recovery -----------------------------------------------------------------------------------------------------
     async def _recover(self, number: int, held: Held) -> None:
@@ -327,11 +376,20 @@ class Desk:
             await self._continuity.check(number, held.breaker.judged, self._guard.committed_to(number))
         if new or records:
             # Rows may be ahead of the changelog. A row older than what stands would never be seen, so the clock goes on from there.
-            state.advance(await self._rows.newest_as_of(number))
+            state.shown(await self._rows.newest_as_of(number))
             state.restored()
             state.claim(await self._rows.cells_not_empty(number))
         held.state, held.changelog_end, held.recovered = state, end, True
+        held.doubtful_to = state.next_offset + MOST_OFFSETS_A_TURN
         log.info("partition recovered", partition=number, records=records, kept=not new)
+
+    async def _claim_all(self) -> None:
+        """Own every cell anew, as after a recovery."""
+        for number, state in self.partitions.items():
+            state.advance(await self._rows.newest_as_of(number))
+            state.windows.touch_all()
+            state.claim(await self._rows.cells_not_empty(number))
+        self._windows_are_elsewhere = False
 
     # -- fences -------------------------------------------------------------------------------------------------------
     @property

@@ -6,6 +6,7 @@ Tests put small fakes here; the worker puts the consumer, ClickHouse and the met
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from projections.partition import Archived
 from streams.intray import Record
 
 Columns = list[Any]
@@ -46,14 +47,15 @@ class Rows(Protocol):
     async def newest_as_of(self, partition: int) -> int:
         """The latest instant, in ms, that a row of `windows` speaks of; 0 where there is none."""
 
-    async def events_of(self, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, list[Any]]]:
-        """(district, subject, largest offset, events) of each case that the archive holds."""
+    async def events_of(self, cases: Sequence[tuple[str, str]]) -> list[Archived]:
+        """What there is of each of these cases of which the archive holds any event."""
 
 
 class Meter(Protocol):
     """What the metrics want to know (`sinks.metrics`)."""
 
-    def folded(self, records: int, produced_at: int, readable_at: int) -> None: ...
+    def folded(self, produced_at: Sequence[int], readable_at: int) -> None: ...
     def refused(self, reason: str) -> None: ...
     def forwarded(self, records: int) -> None: ...
     def recovered(self, partition: int, records: int) -> None: ...
+    def announced(self, target: str, stage: str, state: str) -> None: ...

@@ -29,7 +29,7 @@ EVENTS_LOST: Final = (
 )
 STATE_LOST: Final = (
     "The events are all there, but what was known of each case is gone with it, and no offset is committed any more. "
-    "Make it again if it is gone (`frontdesk migrate`), then `frontdesk rebuild` computes the state again"
+    "Make it again if it is gone (`frontdesk migrate`), then `frontdesk rebuild --from log` computes the state again"
 )
 DEAD_LETTERS_LOST: Final = (
     "Nothing can be set aside, and nothing is dropped instead. Make it again if it is gone (`frontdesk migrate`) and start the worker: "
@@ -109,11 +109,13 @@ class TopicWatch:
         raise TopicLost(f"topic {topic.name} {what} while the worker ran, so it stops. {topic.remedy}")
 
 
-def watch_of(settings: Settings, *, events: TopicIdentity, changelog: TopicIdentity, dead_letters: TopicIdentity) -> TopicWatch:
+def watch_of(
+    settings: Settings, *, events: TopicIdentity, changelog_topic: str, changelog: TopicIdentity, dead_letters: TopicIdentity
+) -> TopicWatch:
     """The watch of a worker that was started with these."""
     topics = (
         Known(settings.topic, events, EVENTS_LOST),
-        Known(settings.changelog_topic, changelog, STATE_LOST),
+        Known(changelog_topic, changelog, STATE_LOST),
         Known(settings.dead_letter_topic, dead_letters, DEAD_LETTERS_LOST, only_name=True),
     )
     return TopicWatch(topics, partial(topic_identities, settings), f"{events.topic_id} {changelog.topic_id}")

@@ -44,6 +44,8 @@ class Held:
     changelog_end: int = 0
     recovered: bool = False
     day: int = 0
+    doubtful_to: int = 0
+    """Up to this offset another worker may have written rows that its state does not know."""
     flood: Flood | None = None
     parked: deque[Fetched] = field(default_factory=deque)
 

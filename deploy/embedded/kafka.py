@@ -10,6 +10,7 @@ import json
 import shutil
 import socket
 import struct
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,9 @@ LEAST_FREE_BYTES = 1 << 29
 START_S = 120.0
 REHEARSAL_S = 180.0
 """A start takes seconds; on a machine that is busy with everything else it may take this long."""
+
+UNUSED_S = 30 * 24 * 60 * 60.0
+"""An archive (60 MB) that was not used for so long belongs to an environment that is gone."""
 
 ATTEMPTS = 3
 """A port that was free may be taken before Kafka binds it; then other ports are tried."""
@@ -250,12 +254,14 @@ def installed(cache: Path, repository: str | None = None, progress: Callable[[st
         if not archive.exists():
             progress("preparing Kafka for quick starts (15 s, once)")
             _rehearse(java, archive)
+        archive.touch()
     return replace(java, archive=archive)
 
 
 def _rehearse(java: Java, archive: Path) -> None:
-    """Run Kafka once, in a folder of its own, and keep the classes that it loaded; archives of other versions go.
+    """Run Kafka once, in a folder of its own, and keep the classes that it loaded; archives that nobody has used for long go.
 
+    Not the others: each environment has its own, and two that are used in turn must not take each other's away at every start.
     Where the runtime wrote none, an empty one stands for it, which HotSpot ignores: starts are slower, and no rehearsal is made again.
     """
     folder = archive.parent / "rehearsal"
@@ -264,12 +270,17 @@ def _rehearse(java: Java, archive: Path) -> None:
     kafka = Kafka(folder, java=replace(java, rehearsal=written))
     kafka.start()
     kafka.stop(REHEARSAL_S)
-    for old in archive.parent.glob("*.aot"):
-        old.unlink()
+    _remove_unused(archive.parent, time.time())
     if not written.exists():
         written.touch()
     written.replace(archive)
     _remove(folder)
+
+
+def _remove_unused(folder: Path, now: float) -> None:
+    for archive in folder.glob("*.aot"):
+        if now - archive.stat().st_mtime > UNUSED_S:
+            archive.unlink()
 
 
 def _remove(folder: Path) -> None:

@@ -7,7 +7,7 @@ instead of 7.7. Plain strings instead of LowCardinality would cost 0.6 more: the
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import repeat
 from operator import is_
 from typing import Any
@@ -35,8 +35,35 @@ ROWS_A_BLOCK = 100_000
 """A worker that takes over writes all its windows at once; neither side shall hold them twice."""
 
 
+class Line:
+    """A connected socket that counts what is handed to it; in everything else it is the socket."""
+
+    def __init__(self, connected: Any, count: Callable[[int], None]) -> None:
+        self._connected = connected
+        self._count = count
+
+    def sendall(self, data: Any) -> None:
+        self._count(len(data))
+        self._connected.sendall(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connected, name)
+
+
 class ColumnClient(Client):  # type: ignore[misc] # the driver publishes no types
-    """A client whose columnar inserts are encoded here. Queries, and the protocol around a block, are the driver's."""
+    """A client whose columnar inserts are encoded here. Queries, and the protocol around a block, are the driver's.
+
+    `sent_bytes` is what went to the server so far, everything included, before a TLS layer.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.sent_bytes = 0
+        connect = self.connection._create_socket  # noqa: SLF001 - the one place where the driver makes a socket
+        self.connection._create_socket = lambda host, port: Line(connect(host, port), self._sent)  # noqa: SLF001 - as above
+
+    def _sent(self, size: int) -> None:
+        self.sent_bytes += size
 
     def send_data(self, sample_block: Any, data: Sequence[Any], types_check: bool = False, columnar: bool = False) -> int:
         """Blocks of at most `ROWS_A_BLOCK` rows, then the empty one that ends the insert. Returns the number of rows."""

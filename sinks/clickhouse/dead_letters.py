@@ -13,7 +13,8 @@ from sinks.clickhouse.connection import INSERT_SETTINGS
 
 OPEN, REDRIVEN, DISCARDED = STATES = ("open", "redriven", "discarded")
 COLUMNS: Final = (
-    "topic_id", "topic", "partition", "offset", "produced_at", "reason", "path", "message", "bytes", "state", "changed_at", "version",
+    "topic_id", "topic", "partition", "offset", "produced_at", "reason", "path", "message", "bytes", "source", "state", "changed_at",
+    "version",
 )  # fmt: skip
 INSTANTS: Final = ("produced_at", "changed_at")
 ROWS_AN_INSERT: Final = 10_000
@@ -43,6 +44,7 @@ class DeadLetter:
     path: str
     message: str
     bytes: int
+    source: str
     state: str
     changed_at: int
     version: int
@@ -57,6 +59,7 @@ class Selection:
     """Which dead letters; what is empty or None does not matter. `since` and `before` are ms of the record's timestamp."""
 
     reasons: Sequence[str] = ()
+    source: str | None = None
     topic: str | None = None
     partition: int | None = None
     since: int | None = None
@@ -73,6 +76,7 @@ class Selection:
     def _conditions(self) -> tuple[str, dict[str, Any]]:
         rules = {
             "reason IN %(reasons)s": ("reasons", tuple(self.reasons) or None),
+            "source = %(source)s": ("source", self.source),
             "topic = %(topic)s": ("topic", self.topic),
             "partition = %(partition)s": ("partition", self.partition),
             "toUnixTimestamp64Milli(produced_at) >= %(since)s": ("since", self.since),

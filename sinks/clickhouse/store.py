@@ -11,7 +11,7 @@ from typing import TypeVar
 import structlog
 from clickhouse_driver import Client
 
-from events.event import Event
+from projections.partition import Archived
 from sinks.clickhouse import queries
 from sinks.clickhouse.advice import advice
 from sinks.clickhouse.connection import ClickHouse
@@ -49,8 +49,8 @@ class Store:
     async def newest_as_of(self, partition: int) -> int:
         return await self._ask(lambda client: queries.newest_as_of(client, partition))
 
-    async def events_of(self, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str, int, list[Event]]]:
-        return await self._ask(lambda client: queries.events_of(client, keys))
+    async def events_of(self, cases: Sequence[tuple[str, str]]) -> list[Archived]:
+        return await self._ask(lambda client: queries.events_of(client, cases))
 
     async def close(self) -> None:
         await self._writer.close()
@@ -65,6 +65,7 @@ class Store:
                     code = code_of(failure)
                     if code is None:
                         raise
+                    self._observer.retried(code)
                     self._wait(code, told(failure))
                     await asyncio.sleep(pause_s(attempt, code, random.random))
                     attempt += 1

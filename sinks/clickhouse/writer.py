@@ -14,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
 import structlog
-from clickhouse_driver import Client, errors
+from clickhouse_driver import errors
 
 from projections.rows import offset_of
 from sinks.clickhouse.advice import SLOW, advice
+from sinks.clickhouse.columns import ColumnClient
 from sinks.clickhouse.connection import INSERT_SETTINGS
 from sinks.clickhouse.retry import code_of, pause_s
 from sinks.clickhouse.tables import WRITTEN, Columns
@@ -47,10 +48,13 @@ class Abandoned(Exception):
 
 
 class Observer(Protocol):
-    """What is worth knowing about inserts (`sinks.metrics`)."""
+    """What is worth knowing about inserts (`sinks.metrics`). `size` is in bytes, as far as they were sent."""
 
-    def inserted(self, table: str, rows: int, seconds: float) -> None: ...
-    def insert_failed(self, table: str, code: int, seconds: float) -> None: ...
+    def inserted(self, table: str, rows: int, seconds: float, size: int) -> None: ...
+    def insert_failed(self, table: str, rows: int, seconds: float, size: int, code: int) -> None: ...
+    def retried(self, code: int) -> None:
+        """An insert or a question that failed will be tried again."""
+
     def paused(self, paused: bool) -> None: ...
 
 
@@ -59,7 +63,7 @@ class Writer:
 
     def __init__(
         self,
-        connect: Callable[[], Client],
+        connect: Callable[[], ColumnClient],
         observer: Observer,
         *,
         tables: Mapping[str, Sequence[str]] = WRITTEN,
@@ -74,7 +78,7 @@ class Writer:
         self._sleep = sleep
         self._chance = chance
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="clickhouse")
-        self._client: Client | None = None
+        self._client: ColumnClient | None = None
         self.paused: str | None = None
         """Why nothing is written at present; None while all is well."""
 
@@ -117,15 +121,17 @@ class Writer:
             await self._in_thread(attempt, self._send, attempt, table, columns)
         except Exception as failure:
             code = code_of(failure)
-            self._observer.insert_failed(table, _server_code(failure) if code is None else code, time.perf_counter() - began)
+            known = _server_code(failure) if code is None else code
+            self._observer.insert_failed(table, len(columns[0]), time.perf_counter() - began, attempt.size, known)
             if code is None:
                 raise Fatal(table, _server_code(failure), self._position(table, columns), told(failure)) from failure
+            self._observer.retried(code)
             self.paused = f"{table}: {told(failure)}. Next: {advice(code, passes=True)}"
             log.warning("insert is tried again", table=table, code=code, why=told(failure), next=advice(code, passes=True))
             return code
         finally:
             silent.cancel()
-        self._observer.inserted(table, len(columns[0]), time.perf_counter() - began)
+        self._observer.inserted(table, len(columns[0]), time.perf_counter() - began, attempt.size)
         return None
 
     def _is_silent(self, table: str) -> None:
@@ -150,6 +156,7 @@ class Writer:
     def _send(self, attempt: "Attempt", table: str, columns: Columns) -> None:
         """In the thread. A connection that failed is not used again."""
         client = self._client = self._client or self._connect()
+        sent_before = client.sent_bytes
         try:
             if not client.connection.connected:
                 client.connection.connect()
@@ -159,6 +166,8 @@ class Writer:
             self._client = None
             client.disconnect()
             raise
+        finally:
+            attempt.size = client.sent_bytes - sent_before
 
     def _hang_up(self) -> None:
         """Cut the connection under whoever waits on it, in whichever thread."""
@@ -182,9 +191,10 @@ class Writer:
 
 
 class Attempt:
-    """One try at an insert; `given_up` tells the thread not to begin any more."""
+    """One try at an insert; `given_up` tells the thread not to begin any more, `size` how many bytes were sent."""
 
     given_up = False
+    size = 0
 
     def check(self) -> None:
         if self.given_up:

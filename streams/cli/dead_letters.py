@@ -3,9 +3,12 @@
 # ruff: noqa: PLC0415 - so that --help is instant
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import wraps
+from inspect import Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,14 +28,40 @@ class State(StrEnum):
     ANY = "any"
 
 
-Reasons = Annotated[list[Reason] | None, typer.Option("--reason", help="Only this reason; may be given several times.")]
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """Which dead letters: the options that `list`, `redrive` and `discard` share, described once."""
+
+    reasons: Annotated[list[Reason] | None, typer.Option("--reason", help="Only this reason; may be given several times.")] = None
+    source: Annotated[str | None, typer.Option("--source", help="Only records that name this CloudEvents source.")] = None
+    topic: Annotated[str | None, typer.Option("--topic", help="Only records of this topic.")] = None
+    partition: Annotated[int | None, typer.Option("--partition", min=0, help="Only records of this partition.")] = None
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Only records produced since then: 2026-11-23T08:00 (UTC).")
+    ] = None
+    before: Annotated[str | None, typer.Option("--before", metavar="TIME", help="Only records produced before then.")] = None
+    offset: Annotated[int | None, typer.Option("--offset", min=0, help="Only the record at this offset.")] = None
+    from_offset: Annotated[int | None, typer.Option("--from-offset", min=0, help="Only records from this offset on.")] = None
+    to_offset: Annotated[int | None, typer.Option("--to-offset", min=0, help="Only records up to and with this offset.")] = None
+
+
+def filtered(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options of `Filters` before its own; it gets them as its first argument."""
+    own = list(signature(command, eval_str=True).parameters.values())[1:]
+    shared = list(signature(Filters, eval_str=True).parameters.values())
+    names = [each.name for each in shared]
+
+    @wraps(command)
+    def with_filters(**given: Any) -> None:
+        command(Filters(**{name: given.pop(name) for name in names}), **given)
+
+    options = [*shared, *own]
+    with_filters.__signature__ = Signature(options)  # type: ignore[attr-defined] # typer reads a command's options there
+    with_filters.__annotations__ = {each.name: each.annotation for each in options}
+    return with_filters
+
+
 Topic = Annotated[str | None, typer.Option("--topic", help="Only records of this topic.")]
-Partition = Annotated[int | None, typer.Option("--partition", min=0, help="Only records of this partition.")]
-Offset = Annotated[int | None, typer.Option("--offset", min=0, help="Only the record at this offset.")]
-FromOffset = Annotated[int | None, typer.Option("--from-offset", min=0, help="Only records from this offset on.")]
-ToOffset = Annotated[int | None, typer.Option("--to-offset", min=0, help="Only records up to and with this offset.")]
-Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only records produced since then: 2026-11-23T08:00 (UTC).")]
-Before = Annotated[str | None, typer.Option("--before", metavar="TIME", help="Only records produced before then.")]
 All = Annotated[bool, typer.Option("--all", help="All that are open: needed where nothing else narrows it.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many, in the order of the log.")]
 Format = Annotated[Form, typer.Option("--format", help="table for people, json for programs.")]
@@ -40,16 +69,10 @@ OnePartition = Annotated[int, typer.Option("--partition", min=0, help="Partition
 OneOffset = Annotated[int, typer.Option("--offset", min=0, help="Offset of the record.")]
 
 
+@filtered
 def list_letters(
+    filters: Filters,
     *,
-    reason: Reasons = None,
-    topic: Topic = None,
-    partition: Partition = None,
-    since: Since = None,
-    before: Before = None,
-    offset: Offset = None,
-    from_offset: FromOffset = None,
-    to_offset: ToOffset = None,
     state: Annotated[State, typer.Option(help="Only those in this state.")] = State.OPEN,
     limit: Limit = 100,
     form: Format = Form.TABLE,
@@ -59,17 +82,7 @@ def list_letters(
     from streams.cli.configuration import load_settings
     from streams.cli.dead_letters_register import selection, show_list
 
-    wanted = selection(
-        reasons=reason,
-        topic=topic,
-        partition=partition,
-        since=since,
-        before=before,
-        offset=offset,
-        from_offset=from_offset,
-        to_offset=to_offset,
-        state=None if state is State.ANY else state,
-    )
+    wanted = selection(**vars(filters), state=None if state is State.ANY else state)
     show_list(load_settings(folder), wanted, limit, form)
 
 
@@ -89,16 +102,10 @@ def show(
     show_one(load_settings(folder), selection(topic=topic, partition=partition, offset=offset), form, raw=raw)
 
 
+@filtered
 def redrive(
+    filters: Filters,
     *,
-    reason: Reasons = None,
-    topic: Topic = None,
-    partition: Partition = None,
-    since: Since = None,
-    before: Before = None,
-    offset: Offset = None,
-    from_offset: FromOffset = None,
-    to_offset: ToOffset = None,
     everything: All = False,
     limit: Limit = 1_000,
     mended: Annotated[
@@ -108,58 +115,24 @@ def redrive(
     backfill: Annotated[bool, typer.Option("--backfill", help="As history, which is never too late.")] = False,
     folder: Folder = None,
 ) -> None:
-    """Send open records once more to the events topic, up to the first that is still no event.
+    """Send open records once more to the events topic, up to the first that would be refused again.
 
     Doing it twice changes nothing, because events have ids.
     """
     from streams.cli.configuration import load_settings
     from streams.cli.dead_letters_register import redrive_selected, selection
 
-    wanted = selection(
-        reasons=reason,
-        topic=topic,
-        partition=partition,
-        since=since,
-        before=before,
-        offset=offset,
-        from_offset=from_offset,
-        to_offset=to_offset,
-        state=State.OPEN,
-        everything=everything,
-    )
+    wanted = selection(**vars(filters), state=State.OPEN, everything=everything)
     redrive_selected(load_settings(folder), wanted, limit, mended, backfill=backfill)
 
 
-def discard(
-    *,
-    reason: Reasons = None,
-    topic: Topic = None,
-    partition: Partition = None,
-    since: Since = None,
-    before: Before = None,
-    offset: Offset = None,
-    from_offset: FromOffset = None,
-    to_offset: ToOffset = None,
-    everything: All = False,
-    limit: Limit = 100_000,
-    folder: Folder = None,
-) -> None:
+@filtered
+def discard(filters: Filters, *, everything: All = False, limit: Limit = 100_000, folder: Folder = None) -> None:
     """Mark open records as not wanted. Their bytes stay where they are."""
     from streams.cli.configuration import load_settings
     from streams.cli.dead_letters_register import discard_selected, selection
 
-    wanted = selection(
-        reasons=reason,
-        topic=topic,
-        partition=partition,
-        since=since,
-        before=before,
-        offset=offset,
-        from_offset=from_offset,
-        to_offset=to_offset,
-        state=State.OPEN,
-        everything=everything,
-    )
+    wanted = selection(**vars(filters), state=State.OPEN, everything=everything)
     discard_selected(load_settings(folder), wanted, limit)
 
 

@@ -21,12 +21,13 @@ from streams.dead_letters import redrive as redrive_letters
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 
-COLUMNS = ("state", "partition", "offset", "produced", "reason", "path", "message", "bytes")
+COLUMNS = ("state", "partition", "offset", "produced", "reason", "path", "message", "source", "bytes")
 
 
 def selection(
     *,
     reasons: Sequence[str] | None = None,
+    source: str | None = None,
     topic: str | None = None,
     partition: int | None = None,
     since: str | None = None,
@@ -46,9 +47,9 @@ def selection(
     begin, end = instant("--since", since), instant("--before", before)
     if begin is not None and end is not None and begin >= end:
         raise Stop(ExitCode.USAGE, f"--since {since} is not before --before {before}")
-    wanted = Selection(tuple(map(str, reasons or ())), topic, partition, begin, end, first, last, state and str(state))
+    wanted = Selection(tuple(map(str, reasons or ())), source, topic, partition, begin, end, first, last, state and str(state))
     if everything is False and wanted.is_everything:
-        raise Stop(ExitCode.USAGE, "say which: --reason, --partition, --offset, --since ...; or --all")
+        raise Stop(ExitCode.USAGE, "say which: --reason, --source, --partition, --offset, --since ...; or --all")
     if everything and not wanted.is_everything:
         raise Stop(ExitCode.USAGE, "--all contradicts the other filters: give one or the other")
     return wanted
@@ -91,8 +92,9 @@ def _table(letters: Sequence[DeadLetter]) -> Table:
     for name in COLUMNS:
         table.add_column(name, justify="right" if name in ("partition", "offset", "bytes") else "left", no_wrap=name != "message")
     for each in letters:
-        cells = (each.state, each.partition, each.offset, written(each.produced_at), each.reason, each.path, each.message, each.bytes)
-        table.add_row(*(_unmarked(str(cell)) for cell in cells))
+        where = (each.state, each.partition, each.offset, written(each.produced_at))
+        why = (each.reason, each.path, each.message, each.source, each.bytes)
+        table.add_row(*(_unmarked(str(cell)) for cell in (*where, *why)))
     return table
 
 

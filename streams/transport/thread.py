@@ -144,7 +144,7 @@ class FetchThread(AIOKafkaConsumerThread):
                 f"the group's offset of {tp.topic} partition {tp.partition} was committed for another topic or another changelog "
                 f"(their ids were {note} and are {self.subscription.note}): what was known of its cases is not in the changelog "
                 "that is there now. Set FRONTDESK_CHANGELOG_TOPIC to the one it was where it still exists; "
-                "else `frontdesk rebuild` computes the state again"
+                "else `frontdesk rebuild --from log` computes the state again"
             )
 
     async def seek_to(self, partition: int, offset: int) -> None:

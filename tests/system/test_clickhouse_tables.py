@@ -16,6 +16,7 @@ from sinks.clickhouse.directory import DirectoryRefused, write_directory
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.queries import LogChanged, cells_not_empty, claim, events_of, indicators, log_identity
 from sinks.clickhouse.writer import Writer
+from tests.system.observers import Deaf
 
 if TYPE_CHECKING:
     from clickhouse_driver import Client
@@ -33,14 +34,6 @@ TOLD: list[Event] = [
     Rated(T + 3, "/helpdesk", "4", score=4.0),
 ]
 NULLS = {c for c in CASE_COLUMNS if c.endswith(("_at", "_ms"))} - {"opened_at", "turns_sum_ms"} | {"waiting_since", "rating"}
-
-
-class Deaf:
-    """Nobody listens to the metrics here."""
-
-    def inserted(self, table: str, rows: int, seconds: float) -> None: ...
-    def insert_failed(self, table: str, code: int, seconds: float) -> None: ...
-    def paused(self, paused: bool) -> None: ...
 
 
 @pytest.fixture
@@ -103,9 +96,24 @@ def window(version: int, **numbers: Any) -> list[Any]:
     return [[row.get(c, 0)] for c in WINDOW_COLUMNS]
 
 
+def test_what_is_sent_is_counted_in_bytes(server: ClickHouse) -> None:
+    sizes = []
+    for count in (1, 1_000):
+        with server.connect() as client:
+            client.execute("SELECT 1")
+            before = client.sent_bytes
+            assert before > 0
+            client.execute(
+                "INSERT INTO acceptances (topic_id, partition, until) VALUES", [["t" * 9] * count, [1] * count, [2] * count], columnar=True
+            )
+            sizes.append(client.sent_bytes - before)
+    a_row = 10 + 2 + 8  # a text with its length, a UInt16, a UInt64
+    assert sizes[1] - sizes[0] == pytest.approx(999 * a_row, abs=20)
+
+
 def test_events_come_back_as_they_were(server: ClickHouse, client: "Client") -> None:
     write(server, events=told(TOLD))
-    [(district, subject, offset, events)] = events_of(client, [("riverside", "case-1"), ("riverside", "no'such\\case")])
+    [(district, subject, offset, events, _)] = events_of(client, [("riverside", "case-1"), ("riverside", "no'such\\case")])
     assert (district, subject, offset) == ("riverside", "case-1", 3)
     assert sorted(events, key=lambda event: event.time) == TOLD
 
@@ -179,7 +187,7 @@ def test_the_log_is_claimed_once_and_another_one_is_refused(client: "Client") ->
     assert identity.epoch == 1
     assert claim(client, "topic-a", 8) == identity == log_identity(client)
     for topic, partitions in [("topic-b", 8), ("topic-a", 16)]:
-        with pytest.raises(LogChanged, match="count it anew"):
+        with pytest.raises(LogChanged, match="`frontdesk rebuild` counts it anew"):
             claim(client, topic, partitions)
 
 
@@ -207,7 +215,9 @@ def test_the_score_is_half_satisfaction_and_a_quarter_each_for_promises(server: 
 def test_promises_that_were_missed_are_breaches(server: ClickHouse, client: "Client") -> None:
     promised = {"received_at": T, "response_due_at": T + 10, "resolution_due_at": T + 20, "status": "open"}
     write(server, cases=case(1, **promised, answered_at=T + 15, first_response_at=T + 15))
-    breaches = client.execute("SELECT promise, is_open, late_ms >= 0, if(is_open, 0, late_ms) FROM breaches ORDER BY promise")
+    breaches = client.execute(
+        "SELECT target, is_open, late_ms >= 0, if(is_open, 0, late_ms) FROM breaches WHERE stage = 'breach' ORDER BY 1"
+    )
     assert breaches == [("resolution", 1, 1, 0), ("response", 0, 1, 5)]
     assert client.execute("SELECT response_promise, resolution_promise FROM open_cases") == [("missed", "missed")]
     write(server, cases=case(2, **{**promised, "status": "spam"}))

@@ -29,11 +29,13 @@ class Counted:
         self.failures = 0
         self.is_paused = False
 
-    def inserted(self, table: str, rows: int, seconds: float) -> None:  # noqa: ARG002 - the observer's signature
+    def inserted(self, table: str, rows: int, seconds: float, size: int) -> None:  # noqa: ARG002 - the observer's signature
         self.rows += rows
 
-    def insert_failed(self, table: str, code: int, seconds: float) -> None:  # noqa: ARG002 - as above
+    def insert_failed(self, table: str, rows: int, seconds: float, size: int, code: int) -> None:  # noqa: ARG002 - as above
         self.failures += 1
+
+    def retried(self, code: int) -> None: ...
 
     def paused(self, paused: bool) -> None:
         self.is_paused = paused

@@ -169,6 +169,8 @@ def test_the_commands_from_list_to_discard(few: Settings, capfdbinary: pytest.Ca
     partition = str(letters[0]["partition"])
 
     assert [x["offset"] for x in json.loads(said("list", "--reason", "not_json", "--from-offset", "2", "--format", "json")[1])] == [3]
+    assert [x["offset"] for x in json.loads(said("list", "--source", "/invented", "--format", "json")[1])] == [2]
+    assert [x["offset"] for x in json.loads(said("list", "--source", "", "--format", "json")[1])] == [1, 3]
     assert json.loads(said("list", "--before", "2020-01-01", "--format", "json")[1]) == []
     code, out, err = said("list", "--limit", "2")
     assert (code, out.count(b"not_json"), err) == (0, 1, "2 of 3: --limit shows more\n")
@@ -211,3 +213,27 @@ def test_the_commands_from_list_to_discard(few: Settings, capfdbinary: pytest.Ca
     ):
         code, _, err = said(*nonsense)
         assert (code, err.count("frontdesk: "), err.count("\n")) == (ExitCode.USAGE, 1, 1), (nonsense, err)
+
+
+def test_redriving_stops_before_what_would_be_too_late_again_and_as_history_it_is_taken(
+    kafka: Kafka, clickhouse: ClickHouseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, log = fresh_settings("too_late_again", kafka, clickhouse), tmp_path / "worker.log"
+    for name, value in environment_of(settings).items():
+        monkeypatch.setenv(name, value)
+    old = events(30, int(time.time()) - 120 * 24 * HOUR_S)
+    new = events(1, int(time.time()) - 20 * HOUR_S)
+    with worker(settings, log) as child:
+        asyncio.run(publish(settings, [*((d, v) for d, v in new), *((d, v.replace(b"case-", b"old-")) for d, v in old)], STRUCTURED))
+        wait_until_counted(settings, child, log)
+        assert query(settings, "SELECT reason, count() FROM dead_letters FINAL GROUP BY reason") == [("too_late", len(old))]
+
+        assert run(["dead-letters", "redrive", "--all"]) == ExitCode.REFUSED
+        assert "0 records before it were sent" in capsys.readouterr().err
+        assert states(settings) == {"open": len(old)}
+
+        assert run(["dead-letters", "redrive", "--all", "--backfill", "--limit", "20"]) == 0
+        assert run(["dead-letters", "redrive", "--all", "--backfill"]) == 0
+        wait_until_counted(settings, child, log)
+    assert states(settings) == {"redriven": len(old)}
+    assert query(settings, "SELECT countIf(backfill = 1), count() FROM events FINAL") == [(len(old), len(old) + 1)]

@@ -1,5 +1,6 @@
 """Migrations on a real server: once each, again when one broke off, never after a file changed."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,5 +100,5 @@ def test_a_database_newer_than_the_files_is_refused(server: ClickHouse, tmp_path
 @pytest.mark.parametrize("path", sorted([*MIGRATIONS.glob("*.sql"), *VIEWS.glob("*.sql")]), ids=lambda path: path.name)
 def test_the_same_files_serve_a_cluster(path: Path) -> None:
     text = path.read_text()
-    assert text.count("${ON_CLUSTER}") == text.count("CREATE ")
+    assert text.count("${ON_CLUSTER}") == len(re.findall("CREATE |DROP TABLE|ALTER TABLE", text))
     assert text.count("${REPLICATED}") == text.count("ENGINE = ")

@@ -3,17 +3,19 @@
 import random
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from events.directory import DEFAULT
+from events.directory import DEFAULT, Directory
 from events.event import Contacted, Event, Rated, Replied, Resolved
 from projections.partition import Partition
 from projections.rows import CASE_COLUMNS, WINDOW_COLUMNS, event_row, row_version
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.migration import migrate
+from sinks.clickhouse.queries import events_of
 from sinks.clickhouse.tables import WRITTEN
 from sinks.clickhouse.verification import CASE_FACTS, TALLIES, differences
 from tests.unit.plain_facts import plain_facts, the_set
@@ -69,7 +71,15 @@ def event(chance: random.Random, at: int, name: str, place: tuple[str, str], *, 
     if kind < 0.3 or (opening and kind < 0.9):
         who = chance.choice(["", *(f"s-{i}" for i in range(40))])
         return Contacted(
-            at, "/a", name, *place, who, "family", "web", priority=chance.choice(["routine", "urgent", "critical"]), needs_reply=kind < 0.8
+            at,
+            "/a",
+            name,
+            *place,
+            who,
+            chance.choice(["family", "staff"]),
+            chance.choice(["web", "phone"]),
+            priority=chance.choice(["routine", "urgent", "critical"]),
+            needs_reply=kind < 0.8,
         )
     if kind < 0.6:
         return Replied(at, "/a", name, *place, "t-1", chance.random() < 0.8, chance.random() < 0.9)
@@ -140,7 +150,7 @@ def contacts_of(facts: dict[str, Any], all_facts: list[dict[str, Any]], events: 
     return [e for e in events if isinstance(e, Contacted) and facts["opened_at"] <= e.time < until]
 
 
-def by_hand(given: Histories, partition: int = PARTITION) -> dict[str, list[tuple[Any, ...]]]:
+def by_hand(given: Histories, partition: int = PARTITION, directory: Directory = DEFAULT) -> dict[str, list[tuple[Any, ...]]]:
     """Rows of all three tables, without the fold."""
     rows: dict[str, list[tuple[Any, ...]]] = {"events": [], "cases": [], "windows": []}
     found: dict[tuple[str, ...], dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
@@ -148,7 +158,7 @@ def by_hand(given: Histories, partition: int = PARTITION) -> dict[str, list[tupl
     for offset, ((district, subject), events) in enumerate(given.items()):
         version = row_version(1, offset, 0)
         rows["events"] += [event_row(district, subject, e, (partition, offset, NOW, 0, version)) for e in events]
-        all_facts = plain_facts(events, DEFAULT, district)
+        all_facts = plain_facts(events, directory, district)
         for facts in all_facts:
             row = {**facts, "district": district, "subject": subject, "partition": partition, "last_offset": offset, "version": version}
             rows["cases"].append(tuple(row.get(c, 0) for c in CASE_COLUMNS))
@@ -169,9 +179,9 @@ def by_hand(given: Histories, partition: int = PARTITION) -> dict[str, list[tupl
     return rows
 
 
-def by_the_fold(given: Histories) -> dict[str, list[tuple[Any, ...]]]:
+def by_the_fold(given: Histories, directory: Directory = DEFAULT) -> dict[str, list[tuple[Any, ...]]]:
     """Rows of all three tables, by the fold."""
-    partition = Partition(PARTITION, DEFAULT)
+    partition = Partition(PARTITION, directory)
     told = [(0, NOW, True, district, subject, e) for (district, subject), events in given.items() for e in events]
     assert partition.fold([(i, *entry[1:]) for i, entry in enumerate(told)]) == []
     partition.advance(NOW)
@@ -193,6 +203,118 @@ def test_it_finds_nothing_where_all_is_right(client: "Client", make: Any, seed: 
     rows = make(given)
     write(client, rows)
     assert len(rows["cases"]) > 400
+    assert differences(client) == []
+
+
+RULES = Directory.parse((Path(__file__).parent / "rules.yaml").read_text("utf-8"))
+"""Every rule that a directory may have, in the weeks of these histories."""
+
+
+@pytest.mark.parametrize("make", [by_hand, by_the_fold])
+def test_it_knows_every_rule_of_the_directory(client: "Client", make: Any) -> None:
+    given = histories(random.Random(9), 600)
+    write_directory(client, RULES)
+    rows = make(given, directory=RULES)
+    write(client, rows)
+    assert differences(client) == []
+
+
+def test_it_would_see_each_rule_that_is_not_kept(client: "Client") -> None:
+    """Other deadlines than the newest directory's are differences; so are those of a directory that lacks one rule."""
+    write_directory(client, RULES)
+    write(client, by_hand(histories(random.Random(9), 600), directory=RULES))
+    text = (Path(__file__).parent / "rules.yaml").read_text("utf-8")
+    for revision, left_out in enumerate(LEFT_OUT, start=2):
+        lines = [line for line in text.splitlines() if left_out not in line]
+        assert len(lines) < len(text.splitlines())
+        write_directory(client, Directory.parse("\n".join(lines).replace("revision: 1", f"revision: {revision}")))
+        assert any("_at" in found.column or "business" in found.column for found in differences(client)), left_out
+
+
+LEFT_OUT = (
+    "snow_days: [2026-11-17]",
+    "2026-10-19: [",
+    "valid_from: 2026-11-10",
+    "valid_from: 2026-10-19",
+    "channel: phone",
+    "holidays:",
+    "from: 2026-10-26",
+)
+
+
+# -- what was forgotten --------------------------------------------------------------------------------------------------
+MANY_DAYS = 200 * DAY
+
+
+def twice_lived(client: "Client", *later: Event, backfill: bool = False) -> Partition:
+    """An answered question, forgotten after 100 days; then these events of the same case."""
+    partition, told = Partition(PARTITION, DEFAULT), NOW - MANY_DAYS
+    first = [Contacted(told, "/a", "c", "north", "bus"), Replied(told + HOUR, "/a", "r")]
+    assert partition.fold([(n, event.time, False, "district-1", "case-1", event) for n, event in enumerate(first)]) == []
+    write_changes(client, partition)
+    partition.advance(NOW - DAY)
+    assert partition.forget(2) == 1
+    entries = [(9 + n, NOW, backfill, "district-1", "case-1", event) for n, event in enumerate(later)]
+    for entry in entries:  # each by itself: what the one before wrote is in the archive
+        for archived in events_of(client, partition.absent([entry])):
+            partition.lend(archived)
+        assert partition.fold([entry]) == []
+        write_changes(client, partition)
+    return partition
+
+
+def write_changes(client: "Client", partition: Partition) -> None:
+    changes = partition.drain()
+    write(client, {table: list(zip(*getattr(changes, table), strict=True)) for table in ("events", "cases", "windows")})
+
+
+ANEW = [Contacted(NOW - HOUR, "/a", "d", "south", "bus"), Replied(NOW - MINUTE, "/a", "s")]
+
+
+def test_a_forgotten_case_that_began_anew_is_two(client: "Client") -> None:
+    twice_lived(client, *ANEW)
+    assert client.execute("SELECT episode, contacts FROM cases FINAL WHERE is_deleted = 0 ORDER BY opened_at") == [("/a c", 1), ("/a d", 1)]
+    assert differences(client) == []
+
+
+def test_a_forgotten_case_that_began_anew_without_a_question_is_two(client: "Client") -> None:
+    twice_lived(client, Resolved(NOW - HOUR, "/a", "x"), *ANEW)
+    assert differences(client) == []
+
+
+@pytest.mark.parametrize("backfill", [False, True])
+def test_it_is_one_again_when_something_from_before_comes(client: "Client", backfill: bool) -> None:
+    twice_lived(client, *ANEW, Replied(NOW - MANY_DAYS + MINUTE, "/a", "late"), backfill=backfill)
+    assert client.execute("SELECT episode, contacts, replies FROM cases FINAL WHERE is_deleted = 0") == [("/a c", 2, 3)]
+    assert differences(client) == []
+
+
+def test_an_episode_that_was_left_behind_does_not_pass_for_an_earlier_life(client: "Client") -> None:
+    """Its row says what was true then. But nobody can have forgotten the case within a day."""
+    partition, start = Partition(PARTITION, DEFAULT), NOW - 30 * DAY
+    history = [Contacted(start, "/a", "c"), Resolved(start + HOUR, "/a", "x"), Contacted(start + 20 * DAY, "/a", "d")]
+    partition.fold([(n, event.time, False, "district-1", "case-1", event) for n, event in enumerate(history)])
+    write_changes(client, partition)
+    rows = "SELECT * FROM cases FINAL WHERE episode = '/a c'"
+    client.execute(f"CREATE TEMPORARY TABLE stale AS {rows}")
+    partition.fold([(5, NOW, False, "district-1", "case-1", Rated(start + 2 * HOUR, "/a", "q", score=5.0))])
+    write_changes(client, partition)
+    assert differences(client) == []
+    client.execute("INSERT INTO cases SELECT * REPLACE (version + toUInt128('9999999999999999999999') AS version) FROM stale")
+    assert {difference.column for difference in differences(client)} >= {"rating"}
+
+
+def test_history_that_comes_to_a_district_that_was_silent_is_no_difference(client: "Client") -> None:
+    """Its windows were zero all the time: they are written again, as of now, because as of then they would have held what came."""
+    partition = Partition(PARTITION, DEFAULT)
+    asked = Contacted(NOW - 120 * DAY, "/a", "c", "north", "bus")
+    partition.fold([(0, asked.time, False, "district-1", "case-1", asked)])
+    write_changes(client, partition)
+    partition.advance(NOW - 60 * DAY)  # all has left all windows
+    write_changes(client, partition)
+    late = Contacted(NOW - 70 * DAY, "/a", "d", "north", "bus")
+    partition.fold([(1, NOW, True, "district-1", "case-2", late)])
+    write_changes(client, partition)
     assert differences(client) == []
 
 

@@ -75,6 +75,14 @@ def test_a_full_case_takes_no_more_but_hears_what_it_knows() -> None:
     assert work.case.count == MOST_EVENTS == len(events_of(work.case))
 
 
+def test_what_it_has_taken_it_knows_the_loser_of_a_conflict_included() -> None:
+    work = told(contact(0, "c", school="south"), contact(0, "c", school="north"), reply(H, "r"))
+    assert work.has_taken(contact(0, "c", school="north"))
+    assert work.has_taken(contact(0, "c", school="south")), "it lost its place"
+    assert not work.has_taken(reply(2 * H, "r")), "another content that never came"
+    assert not work.has_taken(reply(H, "s"))
+
+
 def test_a_vanished_key_is_remembered_until_the_case_is_written() -> None:
     #  the resolution 20 days before makes the second contact a new question; one in between takes that back
     work = told(contact(0, "c-1"), resolution(1 * H), contact(20 * DAY, "c-2"))

@@ -16,6 +16,8 @@ from sinks.clickhouse.advice import AWAY, SLOW
 from sinks.clickhouse.retry import MERGE_PAUSE_S, code_of, pause_s
 from sinks.clickhouse.writer import Fatal, Writer
 
+SIZE = 17
+"""Bytes of every insert."""
 TABLES = {"events": ("subject", "partition", "offset"), "windows": ("contact_n", "partition")}
 ROWS = {"events": [["a", "b"], [3, 3], [7, 9]], "windows": [np.array([4]), [3]]}
 
@@ -42,6 +44,7 @@ class FakeClient:
         self.socket = None
         self.open = True
         self.connected = False
+        self.sent_bytes = 0
 
     def connect(self) -> None:
         assert self.open
@@ -56,6 +59,7 @@ class FakeClient:
         assert self.connected
         self.server.settings = options["settings"]
         self.server.tried.append((query, [list(c) for c in columns]))
+        self.sent_bytes += SIZE
         if self.server.failures:
             raise self.server.failures.pop(0)
         self.server.before_answer()
@@ -67,16 +71,21 @@ class Seen:
 
     rows: dict[str, int] = field(default_factory=dict)
     codes: list[int] = field(default_factory=list)
+    retries: list[int] = field(default_factory=list)
     pauses: list[bool] = field(default_factory=list)
 
-    def inserted(self, table: str, rows: int, seconds: float) -> None:
+    def inserted(self, table: str, rows: int, seconds: float, size: int) -> None:
         assert seconds >= 0
+        assert size == SIZE
         self.rows[table] = self.rows.get(table, 0) + rows
 
-    def insert_failed(self, table: str, code: int, seconds: float) -> None:
-        assert table in TABLES
+    def insert_failed(self, table: str, rows: int, seconds: float, size: int, code: int) -> None:
+        assert (rows, size) == (len(ROWS[table][0]), SIZE)
         assert seconds >= 0
         self.codes.append(code)
+
+    def retried(self, code: int) -> None:
+        self.retries.append(code)
 
     def paused(self, paused: bool) -> None:
         self.pauses.append(paused)
@@ -129,6 +138,7 @@ async def test_a_failure_that_passes_is_retried_with_the_same_block_on_a_new_con
     assert server.connections == 3
     assert seen.rows == {"events": 2, "windows": 1}
     assert len(seen.codes) == 2
+    assert seen.retries == seen.codes
     assert sleeps == sorted(sleeps)
     assert seen.pauses == [True, True, False]
 
@@ -171,8 +181,10 @@ def test_a_window_says_after_which_records_it_was_written() -> None:
 @pytest.mark.parametrize("trouble", [failure(117), failure(53), failure(16), failure(60), ValueError("not a number")])
 async def test_a_failure_that_stays_names_table_code_and_position(trouble: Exception) -> None:
     server = Server([trouble])
+    seen = Seen()
     with pytest.raises(Fatal, match="events: rows of partition 3, offsets 7 to 9") as fatal:
-        await writer(server, Seen(), []).write(ROWS)
+        await writer(server, seen, []).write(ROWS)
+    assert (len(seen.codes), seen.retries) == (1, [])
     assert fatal.value.table == "events"
     assert fatal.value.code == getattr(trouble, "code", 0)
     assert len(server.tried) == 1

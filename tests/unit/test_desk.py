@@ -1,169 +1,16 @@
-"""The desk's order of writing: whatever step a worker dies at, the next one ends with the same rows.
-
-Kafka and ClickHouse are small fakes in memory. A crash is an exception at the n-th thing that the desk does to the
-outside; the next worker starts from what is durable: rows, changelog and committed offset.
-"""
+"""The desk's order of writing: whatever step a worker dies at, the next one ends with the same rows."""
 
 import asyncio
-import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from events.directory import DEFAULT
 from events.partition import partition_of
-from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
-from streams.changelog import ChangelogRestarted, Span
-from streams.desk import Desk
-from streams.intray import FORWARDED, Refused
-
-PARTITIONS = 2
-START = 1_790_000_000_000
-HOUR = 3_600_000
-MINUTE = 60_000
-COLUMNS = {"events": EVENT_COLUMNS, "cases": CASE_COLUMNS, "windows": WINDOW_COLUMNS}
-KEYS = {
-    "events": ("district", "subject", "source", "id", "time"),
-    "cases": ("district", "opened_at", "subject", "episode"),
-    "windows": ("district", "scope", "school", "department", "window"),
-}
-
-
-class Died(Exception):
-    """The worker was killed."""
-
-
-@dataclass(frozen=True)
-class Record:
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
-
-
-@dataclass
-class Durable:
-    """What survives a worker: topics, tables, changelog, committed offsets."""
-
-    topic: dict[int, list[Record]] = field(default_factory=lambda: defaultdict(list))
-    tables: dict[str, dict[tuple[Any, ...], tuple[int, dict[str, Any]]]] = field(default_factory=lambda: defaultdict(dict))
-    changelog: dict[int, list[tuple[bytes, bytes | None]]] = field(default_factory=lambda: defaultdict(list))
-    committed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    dead_letters: list[str] = field(default_factory=list)
-
-    def publish(self, value: bytes, timestamp: int, partition: int, headers: tuple[tuple[str, bytes], ...] = ()) -> None:
-        log = self.topic[partition]
-        log.append(Record("events", partition, len(log), timestamp, None, value, headers))
-
-    def rows(self, table: str) -> dict[tuple[Any, ...], dict[str, Any]]:
-        """What a reader sees: the newest row of each key, without deleted and empty ones and without what names the write itself."""
-        found = {key: {k: v for k, v in row.items() if k not in WRITE} for key, (_, row) in self.tables[table].items()}
-        return {key: row for key, row in found.items() if not row.get("is_deleted") and (table != "windows" or counts(row))}
-
-
-WRITE = ("version", "as_of")
-"""A repeat may give a row another version, and a window that did not change another minute."""
-
-
-def counts(row: dict[str, Any]) -> bool:
-    return any(value for name, value in row.items() if name.endswith("_n"))
-
-
-@dataclass
-class Outside:
-    """The rim of one worker's life, which ends at its `dies_at`-th deed."""
-
-    durable: Durable
-    dies_at: int = 10**9
-    deeds: int = 0
-    follows: bool = False
-    wall: int = START + 1_000 * HOUR
-
-    def _deed(self) -> None:
-        self.deeds += 1
-        if self.deeds == self.dies_at:
-            raise Died
-
-    async def write(self, *args: Any) -> Any:
-        return await (self._write_rows(*args) if len(args) == 1 else self._write_changelog(*args))
-
-    async def _write_rows(self, tables: dict[str, list[list[Any]]]) -> None:
-        for name, columns in tables.items():
-            if name == "dead_letters":
-                continue
-            self._deed()
-            for values in zip(*columns, strict=True):
-                row = dict(zip(COLUMNS[name], values, strict=True))
-                key = tuple(row[k] for k in KEYS[name])
-                if row["version"] >= self.durable.tables[name].get(key, (-1, {}))[0]:
-                    self.durable.tables[name][key] = row["version"], row
-
-    async def _write_changelog(self, partition: int, items: Sequence[tuple[bytes, bytes | None]]) -> list[Span]:
-        self._deed()
-        log = self.durable.changelog[partition]
-        log.extend(items)
-        self._deed()
-        return [Span(len(log) - len(items), len(log))]
-
-    async def read(self, partition: int, start: int) -> AsyncIterator[tuple[list[tuple[bytes, bytes | None]], int]]:
-        log = self.durable.changelog[partition]
-        yield log[start:], len(log)
-
-    async def cells_not_empty(self, partition: int) -> list[tuple[str, str, str, str]]:
-        return sorted({key[:4] for key, row in self.durable.rows("windows").items() if row["partition"] == partition and row["contact_n"]})
-
-    async def newest_as_of(self, partition: int) -> int:
-        rows = (row for _, row in self.durable.tables["windows"].values() if row["partition"] == partition)
-        return max((int(row["as_of"]) * 1000 for row in rows), default=0)
-
-    async def events_of(self, _keys: Sequence[tuple[str, str]]) -> list[Any]:
-        return []
-
-    async def set_aside(self, refused: list[Refused]) -> None:
-        self._deed()
-        self.durable.dead_letters += [r.rejection.reason.value for r in refused]
-
-    async def send_on(self, misrouted: list[tuple[Record, int]]) -> None:
-        self._deed()
-        for record, home in misrouted:
-            self.durable.publish(record.value or b"", record.timestamp, home, ((FORWARDED, b"1"),))
-
-    def beat(self) -> None: ...
-    def holds(self, _partition: int, _epoch: int) -> bool:
-        return True
-
-    def caught_up(self, _partition: int) -> bool:
-        return self.follows
-
-    def committed_to(self, partition: int) -> int:
-        return self.durable.committed[partition]
-
-    def now(self) -> int:
-        return self.wall
-
-    def folded(self, *_: int) -> None: ...
-    def refused(self, *_: str) -> None: ...
-    def forwarded(self, *_: int) -> None: ...
-    def recovered(self, *_: int) -> None: ...
-
-
-@dataclass
-class Fetched:
-    durable: Durable
-    partition: int
-    records: list[Record]
-    epoch: int = 1
-
-    def finish(self) -> None:
-        self.durable.committed[self.partition] = self.records[-1].offset + 1
+from streams.changelog import ChangelogRestarted
+from tests.unit.durable import HOUR, PARTITIONS, START, Died, Durable, Fetched, Outside, at_work, event, live, until
 
 
 @dataclass
@@ -174,70 +21,6 @@ class Asked:
 
     async def check(self, partition: int, known_to: int, start: int) -> None:
         self.questions.append((partition, known_to, start))
-
-
-@asynccontextmanager
-async def at_work(outside: Outside, continuity: Any = None) -> AsyncIterator[tuple[Desk, "asyncio.Task[None]"]]:
-    """A desk that runs, with all partitions in hand."""
-    desk = Desk(
-        directory=DEFAULT,
-        partitions=PARTITIONS,
-        topic_id="",
-        epoch=1,
-        rows=outside,
-        changelog=outside,
-        outbox=outside,
-        clock=outside,
-        follow_wall=True,
-        meter=outside,
-        continuity=continuity,
-    )
-    desk.guard = outside
-    running = asyncio.create_task(desk.run())
-    await desk.assigned(range(PARTITIONS), 1)
-    try:
-        yield desk, running
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
-
-
-async def until(condition: Callable[[], bool], running: "asyncio.Task[None]") -> None:
-    """Let the desk work until the condition holds; raises what it died of."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.wait({running}, timeout=0.001)
-            if running.done():
-                running.result()
-
-
-async def live(durable: Durable, batch: int, dies_at: int = 10**9) -> None:
-    """One worker from its assignment until all is folded, or until it dies."""
-    position = dict(durable.committed)
-    async with at_work(Outside(durable, dies_at)) as (desk, running):
-        while any(durable.committed[p] < len(durable.topic[p]) for p in range(PARTITIONS)):
-            for p in range(PARTITIONS):
-                start = position.get(p, 0)
-                records = durable.topic[p][start : start + batch]
-                if records:
-                    position[p] = start + len(records)
-                    await desk.take(Fetched(durable, p, records))
-            await until(lambda: all(durable.committed[p] >= position.get(p, 0) for p in range(PARTITIONS)), running)
-
-
-def event(kind: str, number: int, subject: str, at: int, district: str, **data: Any) -> bytes:
-    time = f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%dT%H:%M:%S}Z"
-    return json.dumps(
-        {
-            "specversion": "1.0",
-            "id": f"e{number}",
-            "source": "/invented",
-            "type": f"org.frontdesk.{kind}.v1",
-            "subject": subject,
-            "time": time,
-            "data": {"district": district, **data},
-        }
-    ).encode()
 
 
 def history() -> Iterator[tuple[bytes, int, str]]:
@@ -306,11 +89,11 @@ async def test_batches_do_not_matter(undisturbed: Durable) -> None:
 async def test_a_recovered_partition_is_asked_whether_its_state_fits_the_offset(undisturbed: Durable) -> None:
     """The state knows of every record before the committed offset, bad ones included; a lost changelog knows of none."""
     asked, ends = Asked(), [undisturbed.committed[p] for p in range(PARTITIONS)]
-    async with at_work(Outside(undisturbed), asked) as (_, running):
+    async with at_work(Outside(undisturbed), continuity=asked) as (_, running):
         await until(lambda: len(asked.questions) == PARTITIONS, running)
     assert asked.questions == [(p, ends[p], ends[p]) for p in range(PARTITIONS)]
     asked.questions.clear()
-    async with at_work(Outside(replace(undisturbed, changelog=defaultdict(list))), asked) as (_, running):
+    async with at_work(Outside(replace(undisturbed, changelog=defaultdict(list))), continuity=asked) as (_, running):
         await until(lambda: len(asked.questions) == PARTITIONS, running)
     assert asked.questions == [(p, 0, ends[p]) for p in range(PARTITIONS)]
 
@@ -361,3 +144,15 @@ def topic_of_one(at: int) -> Durable:
     durable = Durable()
     durable.publish(event("contact", 1, "case-1", at, "riverside", school="north"), at, partition_of("riverside", PARTITIONS))
     return durable
+
+
+async def test_every_window_is_written_again_where_the_tables_were_switched() -> None:
+    durable = topic()
+    async with at_work(Outside(durable)) as (desk, running):
+        for p in range(PARTITIONS):
+            await desk.take(Fetched(durable, p, durable.topic[p]))
+        await until(lambda: all(durable.committed[p] == len(durable.topic[p]) for p in range(PARTITIONS)), running)
+        before = durable.rows("windows")
+        durable.tables["windows"].clear()
+        desk.write_windows_again()
+        await until(lambda: durable.rows("windows") == before, running)

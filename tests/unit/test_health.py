@@ -3,16 +3,22 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
-from prometheus_client import CollectorRegistry
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.utils import floatToGoString
 
-from events.directory import DEFAULT
+from events.directory import DEFAULT, Directory
+from events.rejection import Reason
 from projections.partition import Partition
-from sinks.metrics import NAMES_TOLD, OTHERS, PartitionStanding, Standing, WorkerMetrics
+from sinks.metrics import FRESHNESS, NAMES_TOLD, OTHERS, PartitionStanding, Standing, WorkerMetrics
 from streams.breaker import Flood
+from streams.cells import Cells
 from streams.health import AWAY_MS, Health, Progress, application, serve_health
 
 NOW = 1_790_000_000_000
@@ -31,6 +37,7 @@ class Worker:
     partitions: dict[int, Partition] = field(default_factory=lambda: {n: Partition(n, DEFAULT) for n in (0, 3)})
     unknown: dict[str, int] = field(default_factory=dict)
     committed: dict[int, int] = field(default_factory=lambda: {0: 10, 3: 20})
+    directory: Directory = DEFAULT
     wall: int = NOW
 
     def oldest_waiting(self, number: int) -> int | None:
@@ -150,6 +157,20 @@ def test_partitions_that_are_gone_are_told_no_more_and_unknown_numbers_never() -
     assert value(metrics, "assigned_partitions") == 1
 
 
+def test_what_has_not_happened_yet_is_told_as_0_so_that_the_first_one_is_an_increase() -> None:
+    metrics = WorkerMetrics(CollectorRegistry())
+    assert {value(metrics, "dead_letters_total", reason=reason) for reason in Reason} == {0}
+    metrics.refused("not_json")
+    assert value(metrics, "dead_letters_total", reason="not_json") == 1
+
+
+def test_how_many_partitions_there_are_to_hold() -> None:
+    metrics = WorkerMetrics(CollectorRegistry())
+    metrics.serves(8)
+    metrics.stands(standing(1, 2))
+    assert (value(metrics, "assigned_partitions"), value(metrics, "topic_partitions")) == (2, 8)
+
+
 def test_a_pause_is_counted_while_it_goes_on_and_once() -> None:
     now = [100.0]
     metrics = WorkerMetrics(CollectorRegistry(), clock=lambda: now[0])
@@ -164,6 +185,44 @@ def test_a_pause_is_counted_while_it_goes_on_and_once() -> None:
     now[0] = 200
     metrics.stands(standing())
     assert value(metrics, "paused_seconds_total") == 10
+
+
+def test_a_recovery_tells_its_share_as_long_as_the_partition_is_in_hand() -> None:
+    metrics = WorkerMetrics(CollectorRegistry())
+    metrics.recovering(2, 0, 400)
+    metrics.recovering(2, 300, 400)
+    metrics.stands(standing(1, 2))
+    assert (value(metrics, "recovery_done_records", partition="2"), value(metrics, "recovery_records", partition="2")) == (300, 400)
+    assert (value(metrics, "recovery_done_records", partition="1"), value(metrics, "recovery_records", partition="1")) == (0, 0)
+    metrics.stands(standing(1))
+    assert value(metrics, "recovery_records", partition="2") is None
+
+
+def test_inserts_are_told_by_outcome() -> None:
+    metrics = WorkerMetrics(CollectorRegistry())
+    metrics.insert_failed("cases", 5, 0.1, 70, 210)
+    metrics.retried(210)
+    metrics.inserted("cases", 5, 0.1, 700)
+    for outcome, size in (("failed", 70), ("acknowledged", 700)):
+        labels = {"table": "cases", "outcome": outcome}
+        assert value(metrics, "insert_rows_total", **labels) == 5
+        assert value(metrics, "insert_bytes_total", **labels) == size
+        assert value(metrics, "insert_seconds_count", **labels) == 1
+    assert value(metrics, "insert_failures_total", code="210") == value(metrics, "retries_total", code="210") == 1
+
+
+@given(st.lists(st.integers(-1_000, 400_000), max_size=60))
+def test_the_freshness_of_a_fetch_is_that_of_each_of_its_records(ages_ms: list[int]) -> None:
+    metrics, one_by_one = WorkerMetrics(CollectorRegistry()), CollectorRegistry()
+    plain = Histogram("frontdesk_freshness_seconds", "", buckets=FRESHNESS, registry=one_by_one)
+    metrics.folded([NOW - age for age in ages_ms], NOW)
+    for age in ages_ms:
+        plain.observe(max(0, age) / 1000)
+    assert value(metrics, "events_total") == len(ages_ms)
+    for name, labels in [("count", {}), *(("bucket", {"le": floatToGoString(bound)}) for bound in (*FRESHNESS, inf))]:
+        of_each = one_by_one.get_sample_value(f"frontdesk_freshness_seconds_{name}", labels)
+        assert value(metrics, f"freshness_seconds_{name}", **labels) == of_each
+    assert value(metrics, "freshness_seconds_sum") == pytest.approx(one_by_one.get_sample_value("frontdesk_freshness_seconds_sum"))
 
 
 def test_publishers_cannot_flood_the_labels() -> None:
@@ -185,7 +244,8 @@ Get = Callable[[str], Any]
 @pytest.fixture
 async def served() -> AsyncIterator[tuple[Worker, Get]]:
     worker = Worker()
-    app = application(worker.health(), WorkerMetrics(CollectorRegistry()))
+    health = worker.health()
+    app = application(health, WorkerMetrics(CollectorRegistry()), Cells(worker, worker, 5_000, lambda: None, health.is_away))
     async with AsyncExitStack() as stack, ClientSession() as session:
         port = await serve_health(stack, app, 0)
 
@@ -212,4 +272,5 @@ async def test_metrics_are_of_the_moment(served: tuple[Worker, Get]) -> None:
     assert 'frontdesk_partition_stopped{partition="3"} 1.0' in text
     assert 'frontdesk_partition_stopped{partition="0"} 0.0' in text
     assert "frontdesk_ready 0.0" in text
+    assert "frontdesk_metric_cells_left_out 0\n" in text
     assert (await get("/nothing"))[0] == 404

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from events.rejection import Reason
-from projections.case import ENCODE, MOST_EVENTS, decode_case
-from projections.partition import CLOCK_KEY, Changes, Partition
+from projections.case import ENCODE, FOLD, MOST_EVENTS, decode_case, events_of
+from projections.partition import CLOCK_KEY, Archived, Changes, Partition
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS, row_version, window_version
 from tests.unit.stories import (
     DAY,
@@ -190,9 +191,9 @@ def test_spam_takes_everything_back() -> None:
 
 def test_a_due_case_is_forgotten_with_a_tombstone() -> None:
     partition, tables = folded(entries([contact(0, "c"), resolution(1 * H, "x")]))
-    partition.advance(START + 1 * H + 100 * DAY - 1)
-    assert partition.forget(2) == 0
     partition.advance(START + 1 * H + 100 * DAY)
+    assert partition.forget(2) == 0
+    partition.advance(START + 1 * H + 100 * DAY + 1)
     assert partition.forget(1) == 0, "its last record is not committed"
     assert partition.forget(2) == 1
     tables.write(partition.drain())
@@ -202,9 +203,9 @@ def test_a_due_case_is_forgotten_with_a_tombstone() -> None:
 
 def test_an_open_case_is_remembered_for_400_days() -> None:
     partition, _ = folded(entries([contact(0)]))
-    partition.advance(START + 400 * DAY - 1)
-    assert partition.forget(9) == 0
     partition.advance(START + 400 * DAY)
+    assert partition.forget(9) == 0
+    partition.advance(START + 400 * DAY + 1)
     assert partition.forget(9) == 1
 
 
@@ -231,9 +232,9 @@ def test_after_the_tombstone_a_duplicate_is_too_late_and_a_backfilled_one_needs_
     assert [rejection.reason for _, rejection in partition.fold([again])] == [Reason.TOO_LATE]
     resent = [at(9, answer, START + 200 * DAY, backfill=True)]
     assert partition.absent(resent) == [(DISTRICT, "case-1")]
-    partition.load(DISTRICT, "case-1", [end, question, answer], 2)
-    assert partition.absent(resent) == []
+    partition.lend(Archived(DISTRICT, "case-1", 2, [end, question, answer]))
     partition.fold(resent)
+    assert partition.absent([at(10, end, START + 200 * DAY, backfill=True)]) == []
     tables.write(partition.drain())
     strip = {"version": 0, "last_offset": 0}
     assert {k: v | strip for k, v in tables.standing().items()} == {k: v | strip for k, v in whole.items()}
@@ -246,6 +247,44 @@ def test_what_is_remembered_or_young_needs_no_archive() -> None:
     young, known = at(1, contact(149 * DAY), now, "case-2", backfill=True), at(2, reply(1), now, backfill=True)
     assert partition.absent([young, known, at(3, contact(0), now, "case-3")]) == []
     assert partition.absent([]) == []
+
+
+def test_what_is_older_than_all_that_is_remembered_of_a_case_needs_it() -> None:
+    partition, _ = folded(entries([contact(50 * DAY)]))
+    now = START + 200 * DAY
+    older, between = at(1, reply(49 * DAY), now), at(2, reply(51 * DAY), now)
+    assert partition.absent([between]) == []
+    assert partition.absent([older, between]) == [(DISTRICT, "case-1")]
+    assert partition.absent([at(1, reply(49 * DAY), START + 149 * DAY)]) == [], "nothing so young was ever forgotten"
+
+
+def test_a_case_that_begins_in_a_batch_may_have_been_forgotten_before() -> None:
+    partition, now = Partition(0, PROMISES), START + 200 * DAY
+    begins, older = at(0, contact(199 * DAY), now), at(1, reply(0), now)
+    assert partition.absent([older]) == [], "too late"
+    assert partition.absent([begins, older]) == [(DISTRICT, "case-1")]
+
+
+@pytest.mark.parametrize("cuts", [(), (1,), (2,), (1, 2)])
+def test_what_is_lent_does_not_make_an_event_come_in_time(cuts: tuple[int, ...]) -> None:
+    #  forgotten: c    then a late reply, a new contact, another late reply: only the last one meets a remembered case
+    log = [
+        at(5, reply(H, "q"), START + 200 * DAY),
+        at(6, contact(200 * DAY, "d"), START + 200 * DAY),
+        at(7, reply(2 * H, "r"), START + 200 * DAY),
+    ]
+    partition, _ = folded(entries([contact(0, "c")]))
+    partition.advance(START + 200 * DAY)
+    partition._cases.clear()
+    refused = []
+    for begin, end in pairwise([0, *cuts, len(log)]):
+        batch = log[begin:end]
+        if partition.absent(batch):
+            partition.lend(Archived(DISTRICT, "case-1", 0, [contact(0, "c")]))
+        refused += [batch[index][0] for index, _ in partition.fold(batch)]
+    assert refused == [5]
+    [record] = partition._cases.values()
+    assert [event.id for event in events_of(decode_case(record))] == ["c", "r", "d"]
 
 
 def test_a_remembered_case_is_not_loaded_over() -> None:
@@ -308,7 +347,7 @@ def test_a_record_of_another_fold_is_folded_again_and_its_old_keys_are_deleted()
     heir = tables.restored()
     assert heir.pending == 1
     changes = heir.drain()
-    assert decode_case(dict(changes.changelog)[KEY]).fold == 1  # type: ignore[arg-type] # no tombstone
+    assert decode_case(dict(changes.changelog)[KEY]).fold == FOLD  # type: ignore[arg-type] # no tombstone
     assert [(row["episode"].split()[1], row["is_deleted"]) for row in case_rows(changes)] == [("c", 0), ("other", 1)]
     assert heir.pending == 0
 
@@ -343,9 +382,23 @@ def test_an_older_record_behind_a_newer_one_loses_nothing_and_is_mended() -> Non
 def test_a_tombstone_ends_what_was_before() -> None:
     _, tables = folded(entries([contact(0)]))
     tables.changelog.append((KEY, None))
-    tables.changelog += folded(entries([contact(5 * H, "other")], first=7))[1].changelog
+    tables.changelog += folded(entries([contact(200 * DAY, "other")], first=7))[1].changelog
     (record,) = (value for key, value in tables.restored()._cases.items() if key == KEY)
     assert decode_case(record).count == 1
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_tombstone_of_one_who_did_not_know_the_latest_event_ends_nothing(goes_on: bool) -> None:
+    log = entries([contact(0, "c"), resolution(H, "x"), reply(300 * DAY, "r"), reply(301 * DAY, "s")])
+    plain, _ = folded(log)
+    _, tables = folded(log[:3])
+    tables.changelog.append((KEY, None))
+    if goes_on:  # by one who had not read that tombstone yet
+        tables.changelog += folded(log)[1].changelog
+    heir = tables.restored()
+    heir.fold(log[3:])
+    tables.write(heir.drain())
+    assert tables.restored()._cases == plain._cases
 
 
 def test_an_empty_changelog_is_a_fresh_partition() -> None:
