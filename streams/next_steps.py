@@ -1,4 +1,4 @@
-"""What whoever reads a worker's log should do next, for each line of it that is a warning or worse.
+"""What whoever reads the log of a process should do next, for each line of it that is a warning or worse.
 
 Where it depends on the failure, the line brings its own (`next=...`); the others are listed here, so that the code that works is not
 full of advice. A test holds the list in step with the code.
@@ -8,6 +8,7 @@ from collections.abc import MutableMapping
 from typing import Any, Final
 
 NOTHING: Final = "nothing: what is not committed is read again, and counts once"
+AGAIN: Final = "see that ClickHouse runs and can be reached; it is tried until it answers"
 OFTEN: Final = f"{NOTHING}. If it comes often, see why partitions change hands: workers that restart, or are starved of CPU"
 
 NEXT_STEPS: Final = {
@@ -34,6 +35,15 @@ NEXT_STEPS: Final = {
     ),
     "acceptances are asked for again": "see that ClickHouse runs and can be reached; the partition stands until it answers",
     "not everything was sent that was on its way": NOTHING,
+    "restated under another directory": "nothing: rows that the new directory makes different are written again",
+    "directory refused: the old one stays in force": "mend the file as `why` says, give it a higher revision, and send SIGHUP again",
+    "directory is written again": AGAIN,
+    "switches are asked for again": AGAIN,
+    "ClickHouse does not answer": f"{AGAIN}. Until then the page shows what it had, and says so",
+    "Kafka is away": "see that the brokers run, can be reached and let us in. Publishers are told to come again; it goes on by itself",
+    "the token file stays as it was read before": "mend the file as `why` says, and send SIGHUP again",
+    "refused": "nothing here: the publisher is told why. If it comes often, ask whoever runs it",
+    "rejected": "ask whoever holds the token: these events break the contract, each was answered with its reason, none was taken",
 }
 
 

@@ -216,7 +216,7 @@ def test_the_changelog_is_deleted(counted: tuple[Watched, Traffic], tmp_path: Pa
     make(worker.settings)
     again = started_and_stopped(worker.settings, tmp_path / "next.log")
     assert "was committed for another topic or another changelog" in again
-    assert "`frontdesk rebuild`" in again
+    assert "`frontdesk rebuild --from log`" in again
 
 
 def test_the_changelog_is_made_anew_while_the_worker_runs(counted: tuple[Watched, Traffic], tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_the_changelog_is_made_anew_while_the_worker_runs(counted: tuple[Watched
     traffic.send(20)
     line = stopped(worker)
     assert worker.settings.changelog_topic in line
-    assert "`frontdesk rebuild`" in line
+    assert "`frontdesk rebuild --from log`" in line
     assert "was committed for another topic or another changelog" in started_and_stopped(worker.settings, tmp_path / "next.log")
 
 
@@ -292,7 +292,7 @@ def test_a_changelog_that_lost_its_records(counted: tuple[Watched, Traffic], tmp
     asyncio.run(_delete_records(changelog, asyncio.run(_ends(changelog))))
     line = started_and_stopped(worker.settings, tmp_path / "next.log")
     assert "what the changelog knows of it ends at 0" in line
-    assert "if the changelog lost records, `frontdesk rebuild` computes the state again" in line
+    assert "if the changelog lost records, `frontdesk rebuild --from log` computes the state again" in line
 
 
 async def _no_longer_compact(settings: Settings) -> None:

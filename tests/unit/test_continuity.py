@@ -69,7 +69,7 @@ async def test_records_between_the_state_and_the_offset_are_named() -> None:
     with pytest.raises(StateMissing, match=r"ends at 7: the records at offsets 8 to 14 are in the topic") as missing:
         await Log((*range(7), *range(8, 20)), 0, 20).check(7, 15)
     assert "set it back to 7" in str(missing.value)
-    assert "`frontdesk rebuild`" in str(missing.value)
+    assert "`frontdesk rebuild --from log`" in str(missing.value)
 
 
 async def test_an_empty_state_beside_an_offset_is_no_state() -> None:

@@ -35,7 +35,7 @@ class Brokers:
         assert events is not None
         assert changelog is not None
         assert dead_letters is not None
-        made = watch_of(SETTINGS, events=events, changelog=changelog, dead_letters=dead_letters)
+        made = watch_of(SETTINGS, events=events, changelog_topic=CHANGELOG, changelog=changelog, dead_letters=dead_letters)
         made._ask = self.ask
         return made
 
@@ -83,7 +83,7 @@ async def test_a_topic_that_became_another_one_is_lost_at_once(name: str, others
     brokers.change(name, **others)
     with pytest.raises(TopicLost, match=what) as lost:
         await watch.look()
-    assert "`frontdesk rebuild`" in str(lost.value)
+    assert f"`frontdesk rebuild{' --from log' * (name == CHANGELOG)}`" in str(lost.value)
 
 
 async def test_dead_letters_may_go_to_a_topic_that_was_made_anew() -> None:
