@@ -68,7 +68,7 @@ def asyncapi() -> dict[str, Any]:
             },
             "breaches": {
                 "address": BREACH_TOPIC,
-                "description": "In the partition of the same number as the district's events. A message may come twice, with the same id.",
+                "description": "All of a district are in one partition, in order. A message may come twice, with the same id.",
                 "messages": {_name(Breach): {"$ref": f"#/components/messages/{_name(Breach)}"}},
                 "bindings": {"kafka": {"topic": BREACH_TOPIC}},
             },

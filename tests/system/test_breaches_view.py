@@ -15,6 +15,7 @@ from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.queries import indicators
 from sinks.clickhouse.writer import Writer
 from streams.tables import tables_of
+from tests.system.observers import Deaf
 from tests.unit.plain_facts import plain_facts
 from tests.unit.test_breach_times import DAY, HOUR, UNTIL, history, late
 
@@ -31,14 +32,6 @@ NOW = "now64(3, 'UTC') AS at"
 MOMENTS = (UNTIL, UNTIL - 30 * 60_000, UNTIL - 2 * DAY, UNTIL - 9 * DAY - 5 * HOUR)
 Row = tuple[str, str, str, str, int, int, int | None, int]
 """Subject, episode, target, stage, reached_at, due_at, ended_at, late_ms."""
-
-
-class Deaf:
-    """Nobody listens to the metrics here."""
-
-    def inserted(self, table: str, rows: int, seconds: float) -> None: ...
-    def insert_failed(self, table: str, code: int, seconds: float) -> None: ...
-    def paused(self, paused: bool) -> None: ...
 
 
 async def write(server: ClickHouse, partition: Partition) -> None:

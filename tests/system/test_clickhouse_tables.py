@@ -122,7 +122,7 @@ def test_an_event_delivered_twice_is_one_row_and_both_sides_of_a_conflict_stay(s
     other = Contacted(T, "/helpdesk", "1", "south")
     write(server, events=told([ASKED, other]))
     write(server, events=told([ASKED, other], offset=7))
-    [(_, _, offset, events)] = events_of(client, [("riverside", "case-1")])
+    [(_, _, offset, events, _)] = events_of(client, [("riverside", "case-1")])
     assert offset == 8
     assert sorted(events, key=lambda event: event.school) == [ASKED, other]
 
