@@ -7,7 +7,7 @@ partition of the same number. So a topic with another number of partitions than 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from streams.broker import client_options
@@ -76,6 +76,17 @@ async def ensure_changelog(settings: Settings, epoch: int, partitions: int) -> N
         await admin.start()
         if wanted.name not in await partition_counts(admin):
             await _make(admin, [wanted])
+    finally:
+        await admin.close()
+
+
+async def widen_breaches(settings: Settings, partitions: int) -> None:
+    """Let the breach topic have as many partitions as the events have got: workers write to it by partition."""
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await admin.start()
+        if (await partition_counts(admin)).get(settings.breach_topic, partitions) < partitions:
+            await admin.create_partitions({settings.breach_topic: NewPartitions(partitions)})
     finally:
         await admin.close()
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from clickhouse_driver import Client
 
+from events.event import Event
 from projections.replay import Told
 from sinks.clickhouse.queries import EVENT_FIELDS, event_of
 
@@ -33,6 +34,17 @@ def cases_of(client: Client, district: str) -> Iterator[Told]:
     for subject, group in groupby(rows, key=lambda row: row[0]):
         told = list(group)
         yield Told(district, subject, max(row[1] for row in told), [event_of(row[2:]) for row in told])
+
+
+def lacking(client: Client, beside: str, district: str) -> list[tuple[str, Event]]:
+    """(subject, event) of each row of a district that the archive in the database `beside` does not have."""
+    key = "subject, source, id, time, content_hash"
+    query = f"""
+        SELECT subject, {EVENT_FIELDS}
+        FROM events FINAL
+        WHERE district = %(district)s AND ({key}) NOT IN (SELECT {key} FROM {beside}.events WHERE district = %(district)s)
+        ORDER BY time"""
+    return [(row[0], event_of(row[1:])) for row in client.execute(query, {"district": district})]
 
 
 def clocks(client: Client, partitions: int) -> list[int]:

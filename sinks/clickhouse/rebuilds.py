@@ -10,7 +10,9 @@ from sinks.clickhouse.connection import INSERT_SETTINGS
 
 BUILDING, BUILT, SWITCHING, SWITCHED, DROPPED, ABANDONED = "building", "built", "switching", "switched", "dropped", "abandoned"
 UNDER_WAY: Final = (BUILDING, BUILT, SWITCHING)
-FROM_ARCHIVE, FROM_TOPIC, FROM_LOG = "events", "topic", "log"
+FROM_ARCHIVE, FROM_TOPIC, FROM_LOG, FROM_LOG_AND_ARCHIVE = "events", "topic", "log", "log+events"
+
+OF_LOG: Final = (FROM_LOG, FROM_LOG_AND_ARCHIVE)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Rebuild:
     tables: dict[str, str] = field(default_factory=dict)
     owner: str = ""
     version: int = 0
+
+    @property
+    def is_of_log(self) -> bool:
+        """Whether a worker counts the log anew, from its first record, under an epoch of its own."""
+        return self.source in OF_LOG
 
     @property
     def is_under_way(self) -> bool:

@@ -15,8 +15,8 @@ from projections.rows import row_version
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
 
-FACTS: Final = ("events", "cases", "windows")
-"""What can be computed again, in the order of switching: each is whole before and after."""
+FACTS: Final = ("events", "cases", "windows", "progress")
+"""What can be computed again, in the order of switching: each is whole before and after. The last one is of the log, not of its events."""
 HISTORY_FEED: Final = "windows_to_history"
 
 

@@ -14,6 +14,7 @@ class Source(StrEnum):
     EVENTS = "events"
     TOPIC = "topic"
     LOG = "log"
+    LOG_AND_EVENTS = "log+events"
 
 
 def rebuild(
@@ -24,6 +25,7 @@ def rebuild(
             "--from",
             help="events: cases and windows anew from the archive in ClickHouse. topic: the archive, too, from Kafka. "
             "log: what workers remember, too, for a changelog that was lost; workers must be stopped. "
+            "log+events: the same, and what only the archive has is sent to the topic again, for one that lost records. "
             "[default: events; log where the topic is another one than before]",
         ),
     ] = None,

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from sinks.clickhouse import staging
 from sinks.clickhouse.archive import districts
-from sinks.clickhouse.rebuilds import ABANDONED, DROPPED, FROM_LOG, SWITCHED, SWITCHING, newest, rebuilds, record
+from sinks.clickhouse.rebuilds import ABANDONED, DROPPED, SWITCHED, SWITCHING, newest, rebuilds, record
 from streams.backlog import backlog
 from streams.cli.outcome import ExitCode, Stop
 from streams.cli.rebuilding import SOURCES, found
@@ -29,7 +29,7 @@ def foretell(settings: Settings, source: str | None) -> ExitCode:
     with clickhouse_of(settings).connect() as client:
         plan = planned(found(client, settings, topic, directory_of(settings)), source, settings.clickhouse_database)
         rows = sum(count for _, count in districts(client, plan.done_to))
-    events = asyncio.run(backlog(settings)).produced if plan.source == FROM_LOG else rows
+    events = asyncio.run(backlog(settings)).produced if plan.is_of_log else rows
     begins = f"goes on with rebuild {plan.number} ({plan.state})" if plan.tables else f"begins rebuild {plan.number}"
     results().print(
         f"{begins}: {SOURCES[plan.source]}; {events:,} events, about {events / EVENTS_A_SECOND / 60:,.0f} min on one core; "
@@ -63,7 +63,7 @@ def abandon(settings: Settings) -> ExitCode:
             raise Stop(ExitCode.REFUSED, f"rebuild {last.number} is switching tables already: finish it with `frontdesk rebuild`")
         journal = Journal.take(client, last)
         staging.drop(client, last.database)
-        if last.source == FROM_LOG:
+        if last.is_of_log:
             asyncio.run(forget_changelog(settings, last.epoch))
         journal.note(state=ABANDONED, owner="")
     remarks().print(f"rebuild {last.number} is given up, its tables are dropped", markup=False)

@@ -19,7 +19,7 @@ from sinks.clickhouse.archive import clocks, districts
 from sinks.clickhouse.comparison import Contrast
 from sinks.clickhouse.ledger import reach
 from sinks.clickhouse.queries import log_identity
-from sinks.clickhouse.rebuilds import BUILDING, BUILT, FROM_ARCHIVE, FROM_LOG, FROM_TOPIC, Rebuild, rebuilds
+from sinks.clickhouse.rebuilds import BUILDING, BUILT, FROM_ARCHIVE, FROM_LOG, FROM_LOG_AND_ARCHIVE, FROM_TOPIC, Rebuild, rebuilds
 from sinks.clickhouse.store import Store
 from sinks.metrics import WorkerMetrics
 from streams.backlog import Backlog, backlog
@@ -31,7 +31,7 @@ from streams.log_reader import LogReader
 from streams.membership import has_members
 from streams.rebuild.archive import fold_archive
 from streams.rebuild.journal import Journal
-from streams.rebuild.plan import Found, is_of_topic, planned
+from streams.rebuild.plan import Found, planned
 from streams.rebuild.switch import carry_over, compare, switch, tables_of
 from streams.rebuild.topic import read_topic
 from streams.settings import Settings
@@ -43,6 +43,8 @@ SOURCES = {
     FROM_ARCHIVE: "cases and windows from the archive of events in ClickHouse",
     FROM_TOPIC: "events, cases and windows from the topic",
     FROM_LOG: "events, cases, windows and what workers remember, from the first record of the topic on",
+    FROM_LOG_AND_ARCHIVE: "events, cases, windows and what workers remember, from the first record of the topic on, to which goes again "
+    "what only the archive has",
 }
 
 
@@ -86,7 +88,7 @@ def found(client: Client, settings: Settings, topic: TopicIdentity, directory: D
 def _begin(client: Client, journal: Journal, settings: Settings, topic: TopicIdentity) -> None:
     """Record where the workers are, and make the tables."""
     with step("making tables beside the old ones"):
-        is_of_log = journal.now.source == FROM_LOG
+        is_of_log = journal.now.is_of_log
         if not is_of_log:
             asyncio.run(settled(settings, reach(client), topic.partitions))
         offsets = [0] * topic.partitions if is_of_log else asyncio.run(_committed(settings, topic))
@@ -101,19 +103,30 @@ async def _committed(settings: Settings, topic: TopicIdentity) -> list[int]:
 
 
 def _build(client: Client, journal: Journal, settings: Settings, topic: TopicIdentity, directory: Directory) -> None:
-    if journal.now.source == FROM_LOG:
-        _count_anew(journal, settings, topic)
+    if journal.now.is_of_log:
+        _count_anew(client, journal, settings, topic)
     else:
         asyncio.run(_fold_anew(client, journal, settings, directory))
     journal.note(state=BUILT)
 
 
-def _count_anew(journal: Journal, settings: Settings, topic: TopicIdentity) -> None:
+def _count_anew(client: Client, journal: Journal, settings: Settings, topic: TopicIdentity) -> None:
     from streams.rebuild import incarnation
 
     incarnation.introduce(journal, clickhouse_of(settings), settings, topic.partitions)
-    total = asyncio.run(backlog(settings)).produced
-    with progress("counting the topic", total) as advance:
+    _count(journal, settings)
+    if journal.now.source == FROM_LOG_AND_ARCHIVE:
+        as_it_is = settings.model_copy(update={"partitions": topic.partitions})
+        with progress("sending again what only the archive has, by district", len(districts(client))) as advance:
+            sent = asyncio.run(incarnation.send_again(client, journal.now.database, as_it_is, advance))
+        remarks().print(f"{sent:,} events were sent again", markup=False)
+        _count(journal, settings)
+
+
+def _count(journal: Journal, settings: Settings) -> None:
+    from streams.rebuild import incarnation
+
+    with progress("counting the topic", asyncio.run(backlog(settings)).produced) as advance:
 
         def done(state: Backlog) -> None:
             advance(state.committed)
@@ -129,9 +142,9 @@ async def _fold_anew(client: Client, journal: Journal, settings: Settings, direc
     beside = replace(server, database=journal.now.database)
     store = Store(beside, WorkerMetrics(CollectorRegistry()))
     try:
-        if is_of_topic(journal.now.source):
+        if journal.now.source == FROM_TOPIC:
             await _read_topic(client, journal, settings, store)
-        with (beside if is_of_topic(journal.now.source) else server).connect() as source:
+        with (beside if journal.now.source == FROM_TOPIC else server).connect() as source:
             total = journal.now.done + sum(rows for _, rows in districts(source, journal.now.done_to))
             with progress("folding events", total) as advance:
                 advance(journal.now.done)
@@ -151,7 +164,7 @@ async def _read_topic(client: Client, journal: Journal, settings: Settings, stor
 def _compared(client: Client, journal: Journal, settings: Settings, topic: TopicIdentity) -> int:
     """Print how old and new differ; returns in how many rows."""
     with step("comparing the new tables with the old ones"):
-        if journal.now.source != FROM_LOG:
+        if not journal.now.is_of_log:
             asyncio.run(settled(settings, reach(client), topic.partitions))
             carry_over(client, journal.now, settings.clickhouse_database, journal.now.database)
         contrasts = compare(client, journal, settings.clickhouse_database)

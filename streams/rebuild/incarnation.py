@@ -1,8 +1,9 @@
-"""Another log: the topic was deleted and made again, or got more partitions, so every district may be elsewhere.
+"""The log from its first record: it is another one (made again, or with more partitions), or the workers' state of it is lost.
 
-Offsets, the changelog and the group's place all belong to the old log. So a worker, the usual one, counts the new log from its first
+Offsets, the changelog and the group's place are void then. So a worker, the usual one, counts the new log from its first
 record into the tables beside, under the next epoch, with a changelog of that epoch's own. That is exact and can be interrupted for the
-reasons for which a worker is exact and can be interrupted; the workers that start after the switch go on where it ended.
+reasons for which a worker is exact and can be interrupted; the workers that start after the switch go on where it ended. What only
+the old archive has can be sent to the topic again, as backfill.
 """
 
 import asyncio
@@ -12,6 +13,9 @@ from typing import Final
 
 from clickhouse_driver import Client
 
+from events.cloudevents import structured
+from events.retelling import retold
+from sinks.clickhouse.archive import districts, lacking
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.dead_letters import accept, accepted
 from sinks.clickhouse.staging import begin_epoch
@@ -19,9 +23,10 @@ from streams.backlog import Backlog, backlog
 from streams.breaker import Flood
 from streams.desk import Desk
 from streams.membership import begin_again
+from streams.publisher import STRUCTURED_BACKFILL, Publisher
 from streams.rebuild.journal import Journal
 from streams.settings import Settings
-from streams.topics import ensure_changelog
+from streams.topics import ensure_changelog, widen_breaches
 from streams.worker import run_beside
 
 ASKED_EVERY_S: Final = 0.5
@@ -39,6 +44,7 @@ def introduce(journal: Journal, server: ClickHouse, settings: Settings, partitio
     """Once: let the group begin at the first record, and let the tables beside belong to the new log."""
     begun = journal.now
     asyncio.run(ensure_changelog(settings, begun.epoch, partitions))
+    asyncio.run(widen_breaches(settings, partitions))
     if begun.read_to:
         return
     asyncio.run(begin_again(settings, partitions))
@@ -77,6 +83,16 @@ async def _until_counted(desk: Desk, settings: Settings, journal: Journal, advan
             if desk.floods:
                 raise Stands(_told(desk.floods[0], journal.now.database))
             await asyncio.sleep(ASKED_EVERY_S)
+
+
+async def send_again(client: Client, database: str, settings: Settings, advance: Callable[[int], None]) -> int:
+    """Send to the topic what only the old archive has, as backfill. Returns how many events; sent twice they count once."""
+    async with Publisher(settings) as publisher:
+        for done, (district, _) in enumerate(districts(client), 1):
+            for subject, event in await asyncio.to_thread(lacking, client, database, district):
+                await publisher.send(district, structured(retold(district, subject, event)).value, STRUCTURED_BACKFILL)
+            advance(done)
+    return publisher.sent
 
 
 def _told(flood: Flood, database: str) -> str:

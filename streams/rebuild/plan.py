@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from projections.case import FOLD
 from sinks.clickhouse.queries import LogIdentity
-from sinks.clickhouse.rebuilds import BUILDING, FROM_ARCHIVE, FROM_LOG, FROM_TOPIC, Rebuild
+from sinks.clickhouse.rebuilds import BUILDING, FROM_ARCHIVE, FROM_LOG, FROM_LOG_AND_ARCHIVE, OF_LOG, Rebuild
 from streams.topic_identity import TopicIdentity
 
 
@@ -31,14 +31,14 @@ class Found:
 def planned(found: Found, source: str | None, database: str) -> Rebuild:
     """The rebuild to go on with, or to begin with (then without offsets and tables). Raises `RebuildRefused`.
 
-    `source` is what the user asked for: `events`, `topic` or `log`; None for what suits. `database` is that of the tables.
+    `source` is what the user asked for: `events`, `topic`, `log` or `log+events`; None for what suits. `database` is that of the tables.
     """
     if found.log is None:
         raise RebuildRefused("no worker has written anything yet: there is nothing to rebuild")
     is_same = (found.log.topic_id, found.log.partitions) == (found.topic.topic_id, found.topic.partitions)
     under_way = next((each for each in found.known if each.is_under_way), None)
-    wanted = (source or FROM_ARCHIVE) if is_same else FROM_LOG
-    if wanted == FROM_LOG and found.workers and not (under_way and under_way.read_to):
+    wanted = (source or FROM_ARCHIVE) if is_same or source == FROM_LOG_AND_ARCHIVE else FROM_LOG
+    if wanted in OF_LOG and found.workers and not (under_way and under_way.read_to):
         raise RebuildRefused(
             "the log is counted anew from its first record, and workers of the old count still run: stop them, then rebuild "
             "(one that was killed counts until its session ends, half a minute)"
@@ -46,7 +46,8 @@ def planned(found: Found, source: str | None, database: str) -> Rebuild:
     if not is_same and source == FROM_ARCHIVE:
         raise RebuildRefused(
             f"the topic is another one than the archive was filled from ({found.log.topic_id} with {found.log.partitions} partitions): "
-            "a worker goes on from the topic, so only what is in it can be counted (--from topic)"
+            "a worker goes on from the topic, so only what is in it can be counted; what only the archive has can be sent to it again "
+            "(--from log+events)"
         )
     _check_directory(found)
     if under_way is not None:
@@ -54,7 +55,7 @@ def planned(found: Found, source: str | None, database: str) -> Rebuild:
         return under_way
     number = max((each.number for each in found.known), default=0) + 1
     newest_epoch = max([found.log.epoch, *(each.epoch for each in found.known)])
-    epoch = newest_epoch + 1 if wanted == FROM_LOG else found.log.epoch
+    epoch = newest_epoch + 1 if wanted in OF_LOG else found.log.epoch
     beside = f"{database}__rebuild_{number}"
     return Rebuild(number, BUILDING, wanted, beside, epoch, found.topic.topic_id, found.directory[0], FOLD, (), ())
 
@@ -86,8 +87,3 @@ def _check_it_is_this(under_way: Rebuild, found: Found, wanted: str) -> None:
     }
     for how in (how for how, it_does in differs.items() if it_does):
         raise RebuildRefused(f"rebuild {under_way.number} is under way and {how}: finish it as it was begun, or give it up with --abandon")
-
-
-def is_of_topic(source: str) -> bool:
-    """Whether events are made anew, too."""
-    return source in {FROM_TOPIC, FROM_LOG}

@@ -18,7 +18,7 @@ from sinks.clickhouse import comparison, staging
 from sinks.clickhouse.comparison import Contrast
 from sinks.clickhouse.connection import RECEIVE_TIMEOUT_S
 from sinks.clickhouse.directory import write_directory
-from sinks.clickhouse.rebuilds import FROM_ARCHIVE, FROM_LOG, SWITCHED, SWITCHING, Rebuild
+from sinks.clickhouse.rebuilds import FROM_ARCHIVE, SWITCHED, SWITCHING, Rebuild
 from streams.log_reader import LogReader
 from streams.membership import has_members
 from streams.rebuild.journal import Journal
@@ -30,13 +30,14 @@ NOTHING: Final = "0"
 
 
 def tables_of(rebuild: Rebuild) -> Sequence[str]:
-    """Which tables are made anew; the archive stays where it is what is read."""
-    return [table for table in staging.FACTS if table != "events" or rebuild.source != FROM_ARCHIVE]
+    """Which tables are made anew; the archive stays where it is what is read, and how far the log is counted where the log stays."""
+    kept = {"events": rebuild.source == FROM_ARCHIVE, "progress": not rebuild.is_of_log}
+    return [table for table in staging.FACTS if not kept.get(table)]
 
 
 def by_workers(rebuild: Rebuild, table: str) -> str:
     """Condition of rows that workers wrote since the rebuild began. Of another log there are none."""
-    if rebuild.source == FROM_LOG:
+    if rebuild.is_of_log:
         return NOTHING
     parts = zip(rebuild.offsets, rebuild.clocks, strict=True)
     return " OR ".join(f"({staging.written_since(table, n, rebuild.epoch, *part)})" for n, part in enumerate(parts))
@@ -49,7 +50,7 @@ def carry_over(client: Client, rebuild: Rebuild, source: str, target: str) -> No
 
 def compare(client: Client, journal: Journal, live: str) -> list[Contrast]:
     """Old and new, table by table."""
-    rebuild, found = journal.now, [Contrast(table) for table in tables_of(journal.now)]
+    rebuild, found = journal.now, [Contrast(table) for table in tables_of(journal.now) if table in comparison.KEYS]
     names = sorted({name for database in (live, rebuild.database) for name in _districts(client, database)})
     for name in names:
         found = [
@@ -72,13 +73,13 @@ def switch(client: Client, journal: Journal, settings: Settings, directory: Dire
     for table in tables_of(rebuild):
         if table not in _switched(client, rebuild.tables):
             staging.exchange(client, live, rebuild.database, table)
-    if rebuild.source == FROM_LOG:
+    if rebuild.is_of_log:
         staging.add_dead_letters(client, rebuild.database, live)
     else:
         asyncio.run(_catch_up(client, journal, settings, partitions))
     staging.feed_history_again(client)
     write_directory(client, directory)
-    if rebuild.source == FROM_LOG:
+    if rebuild.is_of_log:
         staging.begin_epoch(client, rebuild.epoch, rebuild.topic_id, partitions)
     journal.note(state=SWITCHED, owner="")
 

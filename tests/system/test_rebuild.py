@@ -204,7 +204,7 @@ def test_another_topic_is_refused_then_rebuilt_and_the_worker_goes_on(  # noqa: 
     more, source = settings.model_copy(update={"partitions": 5}), ()
     if way == "made again":
         asyncio.run(made_again(settings, settings.topic, 5))
-        asyncio.run(publish_disorder(more, events))
+        asyncio.run(publish_disorder(more, events[: len(events) // 2]))  # the others are in the archive only
     elif way == "more partitions":
         asyncio.run(with_more_partitions(settings, 5))
     else:
@@ -217,7 +217,8 @@ def test_another_topic_is_refused_then_rebuilt_and_the_worker_goes_on(  # noqa: 
     if not source:
         assert frontdesk(more, monkeypatch, "rebuild", "--from", "events") == ExitCode.REFUSED
     if way == "made again":
-        killed(more, "the new log is half counted")
+        source = ("--from", "log+events")
+        killed(more, "the new log is half counted", *source)
         assert known(more) == before, "readers have the old tables"
     assert frontdesk(more, monkeypatch, "rebuild", "--yes", *source) == ExitCode.OK
     said = capfd.readouterr()

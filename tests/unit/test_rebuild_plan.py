@@ -42,8 +42,10 @@ def test_an_epoch_and_a_number_are_used_once_also_when_they_were_given_up() -> N
 
 
 def test_the_same_log_can_be_counted_anew_for_a_changelog_that_was_lost() -> None:
-    plan = planned(FOUND, "log", "d")
-    assert (plan.source, plan.epoch) == ("log", 2)
+    for source in ("log", "log+events"):
+        plan = planned(FOUND, source, "d")
+        assert (plan.source, plan.epoch, plan.is_of_log) == (source, 2, True)
+        assert planned(OTHER, source, "d").source == source
 
 
 def test_what_is_under_way_goes_on() -> None:
@@ -61,7 +63,7 @@ REFUSED: dict[str, tuple[Found, str | None, str]] = {
     "nothing was ever written": (replace(FOUND, log=None), None, "nothing to rebuild"),
     "workers of the old log": (replace(OTHER, workers=True), None, "stop them"),
     "workers of the same log that is to be counted anew": (replace(FOUND, workers=True), "log", "stop them"),
-    "the archive of another log": (OTHER, "events", "only what is in it can be counted"),
+    "the archive of another log": (OTHER, "events", "--from log.events"),
     "an older directory": (replace(FOUND, directory=(2, "y")), None, "revision 3 of the directory is in force"),
     "other content under the same revision": (replace(FOUND, directory=(3, "y")), None, "a higher revision"),
     "workers with an older directory": (replace(FOUND, directory=(4, "y"), workers=True), None, "restart them with it first"),
