@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+SEEDS ?= 50
 
-.PHONY: help install demo test soak check bench format lock clean
+.PHONY: help install demo test soak check bench chaos format lock clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made here
@@ -25,7 +26,7 @@ demo: install ## a whole district through real Kafka and real ClickHouse, on thi
 	@$(BIN)/frontdesk demo
 
 test: install ## every test, benchmarks excepted
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 soak: install ## the heavy tests in full: 200,000 hostile records and the like
 	@FRONTDESK_FULL=1 $(BIN)/python -m pytest -rP $$(grep -rl FRONTDESK_FULL tests --include='test_*.py')
@@ -43,6 +44,9 @@ format: install ## ruff format, and what ruff can mend by itself
 
 bench: install ## events per CPU-second, freshness, memory, recovery
 	@$(BIN)/python -m tests.benchmarks
+
+chaos: install ## real servers under faults from SEEDS seeds, every number compared afterwards
+	@$(BIN)/python -m tests.chaos --seeds $(SEEDS)
 
 lock: install ## renew requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -1,89 +1,172 @@
-"""Who promises what, and when they work: the answers that the fold and the SQL side ask for.
+"""Who promises what, and when they work: the answers that the fold, the alerts and the SQL side ask for.
 
-Callers ask by district, school, department and so on, although the file knows one zone, one schedule and one target a
-priority so far. A directory is frozen; another revision is another object.
+A directory says the same for ever; another revision is another object. Only what was asked once is kept, because the fold
+asks for every contact.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Self
 
-from events.directory_file import WEEKDAYS, DirectoryFile, duration_ms, interval_ms, read
+from events.directory_file import read
+from events.directory_model import DirectoryFile, Weights
+from events.promise import Target, targets, terms_at
 from events.schedule import Schedule
-from events.target import Clock, Terms
+from events.target import Terms
+from events.timetable import Era, eras, has_own_days, has_own_time, holidays_of, place_of, places
+from events.zone import stretches
 
-PRIORITIES = ("routine", "urgent", "critical")
+MOST_PLANS = 100_000
+"""Sorts of contacts whose terms are kept: a publisher who invents departments must not fill the memory."""
 
-TargetRow = tuple[str, int | None, Clock, int | None, Clock]
-"""Priority, response ms, its clock, resolution ms, its clock."""
+Sort = tuple[str, str, str, str, str, str]
+"""District, school, department, priority, audience, channel of a contact; '' for what it does not name."""
+Plan = tuple[list[int], list[Terms]]
+"""Instants at which terms change, and the terms before, between and after them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One revision of the directory. `content_hash` (SHA-256, hexadecimal) covers all that matters but the revision."""
+    """One revision. `content_hash` (SHA-256, hexadecimal) covers all that matters but the revision."""
 
     revision: int
     content_hash: str
-    _zone: str
-    _schedule: Schedule
-    _terms: Mapping[str, Terms]
+    file: DirectoryFile
+    _plans: dict[Sort, Plan] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _eras: dict[tuple[str, str, str], tuple[Era, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _targets: dict[str, list[Target]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Directory in a YAML text; DirectoryError tells every mistake, a line each."""
         file = read(text)
-        schedule = _schedule(file)
-        return cls(file.revision, _content_hash(file), file.zone, schedule, _terms(file, schedule))
+        return cls(file.revision, _content_hash(file), file)
 
-    def zone(self, district: str) -> str:  # noqa: ARG002 the one zone serves every district
-        """IANA time zone of a district."""
-        return self._zone
+    @property
+    def content(self) -> str:
+        """The file as a text that `parse` reads: JSON, without the comments."""
+        return self.file.model_dump_json(by_alias=True, exclude_defaults=True)
 
+    # -- what is promised -------------------------------------------------------------------------------------------------
     def terms(  # noqa: PLR0917 the hot path passes them by position
-        self,
-        district: str,  # noqa: ARG002 one target a priority serves every district,
-        school: str,  # noqa: ARG002 school,
-        department: str,  # noqa: ARG002 department,
-        priority: str,
-        audience: str,  # noqa: ARG002 audience,
-        channel: str,  # noqa: ARG002 channel
-        received_at: int,  # noqa: ARG002 and instant
+        self, district: str, school: str, department: str, priority: str, audience: str, channel: str, received_at: int
     ) -> Terms:
         """Targets in force for a contact, with the schedule they run on; '' for what the contact does not name."""
-        return self._terms[priority]
+        plan = self._plans.get((district, school, department, priority, audience, channel))
+        changes, terms = plan or self._plan((district, school, department, priority, audience, channel))
+        return terms[bisect_right(changes, received_at)] if changes else terms[0]
 
-    def schedule_of(self, district: str, department: str, school: str) -> Schedule:  # noqa: ARG002 one schedule serves all
-        """Open hours of a department of a district, for a contact of that school."""
-        return self._schedule
+    def schedule_of(self, district: str, department: str, school: str, at: int | None = None) -> Schedule:
+        """Open hours of a department of a district, for a contact of that school received at `at`; None: under the newest hours."""
+        versions = self._eras_of(district, department, school)
+        return versions[-1][1] if at is None else _in_force(versions, at)
 
-    def targets(self) -> list[TargetRow]:
-        """One row for each priority."""
-        return [
-            (priority, terms.response_ms, terms.response_clock, terms.resolution_ms, terms.resolution_clock)
-            for priority, terms in self._terms.items()
+    def targets(self) -> list[Target]:
+        """Every target, '' for any; the most specific one in force counts."""
+        return targets(self.file)
+
+    def schedules(self) -> Iterator[tuple[str, str, str, int, Schedule]]:
+        """Yield district, department, school, from when on (ms), and the schedule. '' is for any; the most specific one counts."""
+        for place in places(self.file):
+            for begins, schedule in eras(place_of(self.file, *place)):
+                yield *place, begins, schedule
+
+    # -- who there is -----------------------------------------------------------------------------------------------------
+    def districts(self) -> list[str]:
+        """The districts that are listed."""
+        return list(self.file.districts)
+
+    def zone(self, district: str) -> str:
+        """IANA time zone of a district."""
+        return place_of(self.file, district, "", "").zone
+
+    def is_listed(self, district: str, school: str, department: str) -> bool:
+        """Whether everything that is named ('' names nothing) is listed."""
+        place = place_of(self.file, district, department, school)
+        return place.district is not None and not (school and place.school is None) and not (department and place.department is None)
+
+    def name(self, district: str, school: str = "", department: str = "") -> str:
+        """Name for people of a school, else of a department, else of a district; the id where there is none."""
+        place = place_of(self.file, district, department, school)
+        named = place.school if school else place.department if department else place.district
+        return (named.name if named else None) or school or department or district
+
+    def route(self, district: str, department: str) -> str:
+        """Whom alerts go to: the department's label, else the district's, else the file's, else ''."""
+        return next((work.route for work in place_of(self.file, district, department, "").works() if work.route is not None), "")
+
+    def weights(self, district: str) -> list[Weights]:
+        """Versions of the score's weights: the district's, else the file's, else the usual ones."""
+        listed = self.file.districts.get(district)
+        return (listed.score if listed else []) or self.file.score or [USUAL_WEIGHTS]
+
+    def says_the_same(self, other: "Directory", district: str) -> bool:
+        """Whether a district's contacts have the same targets and schedules under both; names and routes count too."""
+        ours, theirs = self.file, other.file
+        if ours.districts.get(district) != theirs.districts.get(district):
+            return False
+        return all(
+            getattr(ours, name) == getattr(theirs, name) for name in DirectoryFile.model_fields if name not in {"revision", "districts"}
+        )
+
+    # -- worked out once --------------------------------------------------------------------------------------------------
+    def _plan(self, sort: Sort) -> Plan:
+        district, school, department, priority, audience, channel = sort
+        rows = [
+            row
+            for row in self._targets_of(district)
+            if row.department in {"", department}
+            and row.priority in {"", priority}
+            and row.audience in {"", audience}
+            and row.channel in {"", channel}
         ]
+        versions = self._eras_of(district, department, school)
+        changes = sorted({row.valid_from for row in rows} | {begins for begins, _ in versions} - {0})
+        changes = [at for at in changes if at]
+        if len(self._plans) >= MOST_PLANS:
+            self._plans.clear()
+        plan = self._plans[sort] = changes, [terms_at(rows, _in_force(versions, at), at) for at in (0, *changes)]
+        return plan
+
+    def _eras_of(self, district: str, department: str, school: str) -> tuple[Era, ...]:
+        place = place_of(self.file, district, department, school)
+        own = (
+            district if place.district else "",
+            department if place.department and has_own_time(place.department) else "",
+            school if place.school and has_own_days(place.school) else "",
+        )
+        versions = self._eras.get(own)
+        if versions is None:
+            versions = self._eras[own] = eras(place_of(self.file, *own))
+        return versions
+
+    def _targets_of(self, district: str) -> list[Target]:
+        """Rows that may hold for a district: its own, and those for any."""
+        if not self._targets:
+            for row in self.targets():
+                self._targets.setdefault(row.district, []).append(row)
+        return self._targets.get("", []) + (self._targets.get(district, []) if district else [])
 
 
-def _schedule(file: DirectoryFile) -> Schedule:
-    hours = {number: [interval_ms(interval) for interval in getattr(file.hours, day)] for number, day in enumerate(WEEKDAYS)}
-    return Schedule(file.zone, hours, file.closed_days)
+USUAL_WEIGHTS = Weights(satisfaction=0.5, response=0.25, resolution=0.25, m=12)
 
 
-def _terms(file: DirectoryFile, schedule: Schedule) -> dict[str, Terms]:
-    return {priority: _promised(file, schedule, priority) for priority in PRIORITIES}
-
-
-def _promised(file: DirectoryFile, schedule: Schedule, priority: str) -> Terms:
-    promise = getattr(file.targets, priority)
-    (response_ms, response_clock), (resolution_ms, resolution_clock) = duration_ms(promise.response), duration_ms(promise.resolution)
-    return Terms(schedule, response_ms, resolution_ms, response_clock, resolution_clock)
+def _in_force(versions: tuple[Era, ...], at: int) -> Schedule:
+    """The version of the hours at an instant; the first one also before it began."""
+    return next((schedule for begins, schedule in reversed(versions) if begins <= at), versions[0][1])
 
 
 def _content_hash(file: DirectoryFile) -> str:
-    content = file.model_dump(mode="json", exclude={"revision"})
-    content["closed_days"] = sorted(set(content["closed_days"]))
+    """Of what the file says, and of the tables that it was worked out with: another edition of these is other content."""
+    zones = {place_of(file, district, "", "").zone for district in ("", *file.districts)}
+    content = {
+        "file": file.model_dump(mode="json", by_alias=True, exclude={"revision"}),
+        "zones": {zone: stretches(zone) for zone in zones},
+        "holidays": sorted(sorted(days) for days in {holidays_of(place_of(file, *place)) for place in places(file)}),
+    }
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -11,16 +11,20 @@ from typing import Any, get_type_hints
 import yaml
 from pydantic import BaseModel
 
+from events.breach import Breach
 from events.contract import LARGEST, MODELS
-from events.directory_file import DirectoryFile
+from events.directory_model import DirectoryFile
 
 TOPIC = "frontdesk.events"
+BREACH_TOPIC = "frontdesk.breaches"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def texts() -> dict[str, str]:
     """Text of each generated file by its path below the folder of documents."""
-    schemas = {_name(model): event_schema(model) for model in MODELS.values()} | {"directory": _dialect(DirectoryFile.model_json_schema())}
+    schemas = {_name(model): event_schema(model) for model in (*MODELS.values(), Breach)} | {
+        "directory": _dialect(DirectoryFile.model_json_schema())
+    }
     files = {f"schemas/{name}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas.items()}
     return files | {"asyncapi.yaml": yaml.safe_dump(asyncapi(), sort_keys=False, allow_unicode=True, width=120)}
 
@@ -40,7 +44,7 @@ def example(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """AsyncAPI 3 document: one topic, four messages."""
+    """AsyncAPI 3 document: a topic of four messages that come in, and one of the message that goes out."""
     names = {_name(model): model for model in MODELS.values()}
     return {
         "asyncapi": "3.0.0",
@@ -50,7 +54,8 @@ def asyncapi() -> dict[str, Any]:
             "license": {"name": "Apache-2.0"},
             "description": (
                 "What school districts' systems publish: CloudEvents 1.0 in structured or binary mode, keyed by district. "
-                f"A value may have {LARGEST} bytes. A member of `data` that is null is as good as absent, an unknown one is dropped."
+                f"A value may have {LARGEST} bytes. A member of `data` that is null is as good as absent, an unknown one is dropped. "
+                "And what Frontdesk publishes itself: promises to stakeholders that are about to break or are broken, in structured mode."
             ),
         },
         "defaultContentType": "application/cloudevents+json",
@@ -60,16 +65,27 @@ def asyncapi() -> dict[str, Any]:
                 "description": "All events of a district are in one partition: murmur2 of `data.district`, as Kafka's Java client does it.",
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
                 "bindings": {"kafka": {"topic": TOPIC}},
-            }
+            },
+            "breaches": {
+                "address": BREACH_TOPIC,
+                "description": "All of a district are in one partition, in order. A message may come twice, with the same id.",
+                "messages": {_name(Breach): {"$ref": f"#/components/messages/{_name(Breach)}"}},
+                "bindings": {"kafka": {"topic": BREACH_TOPIC}},
+            },
         },
         "operations": {
             "receiveEvents": {
                 "action": "receive",
                 "channel": {"$ref": "#/channels/events"},
                 "summary": "What is received is counted.",
-            }
+            },
+            "sendBreaches": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/breaches"},
+                "summary": "For tools that call people: each story is told once, as it happens, and never of what is over an hour past.",
+            },
         },
-        "components": {"messages": {name: _message(name, model) for name, model in names.items()}},
+        "components": {"messages": {name: _message(name, model) for name, model in (names | {_name(Breach): Breach}).items()}},
     }
 
 

@@ -17,11 +17,11 @@ from events.event import KIND, Contacted, Event, Rated, Replied, Resolved, order
 from projections.episode import Episode, Opening, key_of, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from events.directory import Directory
 
-FOLD: Final = 1
+FOLD: Final = 2
 """Version of the fold. Another one in a record means: fold its events again. Raise it when facts or the accumulator change."""
 MOST_EVENTS: Final = 2_000
 """A case holds no more; what comes then is rejected as `case_full`."""
@@ -66,6 +66,7 @@ decode_head: Final = msgpack.Decoder(Head).decode
 _decode_packed: Final = msgpack.Decoder(list[tuple[int, int, str | None, str, str | None, str | None, list[Any]]]).decode
 TYPES: Final[tuple[type[Any], ...]] = (Contacted, Replied, Resolved, Rated)
 ARRAY32: Final = b"\xdd"
+NOT_LATE: Final[dict[tuple[int, str], int]] = {}
 
 
 def pack(event: Event, opening: Event) -> bytes:
@@ -128,12 +129,19 @@ def refold(events: Iterable[Event], conflicts: Sequence[str], district: str, dir
     return episodes
 
 
-def append(episodes: list[Episode], event: Event, district: str, directory: Directory) -> None:
-    """Add an event that comes last: one step of the facts, and its bytes behind the others."""
+def append(episodes: list[Episode], event: Event, district: str, directory: Directory) -> bool:
+    """Add an event that comes last: one step of the facts, and its bytes behind the others. True when it opened an episode."""
     joined = step(episodes, event, district, directory)
-    if joined is not None:
-        joined.others += 1
-        joined.events += pack(event, joined.opening)
+    if joined is None:
+        return True
+    joined.others += 1
+    joined.events += pack(event, joined.opening)
+    return False
+
+
+def lateness(episodes: Iterable[Episode]) -> dict[tuple[int, str], int]:
+    """How late each episode became known, by its key: what a refold cannot tell from the events."""
+    return {key_of(episode): episode.late_ms for episode in episodes}
 
 
 def _count_conflicts(episodes: Iterable[Episode], conflicts: set[str]) -> None:
@@ -174,12 +182,14 @@ class Work(Struct, gc=False):
     added: list[str] = []
     """The ids that came since."""
     vanished: frozenset[tuple[int, str]] = frozenset()
+    woven: bool = False
+    """Whether anything came that did not come last."""
 
     def add(self, event: Event, directory: Directory) -> bool:
-        """Add an event to the set. False when the case is full and the event would be one more."""
+        """Add an event, as if told when it happened. False when the case is full and the event would be one more."""
         if not self.comes_last(event):
-            return self.weave(event, directory)
-        self.append(event, directory)
+            return self.weave(event, directory, event.time)
+        self.append(event, directory, event.time)
         return True
 
     def begins_after(self, event: Event) -> bool:
@@ -203,13 +213,14 @@ class Work(Struct, gc=False):
             return False
         return case.count < MOST_EVENTS and ENCODE(event.id) not in self.record and event.id not in self.added
 
-    def append(self, event: Event, directory: Directory) -> None:
-        """Add an event that comes last."""
-        append(self.case.episodes, event, self.district, directory)
+    def append(self, event: Event, directory: Directory, told_at: int) -> None:
+        """Add an event that comes last, of a record produced at `told_at` ms."""
+        if append(self.case.episodes, event, self.district, directory):
+            self.case.episodes[-1].late_ms = max(0, told_at - event.time)
         self.case.count += 1
         self.added.append(event.id)
 
-    def weave(self, event: Event, directory: Directory) -> bool:
+    def weave(self, event: Event, directory: Directory, told_at: int) -> bool:
         """Add an event that is late, or perhaps known: take the set apart, put it in its place, fold again."""
         case = self.case
         events = events_of(case)
@@ -224,17 +235,28 @@ class Work(Struct, gc=False):
             case.count += 1
             self.added.append(event.id)
             insort(events, event, key=order)
-        before = {key_of(episode) for episode in case.episodes}
+        self.woven = True
+        before = lateness(case.episodes)
         case.episodes = refold(events, case.conflicts, self.district, directory)
-        self.vanished |= before.difference(map(key_of, case.episodes))
+        for episode in case.episodes:
+            late_ms = before.get(key_of(episode))
+            episode.late_ms = max(0, told_at - episode.opening.time) if late_ms is None else late_ms
+        self.vanished |= before.keys() - set(map(key_of, case.episodes))
         return True
 
-    def unite(self, events: Iterable[Event], last_offset: int, keys: Iterable[tuple[int, str]], directory: Directory) -> None:
-        """Add events that were accepted before, whatever their number, and of which rows with these keys were written."""
+    def unite(self, events: Iterable[Event], last_offset: int, keys: Iterable[tuple[int, str]], directory: Directory, told_at: int) -> None:
+        """Add events that were accepted before, whatever their number, and of which rows with these keys were written.
+
+        Since when their episodes had been known, nobody remembers: nothing of them is news at `told_at` ms.
+        """
         before = {*map(key_of, self.case.episodes), *keys}
         head = Head(FOLD, 0, max(self.case.last_offset, last_offset), self.case.touched_at, 0, [])
-        self.case = made_of([*events_of(self.case), *events], self.case.conflicts, head, self.district, directory)
-        self.record, self.added = ENCODE(self.case), []
+        late_ms = lateness(self.case.episodes)
+        self.case = made_of([*events_of(self.case), *events], self.case.conflicts, head, self.district, directory, late_ms)
+        for episode in self.case.episodes:
+            if key_of(episode) not in late_ms:
+                episode.late_ms = max(0, told_at - episode.opening.time)
+        self.record, self.added, self.woven = ENCODE(self.case), [], True
         self.vanished |= before.difference(map(key_of, self.case.episodes))
 
 
@@ -243,10 +265,19 @@ def fresh(directory: Directory) -> Case:
     return Case(FOLD, directory.revision, -1, 0, 0, [], [])
 
 
-def made_of(events: Iterable[Event], conflicts: Iterable[str], head: Head, district: str, directory: Directory) -> Case:
+def made_of(  # noqa: PLR0917 - what a case is made of
+    events: Iterable[Event],
+    conflicts: Iterable[str],
+    head: Head,
+    district: str,
+    directory: Directory,
+    late_ms: Mapping[tuple[int, str], int] = NOT_LATE,
+) -> Case:
     """The case that any events make, in any order, each any number of times; offset and touch are those of `head`."""
     ordered, contested = gather(events, conflicts)
     episodes = refold(ordered, contested, district, directory)
+    for episode in episodes:
+        episode.late_ms = late_ms.get(key_of(episode), 0)
     return Case(FOLD, directory.revision, head.last_offset, head.touched_at, len(ordered), contested, episodes)
 
 

@@ -39,7 +39,9 @@ class Episode(Opening, array_like=True, gc=False):
     """The accumulator: mutable, owned by the one case that is at work.
 
     Instants and durations are in ms. A responded or resolved school or department is '' where it is the contact's;
-    `messages` are (time, stakeholder) of each contact after the one that opened the episode.
+    `messages` are (time, stakeholder) of each contact after the one that opened the episode. `late_ms` is how long after the opening
+    event the first record was produced by which the episode became known: no fact, and never a reader's business, but it
+    tells a promise that was broken before anybody here could know of it.
     """
 
     last_at: int
@@ -70,6 +72,7 @@ class Episode(Opening, array_like=True, gc=False):
     rating: float | None = None
     rated_at: int | None = None
     conflicts: int = 0
+    late_ms: int = 0
 
     @property
     def key(self) -> tuple[int, str]:
@@ -264,7 +267,7 @@ def facts_row(episode: Episode) -> tuple[Any, ...]:
         opening, _, _, _, contacted, messages, replies, resolutions, response_warn_at, response_due_at, resolution_warn_at,
         resolution_due_at, first_response_at, response_business_ms, responded_school, responded_department, turns_n, turns_sum_ms,
         waiting_since, first_resolved_at, first_resolution_business_ms, last_resolved_at, resolution_business_ms, resolved_school,
-        resolved_department, outcome, standing, reopens, rating, rated_at, conflicts,
+        resolved_department, outcome, standing, reopens, rating, rated_at, conflicts, _,
     ) = astuple(episode)
     # fmt: on
     opened_at, source, name, school, department, stakeholder, audience, channel, language, topic, priority, needs_reply = astuple(

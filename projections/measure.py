@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 CONTACT, RESPONSE, RESOLUTION, REOPENED, RESPONSE_DUE, RESOLUTION_DUE, QUALITY, RATING = range(8)
 
 MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
 RATING_ONE: Final = 10_000
 """Ratings are summed as integers, in ten-thousandths of 0..1 (bp), so that any order of adding gives the same sum."""
 
 Contribution: TypeAlias = tuple[int, int, int, int, int]
-"""(measure, minute since the epoch, place, a, b): a and b are durations in ms (calendar, business), 1 or 0, or a rating in bp."""
+"""(measure, minute since the epoch, place, a, b): a and b are durations in ms (calendar, business), 1 or 0, or a rating in bp.
+
+Of a promise that was due, a is 1 when it was kept and b is 1 when nobody could be told in time (`is_known_late`)."""
 Contributions: TypeAlias = list[Contribution]
 """Of an episode: at most one of each measure."""
 There: TypeAlias = "Callable[[str, str], int]"
@@ -44,15 +47,17 @@ def contributions(episode: Episode, here: int, there: There) -> Contributions:
     """List all that a measured episode contributes; `here` is the place of its opening contact, `there` finds others."""
     received_at, response_due_at, resolution_due_at = episode.opening.time, episode.response_due_at, episode.resolution_due_at
     first_response_at, first_resolved_at = episode.first_response_at, episode.first_resolved_at
+    in_time = received_at + episode.late_ms - HOUR_MS
     found: Contributions = [(CONTACT, received_at // MINUTE_MS, here, 1, 0)]
     if first_response_at is not None:
         place, business_ms = responder(episode, here, there), episode.response_business_ms or 0
         found.append((RESPONSE, first_response_at // MINUTE_MS, place, first_response_at - received_at, business_ms))
     if response_due_at is not None:
         kept = is_kept(first_response_at, response_due_at) or is_kept(first_resolved_at, response_due_at)
-        found.append((RESPONSE_DUE, response_due_at // MINUTE_MS + 1, here, kept, 0))
+        found.append((RESPONSE_DUE, response_due_at // MINUTE_MS + 1, here, kept, 1 if response_due_at < in_time else 0))
     if resolution_due_at is not None:
-        found.append((RESOLUTION_DUE, resolution_due_at // MINUTE_MS + 1, here, is_kept(first_resolved_at, resolution_due_at), 0))
+        kept, late = is_kept(first_resolved_at, resolution_due_at), 1 if resolution_due_at < in_time else 0
+        found.append((RESOLUTION_DUE, resolution_due_at // MINUTE_MS + 1, here, kept, late))
     place, resolved_at = here, episode.last_resolved_at
     if resolved_at is not None and episode.standing != UNRESOLVED:
         minute, place, reopened = resolved_at // MINUTE_MS, resolver(episode, here, there), episode.reopens > 0
@@ -95,27 +100,27 @@ def added_by(event: Event, episode: Episode, here: int, there: There) -> list[in
         business_ms = episode.response_business_ms or 0
         flat = [RESPONSE, minute, responder(episode, here, there), at - episode.opening.time, business_ms, 1]
         if not is_kept(episode.first_resolved_at, episode.response_due_at):
-            flat += _kept_now(RESPONSE_DUE, at, episode.response_due_at, here)
+            flat += _kept_now(RESPONSE_DUE, at, episode.response_due_at, here, episode)
         return flat
     if isinstance(event, Resolved):
         place, business_ms, due_at = resolver(episode, here, there), episode.resolution_business_ms or 0, episode.resolution_due_at
         flat = [RESOLUTION, minute, place, at - episode.opening.time, business_ms, 1]
         if due_at is not None:
             flat += (QUALITY, minute, place, is_kept(at, due_at), 0, 1)
-            flat += _kept_now(RESOLUTION_DUE, at, due_at, here)
+            flat += _kept_now(RESOLUTION_DUE, at, due_at, here, episode)
         if not is_kept(episode.first_response_at, episode.response_due_at):
-            flat += _kept_now(RESPONSE_DUE, at, episode.response_due_at, here)
+            flat += _kept_now(RESPONSE_DUE, at, episode.response_due_at, here, episode)
         return flat
     place = here if episode.standing == UNRESOLVED else resolver(episode, here, there)
     return [RATING, minute, place, in_bp(episode.rating or 0.0), 0, 1]
 
 
-def _kept_now(measure: int, at: int, due_at: int | None, here: int) -> tuple[int, ...]:
+def _kept_now(measure: int, at: int, due_at: int | None, here: int, episode: Episode) -> tuple[int, ...]:
     """Turn a promise from missed to kept, if there is one and `at` keeps it."""
     if due_at is None or at > due_at:
         return ()
-    minute = due_at // MINUTE_MS + 1
-    return measure, minute, here, 0, 0, -1, measure, minute, here, 1, 0, 1
+    minute, late = due_at // MINUTE_MS + 1, is_known_late(episode, due_at)
+    return measure, minute, here, 0, late, -1, measure, minute, here, 1, late, 1
 
 
 def responder(episode: Episode, here: int, there: There) -> int:
@@ -133,6 +138,19 @@ def resolver(episode: Episode, here: int, there: There) -> int:
 def is_kept(answered_at: int | None, due_at: int | None) -> int:
     """Tell whether there was an answer to a promise in time, the deadline included: 1 or 0."""
     return 1 if answered_at is not None and due_at is not None and answered_at <= due_at else 0
+
+
+def is_known_late(episode: Episode, due_at: int) -> int:
+    """Tell whether a deadline was over an hour past when the first record came that told of it: 1 or 0.
+
+    An old history that is sent now tells of many; nobody is called for them.
+    """
+    return 1 if due_at < known_at(episode) - HOUR_MS else 0
+
+
+def known_at(episode: Episode) -> int:
+    """Give the timestamp, in ms, of the first record by which an episode was known."""
+    return episode.opening.time + episode.late_ms
 
 
 def in_bp(rating: float) -> int:

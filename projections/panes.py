@@ -111,6 +111,15 @@ class Panes:
         codes, amounts = _merged(taken, "stable")
         return Entries(codes >> KEY_BITS, codes & _KEY_MASK, amounts.astype(np.int64))
 
+    def entries(self) -> Entries:
+        """Give all of it and keep it; what has not been sorted in yet may name a (pane, key) again."""
+        runs = self._runs + self._fresh
+        if not runs:
+            empty = np.zeros(0, np.int64)
+            return Entries(empty, empty, empty)
+        codes, amounts = (np.concatenate(column) for column in zip(*runs, strict=True))
+        return Entries(codes >> KEY_BITS, codes & _KEY_MASK, amounts.astype(np.int64))
+
     def _settle(self) -> None:
         if not self._fresh:
             return
@@ -173,3 +182,9 @@ class Ladder:
         due = self._waiting.take(as_of)
         if len(due.keys):
             self.file(due.panes, due.keys, due.amounts)
+
+    def held(self) -> Entries:
+        """Give what the windows hold, each amount with the last minute of the pane that it lies in."""
+        levels = [level.entries() for level in self._levels]
+        last = [(entries.panes + 1) * width - 1 for entries, width in zip(levels, WIDTHS, strict=True)]
+        return Entries(*(np.concatenate(column) for column in (last, [e.keys for e in levels], [e.amounts for e in levels])))

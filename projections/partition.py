@@ -11,11 +11,12 @@ from functools import partial
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from msgspec import msgpack
+from msgspec import Struct, msgpack
 from msgspec.structs import astuple
 
 from events.event import Event
 from events.rejection import Reason, Rejection
+from projections.announcement import NOTHING, Announcement, Standing, changed, may_stand, standing
 from projections.case import (
     ENCODE,
     FOLD,
@@ -29,6 +30,7 @@ from projections.case import (
     events_of,
     fresh,
     has_grown,
+    lateness,
     made_of,
 )
 from projections.episode import OPEN, facts_row, key_of, status_of
@@ -36,6 +38,7 @@ from projections.measure import (
     A_FIRST,
     ANYTHING,
     MINUTE_MS,
+    NO_CHANGE,
     Contributions,
     Message,
     There,
@@ -47,6 +50,7 @@ from projections.measure import (
     message_differences,
     messages,
 )
+from projections.promises import Promises
 from projections.rows import (
     CASE_COLUMNS,
     EVENT_COLUMNS,
@@ -56,16 +60,18 @@ from projections.rows import (
     columns,
     event_row,
     gone,
+    progress_version,
     row_version,
     window_version,
 )
 from projections.windows import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from events.directory import Directory
     from projections.episode import Episode
+    from projections.restatement import Restatement
 
 Entry: TypeAlias = tuple[int, int, bool, str, str, Event]
 """An accepted record of the log: (offset, record timestamp in ms, backfill, district, subject, event)."""
@@ -85,11 +91,25 @@ CLOCK_KEY: Final = b" clock"
 AT_HAND: Final = 8_192
 """Cases that a fold keeps unpacked at a time, some 5 kB each. In a replay the events of a case come close together, and being
 unpacked once for many of them saves 5 us an event (against 64 at a time)."""
+ADOPTED_AT_ONCE: Final = 500
+"""Cases made anew under another directory between two pauses: some 25 ms."""
 RESTORED_AT_ONCE: Final = 60_000
 """Numbers handed to the windows at once while they are rebuilt: keeps memory flat."""
 
-_decode_clock: Final = msgpack.Decoder(list[int]).decode
-"""Clock, offset after the last record, clock by which lateness is judged; the last is left out where it is the first."""
+
+class Now(Struct, array_like=True, frozen=True, gc=False):
+    """The clock's record: where it stands, the offset after the last record folded, and when nobody was told anything.
+
+    `judged_by` is the clock by which lateness is judged; None where it is the same.
+    """
+
+    clock: int
+    next_offset: int
+    silence: tuple[tuple[int, int], ...] = ()
+    judged_by: int | None = None
+
+
+_decode_clock: Final = msgpack.Decoder(Now).decode
 Measured: TypeAlias = tuple[Contributions, list[Message]]
 NOT_MEASURED: Final[Measured] = ([], [])
 
@@ -111,7 +131,20 @@ class Changes:
     events: Columns = field(default_factory=list)
     cases: Columns = field(default_factory=list)
     windows: Columns = field(default_factory=list)
+    progress: Columns = field(default_factory=list)
     changelog: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    announcements: list[Announcement] = field(default_factory=list)
+    """What is to be said of promises, in the order in which it came up."""
+
+
+class NewerDirectory(Exception):
+    """A case was made under a later revision of the directory than this worker has: it must not be put back."""
+
+    def __init__(self, theirs: int, ours: int) -> None:
+        super().__init__(
+            f"another worker went on with revision {theirs} of the directory, and this one has {ours}: give it the newer file "
+            "(FRONTDESK_DIRECTORY) and start it again"
+        )
 
 
 class Partition:
@@ -123,7 +156,9 @@ class Partition:
         self.epoch = epoch
         self.directory = directory
         self.windows = Windows() if windows is None else windows
+        self.promises = Promises()
         self._clock = 0
+        self._shown_to = 0
         self._judged_by = 0
         self._next_offset = 0
         self._cases: dict[bytes, bytes] = {}
@@ -138,12 +173,14 @@ class Partition:
         self._claimed: list[Cell] = []
         self._claimed_as_of = 0
         self._places: dict[str, There] = {}
+        self._is_known = False
         self._clock_written: tuple[int, int] = (0, 0)
+        self._progress_told = 0
 
     @property
     def clock(self) -> int:
-        """The largest instant, in ms, that a record or `advance` has named."""
-        return self._clock
+        """The largest instant, in ms, that a record, `advance` or `shown` has named."""
+        return max(self._clock, self._shown_to)
 
     @property
     def next_offset(self) -> int:
@@ -158,6 +195,13 @@ class Partition:
         """Move the clock to `clock` ms; it never goes back."""
         self._clock = max(self._clock, clock)
 
+    def shown(self, as_of: int) -> None:
+        """Give out no row of an instant before `as_of` ms: a worker that died has written such ones.
+
+        What it had folded until then comes once more. So of promises nothing is said up to there: they may have been kept.
+        """
+        self._shown_to = max(self._shown_to, as_of)
+
     def fold(self, entries: Sequence[Entry], latest: int | None = None) -> list[tuple[int, Rejection]]:
         """Take in records in the order of the log. Returns those not accepted, as (index into `entries`, why).
 
@@ -169,10 +213,11 @@ class Partition:
         rejected: list[tuple[int, Rejection]] = []
         directory, cases, values, lent = self.directory, self._cases, self._event_values, self._lent
         works: dict[bytes, Work] = {}
-        first_version, clock = row_version(self.epoch, 0, directory.revision), self._judged_by
+        first_version, clock, offset = row_version(self.epoch, 0, directory.revision), self._judged_by, -1
         for index, (offset, timestamp, backfill, district, subject, event) in enumerate(entries):
             if timestamp > clock and (latest is None or timestamp <= latest):
                 clock = timestamp
+                self._clock = max(self._clock, clock)
             key = f"{district} {subject}".encode()
             work = works.get(key)
             if work is None:
@@ -181,30 +226,31 @@ class Partition:
                     rejected.append((index, TOO_LATE))
                     continue
                 work = self._begin(works, key, district, subject, record)
+            told_at = min(timestamp, clock)
             if offset <= work.case.last_offset and not work.has_taken(event):
-                rejected.append((index, CASE_FULL if work.case.count >= MOST_EVENTS else TOO_LATE))
+                rejected.append((index, _refused_before(work)))
                 continue
-            if lent and event.time < clock - REMEMBERED_MS and key in lent and work.begins_after(event):
-                self._make_whole(work, lent.pop(key))
+            if lent and event.time < clock - REMEMBERED_MS:
+                self._make_whole_for(event, key, work, told_at)
             if work.comes_last(event):
-                self._append(work, event)
-            elif not self._weave(work, event):
+                self._append(work, event, told_at)
+            elif not self._weave(work, event, told_at):
                 rejected.append((index, CASE_FULL))
                 continue
-            work.case.touch(offset, min(timestamp, clock))
+            work.case.touch(offset, told_at)
             delivery = (self.number, offset, timestamp, 1 if backfill else 0, first_version + (offset << OFFSET_SHIFT))
             values += event_row(district, subject, event, delivery)
         self._settle(works)
         lent.clear()
-        self._judged_by, self._clock = clock, max(self._clock, clock)
-        if entries:
-            self._next_offset = max(self._next_offset, entries[-1][0] + 1)
+        self._judged_by = clock
+        self._next_offset = max(self._next_offset, offset + 1)
         return rejected
 
-    def drain(self, most: int | None = None) -> Changes:
+    def drain(self, most: int | None = None, wall: int = 0) -> Changes:
         """What changed since the last drain. Every case that was touched is in it, also when it only heard what it knew.
 
-        Of the cases that `restored` had to make anew at most `most` are given out; the others wait for the next drain.
+        Of the cases that `restored` had to make anew at most `most` are given out; the others wait for the next drain. `wall` is
+        what time it is, in ms, for those who are told of promises: what is long over then is no news. With 0 everything is.
         """
         changelog: list[tuple[bytes, bytes | None]] = [(key, None) for key in self._tombstones]
         changelog += [(key, self._cases[key]) for key in self._case_rows]
@@ -213,11 +259,14 @@ class Partition:
             district, _, subject = key.decode().partition(" ")
             self._describe(key, district, subject, decode_case(self._cases[key]))
             changelog.append((key, self._cases[key]))
+        announcements = self._announcements(wall)
         changes = Changes(
             columns(self._event_values, EVENT_COLUMNS, EVENT_COLUMNS),
             columns(list(chain.from_iterable(self._case_rows.values())), CASE_COLUMNS, KEPT_CASE_COLUMNS),
             self._window_columns(),
-            self._with_clock(changelog),
+            self._progress_columns(),
+            self._with_clock(changelog, bool(announcements)),
+            announcements,
         )
         self._case_rows, self._vanished, self._event_values, self._tombstones = {}, {}, [], []
         return changes
@@ -231,9 +280,10 @@ class Partition:
         """Take one record of the changelog, in its order. All records of a key since its last tombstone are united."""
         if key == CLOCK_KEY:
             if value is not None:
-                clock, next_offset, *judged_by = _decode_clock(value)
-                self._clock, self._next_offset = max(self._clock, clock), max(self._next_offset, next_offset)
-                self._judged_by = max(self._judged_by, *judged_by or (clock,))
+                now = _decode_clock(value)
+                self._clock, self._next_offset = max(self._clock, now.clock), max(self._next_offset, now.next_offset)
+                self._judged_by = max(self._judged_by, now.clock if now.judged_by is None else now.judged_by)
+                self.promises.restore(now.clock, now.silence)
         elif value is None:
             if key in self._cases:
                 self._ended[key] = self._cases.pop(key)
@@ -247,16 +297,20 @@ class Partition:
         May be called again after further records, of a foreign writer: the windows are built from nothing each time.
         """
         self.windows, self._places, self._contributions = type(self.windows)(), {}, []
-        self.windows.advance(self._clock // MINUTE_MS)
+        self.windows.advance(self.clock // MINUTE_MS)
+        self.promises.forget_all()
         self._revive()
-        current = RECORD_HEAD + ENCODE(FOLD) + ENCODE(self.directory.revision)
+        current = _label(self.directory.revision)
         for key, record in self._cases.items():
             case = decode_case(record) if record.startswith(current) else self._made_anew(key, record)
-            self._add_whole(district_of(key), case)
+            district = district_of(key)
+            self._add_whole(district, case)
+            self.promises.keep(key, district, case.episodes, self._place_in, moved=True)
             if len(self._contributions) > RESTORED_AT_ONCE:
                 self._hand_over()
         self._hand_over()
         self.windows.touch_all()
+        self._is_known = True
 
     def _revive(self) -> None:
         """Take back what a tombstone ended too early: that of a worker that had been stopped, and did not know the case's last event.
@@ -271,15 +325,45 @@ class Partition:
                     self._rewritten[key] = set()
         self._ended = {}
 
+    def adopt(self, directory: Directory, restatement: Restatement) -> Iterator[None]:
+        """Between two drains, make every case anew that another directory makes another one, and note what that changed.
+
+        Yields after some cases, so that the caller can breathe; nothing may be folded before it is through. All rows and records
+        are written again, with the next drains: also those that only bear another revision now.
+        """
+        old, self.directory = self.directory, directory
+        labels = _label(old.revision), _label(directory.revision)
+        is_same: dict[str, bool] = {}
+        for number, (key, record) in enumerate(list(self._cases.items()), start=1):
+            district = district_of(key)
+            if district not in is_same:
+                is_same[district] = directory.says_the_same(old, district)
+            if is_same[district] and record.startswith(labels[0]):
+                self._cases[key] = labels[1] + record[len(labels[0]) :]
+                self._rewritten.setdefault(key, set())
+                restatement.looked_at += 1
+            else:
+                self._adopt_case(key, district, record, restatement)
+            if number % ADOPTED_AT_ONCE == 0:
+                self._hand_over()
+                yield
+
+    def _adopt_case(self, key: bytes, district: str, record: bytes, restatement: Restatement) -> None:
+        before = decode_case(record)
+        after = self._made_anew(key, record)
+        self._account(self._measured(district, before), self._measured(district, after))
+        self.promises.keep(key, district, after.episodes, self._place_in, moved=True)
+        restatement.note(district, before.episodes, after.episodes)
+
     def claim(self, cells: Iterable[Cell]) -> None:
         """Own these cells too, as of now: they will be written, with zeros if nothing is known of them.
 
-        The clock must have been advanced to the newest row that they have. A worker that died may have written it from events
+        The newest row that they have must have been told with `shown`. A worker that died may have written it from events
         that come and go here between two drains, and no other row of its minute is sure to beat it: so the cells are written
         with every drain until one is past that minute.
         """
         self._claimed += cells
-        self._claimed_as_of = self._clock // MINUTE_MS
+        self._claimed_as_of = self.clock // MINUTE_MS
 
     def absent(self, entries: Sequence[Entry]) -> list[tuple[str, str]]:
         """The (district, subject) of which the archive may know more than is remembered, and `fold` may need it: see `lend`.
@@ -324,6 +408,8 @@ class Partition:
         if events:
             head = Head(FOLD, self.directory.revision, last_offset, 0, 0, [])
             case = made_of(events, (), head, district, self.directory)
+            for episode in case.episodes:  # since when it was known, nobody remembers: nothing of it is news
+                episode.late_ms = max(0, self._clock - episode.opening.time)
             self._add_whole(district, case)
             self._settle({key: Work(district, subject, case, b"")})
 
@@ -335,6 +421,7 @@ class Partition:
         due = [key for key, record in self._cases.items() if self._is_due(key, record, committed)]
         for key in due:
             del self._cases[key]
+            self.promises.drop(key)
             self._judged_by = max(self._judged_by, self._clock)
         self._tombstones += due
         return len(due)
@@ -361,32 +448,75 @@ class Partition:
         work = works[key] = Work(district, subject, case, record or b"")
         return work
 
-    def _make_whole(self, work: Work, archived: Archived) -> None:
-        """Unite what is remembered of a case, perhaps nothing, with its archive. Rows of other keys that it has had are deleted."""
-        old = self._measured(work.district, work.case)
-        work.unite(archived.events, archived.last_offset, archived.keys, self.directory)
-        self._account(old, self._measured(work.district, work.case))
+    def _make_whole_for(self, event: Event, key: bytes, work: Work, told_at: int) -> None:
+        """Unite what is remembered of a case, perhaps nothing, with its archive, if an event is older than that and the archive was lent.
 
-    def _append(self, work: Work, event: Event) -> None:
+        Rows of other keys that it has had are deleted.
+        """
+        if key not in self._lent or not work.begins_after(event):
+            return
+        archived = self._lent.pop(key)
+        old, stood = self._measured(work.district, work.case), self._standing(work)
+        work.unite(archived.events, archived.last_offset, archived.keys, self.directory, told_at)
+        self._account(old, self._measured(work.district, work.case))
+        self._say(stood, work)
+
+    def _append(self, work: Work, event: Event, told_at: int) -> None:
         """Add an event that comes last, and note what it changes."""
         district, episodes = work.district, work.case.episodes
         latest = episodes[-1] if episodes else None
         effect = ANYTHING if latest is None else effect_of(event, latest)
         old = self._measured(district, work.case) if effect == ANYTHING else []
-        work.append(event, self.directory)
+        if latest is not None and effect != NO_CHANGE and may_stand(latest, self._clock):
+            self._append_aloud(work, event, told_at)
+        else:
+            work.append(event, self.directory, told_at)
+            if effect == ANYTHING and episodes[-1] is not latest:
+                self._say(NOTHING, work)
         if effect == ANYTHING:
             self._account(old, self._measured(district, work.case))
         elif effect == A_FIRST and latest is not None:
             place = self._place_in(district)
             self._contributions += added_by(event, latest, place(latest.opening.school, latest.opening.department), place)
 
-    def _weave(self, work: Work, event: Event) -> bool:
+    def _append_aloud(self, work: Work, event: Event, told_at: int) -> None:
+        stood = self._standing(work)
+        work.append(event, self.directory, told_at)
+        self._say(stood, work)
+
+    def _weave(self, work: Work, event: Event, told_at: int) -> bool:
         """Add an event anywhere: everything is looked at before and after. False when the case is full."""
-        old = self._measured(work.district, work.case)
-        if not work.weave(event, self.directory):
+        old, stood = self._measured(work.district, work.case), self._standing(work)
+        if not work.weave(event, self.directory, told_at):
             return False
         self._account(old, self._measured(work.district, work.case))
+        self._say(stood, work)
         return True
+
+    def _standing(self, work: Work) -> Standing:
+        """What has passed of a case's promises as it is now. Asking the last episode first is enough for nearly all."""
+        episodes, clock = work.case.episodes, self._clock
+        if not episodes or (len(episodes) == 1 and not may_stand(episodes[0], clock)):
+            return NOTHING
+        return standing(work.district, work.subject, episodes, clock)
+
+    def _say(self, stood: Standing, work: Work) -> None:
+        """Note what an event has changed of that.
+
+        At each event, not at the end of a batch: whoever died may have said what stood between any two of them.
+        """
+        stands = self._standing(work)
+        if stood or stands:
+            self.promises.say(changed(stood, stands))
+
+    def _announcements(self, wall: int) -> list[Announcement]:
+        """What is to be said of promises: what the events changed, and what has passed since the last drain."""
+        promises = self.promises
+        for key in promises.come_due(self._clock):
+            district, _, subject = key.decode().partition(" ")
+            stands = standing(district, subject, decode_case(self._cases[key]).episodes, self._clock)
+            promises.say(each for each in stands.values() if each.state == "raised" and each.passed.at >= promises.told_to)
+        return promises.take(self._clock, wall)
 
     def _measured(self, district: str, case: Case) -> list[Measured]:
         """List what each episode of a case contributes."""
@@ -443,6 +573,7 @@ class Partition:
                 self._vanished.setdefault(key, set()).update(work.vanished, self._rewritten.pop(key, ()))
             self._cases[key] = ENCODE(work.case)
             self._describe(key, work.district, work.subject, work.case)
+            self.promises.keep(key, work.district, work.case.episodes, self._place_in, work.woven)
         works.clear()
 
     def _describe(self, key: bytes, district: str, subject: str, case: Case) -> None:
@@ -459,7 +590,7 @@ class Partition:
                 values += (district, subject, self.number, case.last_offset, revision, 1, version)
 
     def _window_columns(self) -> Columns:
-        minute = self._clock // MINUTE_MS
+        minute = self.clock // MINUTE_MS
         self.windows.advance(minute)
         self._hand_over()
         for cell in self._claimed:
@@ -472,12 +603,20 @@ class Partition:
         rows = len(changed[0])
         return [*changed, [self.number] * rows, [window_version(minute, self._next_offset, self.directory.revision)] * rows]
 
-    def _with_clock(self, changelog: list[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
-        """End with the clock's record when anything changed; a clock that only moved within its minute can wait."""
+    def _progress_columns(self) -> Columns:
+        """Up to when everything is counted: one row for each minute of the clock, also where nothing else changed."""
+        minute = self._clock // MINUTE_MS
+        if minute == self._progress_told:
+            return []
+        self._progress_told = minute
+        return [[self.number], [minute * 60], [self._next_offset], [progress_version(minute, self._next_offset)]]
+
+    def _with_clock(self, changelog: list[tuple[bytes, bytes | None]], has_spoken: bool) -> list[tuple[bytes, bytes | None]]:
+        """End with the clock's record when anything changed or was said; a clock that only moved within its minute can wait."""
         now = (self._clock // MINUTE_MS, self._next_offset)
-        if changelog or now != self._clock_written:
+        if changelog or has_spoken or now != self._clock_written:
             self._clock_written = now
-            changelog.append((CLOCK_KEY, ENCODE((self._clock, self._next_offset, self._judged_by))))
+            changelog.append((CLOCK_KEY, ENCODE(Now(self._clock, self._next_offset, self.promises.silence, self._judged_by))))
         return changelog
 
     def _united(self, key: bytes, known: bytes, value: bytes) -> bytes:
@@ -487,7 +626,9 @@ class Partition:
             return value
         head = Head(FOLD, 0, max(one.last_offset, other.last_offset), max(one.touched_at, other.touched_at), 0, [])
         events, conflicts = [*events_of(one), *events_of(other)], [*one.conflicts, *other.conflicts]
-        case = made_of(events, conflicts, head, district_of(key), self.directory)
+        case = made_of(events, conflicts, head, district_of(key), self.directory, _earliest(known, value))
+        if self._is_known:
+            self._say_of(key, known, case)
         record = ENCODE(case)
         if record == value:
             self._rewritten.pop(key, None)
@@ -496,13 +637,44 @@ class Partition:
             self._rewritten[key] = (self._rewritten.get(key, set()) | keys).difference(map(key_of, case.episodes))
         return record
 
+    def _say_of(self, key: bytes, record: bytes, case: Case) -> None:
+        """Note what is to be said when `case` takes the place of what `record` told, as of when everything was said."""
+        if decode_head(record).fold == FOLD:
+            district, _, subject = key.decode().partition(" ")
+            clock = self.promises.told_to
+            stood = standing(district, subject, decode_case(record).episodes, clock)
+            self.promises.say(changed(stood, standing(district, subject, case.episodes, clock)))
+
     def _made_anew(self, key: bytes, record: bytes) -> Case:
         """A case that another fold version or directory revision has made; its rows and its record are written again."""
         kept = decode_kept(record)
-        case = made_of(events_of(kept), kept.conflicts, kept, district_of(key), self.directory)
+        if kept.directory > self.directory.revision:
+            raise NewerDirectory(kept.directory, self.directory.revision)
+        case = made_of(events_of(kept), kept.conflicts, kept, district_of(key), self.directory, _earliest(record))
+        self._say_of(key, record, case)
         self._rewritten[key] = self._rewritten.get(key, set()).union(map(key_of, kept.episodes)).difference(map(key_of, case.episodes))
         self._cases[key] = ENCODE(case)
         return case
+
+
+def _refused_before(work: Work) -> Rejection:
+    """Why an event is not in the set although its record was judged."""
+    return CASE_FULL if work.case.count >= MOST_EVENTS else TOO_LATE
+
+
+def _label(revision: int) -> bytes:
+    """How the record of a case begins that this fold made under a revision of the directory."""
+    return RECORD_HEAD + ENCODE(FOLD) + ENCODE(revision)
+
+
+def _earliest(*records: bytes) -> dict[Key, int]:
+    """How late each episode of these records of a case became known: the least that one of them tells. Other folds tell nothing."""
+    found: dict[Key, int] = {}
+    for record in records:
+        if decode_head(record).fold == FOLD:
+            for key, late_ms in lateness(decode_case(record).episodes).items():
+                found[key] = min(late_ms, found.get(key, late_ms))
+    return found
 
 
 def district_of(key: bytes) -> str:

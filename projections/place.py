@@ -45,6 +45,8 @@ class Places:
         self._ids: dict[tuple[str, str, str], int] = {}
         self._cell_ids: dict[Cell, int] = {}
         self.cells_n = 1
+        self.cells = [Cell("", "", "", "")]
+        """Every cell by its number."""
         self.names: NDArray[np.object_] = np.full((256, len(Cell._fields)), "", np.object_)
         """Cell -> the four texts of its `Cell`."""
         self.cells_of = np.zeros((256, SCOPES), np.int32)
@@ -74,6 +76,7 @@ class Places:
         self.cells_n += 1
         self.names = grown(self.names, self.cells_n)
         self.names[number] = cell
+        self.cells.append(cell)
         self._touched_rows = grown(self._touched_rows, self.rows_n)
         return number
 

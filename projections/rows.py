@@ -44,6 +44,7 @@ WINDOW_COLUMNS: Final = (
     "resolution_reopened_n", "resolution_due_n", "resolution_kept_n", "resolution_missed_n", "quality_n", "quality_sum", "rating_n",
     "rating_sum_bp", "rating_sum_squares_bp2", "rating_satisfied_n", "partition", "version",
 )
+PROGRESS_COLUMNS: Final = ("partition", "as_of", "next_offset", "version")
 # fmt: on
 OFFSET_SHIFT: Final = 48
 """Bits below the offset in a row's version."""
@@ -57,6 +58,16 @@ def row_version(epoch: int, offset: int, revision: int) -> int:
 def window_version(minute: int, next_offset: int, revision: int) -> int:
     """Version of a window's row, UInt128: minute of `as_of` (32 bits) | largest folded offset + 1 (64) | directory revision (32)."""
     return minute << 96 | next_offset << 32 | revision & 0xFFFFFFFF
+
+
+def offset_of(version: int) -> int:
+    """The offset in the version of a window's row: it was written when every record before that one was folded."""
+    return version >> 32 & 0xFFFFFFFFFFFFFFFF
+
+
+def progress_version(minute: int, next_offset: int) -> int:
+    """Version of a row of `progress`, UInt128: minute of `as_of` (32 bits) | largest folded offset + 1 (64) | 32 bits of nothing."""
+    return minute << 96 | next_offset << 32
 
 
 def event_row(district: str, subject: str, event: Event, delivery: Row) -> Row:

@@ -10,6 +10,7 @@ from array import array
 import numpy as np
 from numpy.typing import NDArray
 
+from projections.deadlines import Deadlines
 from projections.histogram import BUCKETS, SERIES, Histograms, bucket_of
 from projections.measure import CONTACT, QUALITY, RATING, REOPENED, RESOLUTION, RESOLUTION_DUE, RESPONSE, RESPONSE_DUE
 from projections.panes import WINDOWS, Ints, Ladder, oldest
@@ -100,6 +101,7 @@ class Windows:
         self._counted = Ladder(self._counters, as_of)
         self._measured = Ladder(self._histograms, as_of, np.int32)
         self._met = Ladder(self._stakeholders, as_of, np.int32)
+        self._deadlines = Deadlines(self._places, as_of)
         self._contributions: list[int] = []
         self._messages: list[tuple[int, int, str, int]] = []
         self._early: list[tuple[int, int, str, int]] = []
@@ -128,7 +130,7 @@ class Windows:
         if minute <= self._as_of:
             return
         self._as_of = minute
-        for ladder in (self._counted, self._measured, self._met):
+        for ladder in (self._counted, self._measured, self._met, self._deadlines):
             ladder.advance(minute)
         self._messages += self._early
         self._early = []
@@ -161,7 +163,21 @@ class Windows:
     def nbytes(self) -> int:
         """Bytes in arrays that are in use, without the names."""
         tallies = self._places.rows_n * len(COUNTERS) * 8 + self._histograms.nbytes + self._stakeholders.nbytes
-        return tallies + self._counted.nbytes + self._measured.nbytes + self._met.nbytes
+        return tallies + self._counted.nbytes + self._measured.nbytes + self._met.nbytes + self._deadlines.nbytes
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Every cell that anything was ever contributed to, by its number."""
+        return self._places.cells
+
+    def cells_of(self, places: Ints) -> Ints:
+        """(places, 4): the numbers of the cells that each place counts in, 0 where there is none."""
+        return self._places.cells_of[places].astype(np.int64)
+
+    def due_since(self, first: Ints) -> Ints:
+        """(cells, periods, 4): promises that came due in each cell from the minute `first[cell, period]` on (see `deadlines`)."""
+        self._file()
+        return self._deadlines.since(first)
 
     def _file(self) -> None:
         if self._contributions:
@@ -169,6 +185,7 @@ class Windows:
             self._contributions = []
             self._counted.file(*_counted(records))
             self._measured.file(*_measured(records))
+            self._deadlines.file(records)
             self._pass_by(records[:, 1], records[:, 2])
         if self._messages:
             self._file_messages()

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from events.rejection import Reason
+
 FRESHNESS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0)
 NAMES_TOLD: Final = 50
 ACKNOWLEDGED, FAILED = "acknowledged", "failed"
@@ -75,11 +77,16 @@ class WorkerMetrics:
     def _of_events(self, registry: CollectorRegistry) -> None:
         self._events = Counter("frontdesk_events", "Records folded or set aside", registry=registry)
         self._dead_letters = Counter("frontdesk_dead_letters", "Records set aside", ["reason"], registry=registry)
+        for reason in Reason:  # shown from 0 on, so that the first one is seen to be added
+            self._dead_letters.labels(reason)
         self._forwards = Counter("frontdesk_forwards", "Records sent on to the partition they belong to", registry=registry)
         self._freshness = Ages(
             "frontdesk_freshness_seconds", "From an event being produced to its rows being readable", buckets=FRESHNESS, registry=registry
         )
         self._recovered = Counter("frontdesk_recovered_records", "Changelog records read at recoveries", ["partition"], registry=registry)
+        self._breaches = Counter(
+            "frontdesk_breach_messages", "Messages about promises that were sent", ["target", "stage", "state"], registry=registry
+        )
         self._members = Counter("frontdesk_unknown_members", "Events with a member of data that is dropped", ["member"], registry=registry)
 
     def _of_inserts(self, registry: CollectorRegistry) -> None:
@@ -97,6 +104,7 @@ class WorkerMetrics:
         def gauge(name: str, meaning: str) -> Gauge:
             return Gauge(f"frontdesk_{name}", meaning, ["partition"], registry=registry)
 
+        self._topic = Gauge("frontdesk_topic_partitions", "Partitions of the events topic", registry=registry)
         self._ready = Gauge("frontdesk_ready", "1 while /health/ready answers 200", registry=registry)
         self._assigned = Gauge("frontdesk_assigned_partitions", "Partitions in hand", registry=registry)
         self._lag_events = gauge("lag_events", "Records of a partition that are not committed")
@@ -128,6 +136,9 @@ class WorkerMetrics:
         """A recovery has read `done` of `records`, holes that compaction left included."""
         self._recoveries[partition] = done, records
 
+    def announced(self, target: str, stage: str, state: str) -> None:
+        self._breaches.labels(target, stage, state).inc()
+
     def inserted(self, table: str, rows: int, seconds: float, size: int) -> None:
         self._tried(table, ACKNOWLEDGED, rows, seconds, size)
 
@@ -147,6 +158,10 @@ class WorkerMetrics:
         self._paused.set(paused)
         self._count_pause()
         self._paused_since = self._clock() if paused else None
+
+    def serves(self, partitions: int) -> None:
+        """The topic has so many."""
+        self._topic.set(partitions)
 
     # -- when it is read ----------------------------------------------------------------------------------------------
     def stands(self, standing: Standing) -> None:

@@ -20,7 +20,7 @@ from streams.broker import client_options
 from streams.settings import Settings
 from streams.transport import Bounds, Custody, Desk, Fetched
 from streams.transport.away import Away
-from streams.transport.consumer import Transport
+from streams.transport.consumer import Look, Transport
 from streams.transport.thread import Subscription
 
 
@@ -43,10 +43,11 @@ class App(FaustApp):
 
     BootStrategy = ConsumerOnly
 
-    def __init__(self, settings: Settings, desk: Desk, bounds: Bounds) -> None:
-        self.guard = Custody(bounds, Away(settings.session_timeout_s))
+    def __init__(self, settings: Settings, desk: Desk, custody: Custody, look: Look, note: str) -> None:
+        self.guard = custody
         self._desk = desk
-        self._subscription = Subscription(settings.topic, settings.group, settings.session_timeout_s, client_options(settings))
+        self._look = look
+        self._subscription = Subscription(settings.topic, settings.group, settings.session_timeout_s, client_options(settings), note)
         super().__init__(
             settings.group,
             broker=[URL(f"kafka://{host.strip()}") for host in settings.kafka_bootstrap.split(",")],
@@ -64,18 +65,30 @@ class App(FaustApp):
         )
 
     def _new_transport(self) -> TransportT:
-        return Transport(self.conf.broker_consumer, self, custody=self.guard, desk=self._desk, subscription=self._subscription)
+        return Transport(
+            self.conf.broker_consumer, self, custody=self.guard, desk=self._desk, look=self._look, subscription=self._subscription
+        )
 
     def _create_directories(self) -> None:
         """Nothing: Faust would make folders in the current one."""
 
 
-def make_app(settings: Settings, desk: Desk, bounds: Bounds | None = None) -> App:
+def custody_of(settings: Settings, bounds: Bounds | None = None) -> Custody:
+    """The state of a consumer with these settings, before anything is in hand."""
+    return Custody(bounds or Bounds(), Away(settings.session_timeout_s))
+
+
+async def _no_look() -> None:
+    """All is as it was."""
+
+
+def make_app(settings: Settings, desk: Desk, custody: Custody | None = None, *, look: Look = _no_look, note: str = "") -> App:
     """The application, not started. Give `app.guard` to the desk before `serve`.
 
+    `look` is awaited before partitions are read, and raises where that may not be; `note` is kept beside each committed offset.
     Raises OSError or ssl.SSLError when the certificate authority's file cannot be read.
     """
-    app = App(settings, desk, bounds or Bounds())
+    app = App(settings, desk, custody or custody_of(settings), look, note)
 
     @app.agent(app.topic(settings.topic), name="desk", supervisor_strategy=CrashingSupervisor)
     async def hand_over(stream: StreamT[Fetched]) -> None:

@@ -37,6 +37,16 @@ async def backlog(settings: Settings) -> Backlog:
     return Backlog(sum(ends.values()), sum(min(committed.get(p, 0), ends[p]) for p in partitions))
 
 
+async def has_offset(settings: Settings, partition: int) -> bool:
+    """Whether the workers' group has committed anything in that partition of the event topic."""
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await admin.start()
+        return bool(await committed_offsets(admin, settings.group, [TopicPartition(settings.topic, partition)]))
+    finally:
+        await admin.close()
+
+
 async def _ends(settings: Settings, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
     if not partitions:
         return {}

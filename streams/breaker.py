@@ -112,6 +112,11 @@ class Breaker:
         """Let everything up to and with offset `until` pass. It is not counted, nor is what came before it."""
         self._accepted = max(self._accepted, until + 1)
 
+    @property
+    def judged(self) -> int:
+        """Every record before this offset has been judged, or was none."""
+        return self._judged
+
     # -- memory -------------------------------------------------------------------------------------------------------
     def memory(self) -> bytes:
         """All that it knows, for the changelog."""

@@ -21,6 +21,16 @@ class Oversized(Exception):
     """One case's record is larger than a batch of the changelog may be."""
 
 
+class ChangelogRestarted(Exception):
+    """What was written got an offset that had been given before: the changelog is another one, and the state in it is gone."""
+
+    def __init__(self, partition: int, end: int, written_at: int) -> None:
+        super().__init__(
+            f"partition {partition} of the changelog had come to {end}, and goes on at {written_at}: it was made anew or emptied while the "
+            "worker ran, and what was known of each case is gone from it. `frontdesk rebuild --from log` computes the state again"
+        )
+
+
 @dataclass(frozen=True)
 class Span:
     """Offsets that one write got: from `first` up to and without `after`."""

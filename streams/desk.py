@@ -1,7 +1,7 @@
 """The worker's loop: what was fetched is folded, written and acknowledged, strictly in that order.
 
-One turn takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters and
-forwarded records to Kafka, then the state to the changelog, and only then may the offset be committed. State is never
+One turn takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters, forwarded
+records and breaches to Kafka, then the state to the changelog, and only then may the offset be committed. State is never
 ahead of the rows (or a retraction would be lost in a crash), the commit never ahead of the state. A turn that does not
 end takes its partitions' memory with it: they are read again from the changelog.
 """
@@ -10,14 +10,18 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import structlog
 
 from events.directory import Directory
+from projections.announcement import Announcement
 from projections.partition import Archived, Partition
+from projections.restatement import Restatement, told
 from streams.breaker import BREAKER_KEY, Breaker, Flood
-from streams.changelog import Changelog
+from streams.changelog import Changelog, ChangelogRestarted
 from streams.clock import Clock
+from streams.continuity import Continuity
 from streams.intray import Intray, Refused, Sorted
 from streams.outbox import Outbox
 from streams.ports import Fetched, Guard, Meter, Rows
@@ -56,6 +60,7 @@ class Desk:
         follow_wall: bool,
         meter: Meter,
         turn_records: int = 20_000,
+        continuity: Continuity | None = None,
     ) -> None:
         """`epoch` numbers the topic's incarnation (row versions); `follow_wall` is `clock = "wall"` of the settings."""
         self._directory = directory
@@ -68,6 +73,7 @@ class Desk:
         self._follow_wall = follow_wall
         self._meter = meter
         self._turn_records = turn_records
+        self._continuity = continuity
         self.intray = Intray(partitions)
         self.guard: Guard | None = None
         self._held: dict[int, Held] = {}
@@ -75,7 +81,9 @@ class Desk:
         self._wake = asyncio.Event()
         self._turn: asyncio.Task[None] | None = None
         self._open = False
+        self._windows_are_elsewhere = False
         self._taken: list[Fetched] = []
+        self._next_directory: Directory | None = None
 
     # -- what the consumer calls --------------------------------------------------------------------------------------
     async def take(self, fetched: Fetched) -> None:
@@ -131,6 +139,11 @@ class Desk:
         return [held.flood for held in self._held.values() if held.flood is not None]
 
     @property
+    def directory(self) -> Directory:
+        """Whose promises and open hours are in force."""
+        return self._directory
+
+    @property
     def partitions(self) -> dict[int, Partition]:
         return {p: h.state for p, h in self._held.items() if h.state is not None}
 
@@ -150,6 +163,16 @@ class Desk:
         held.flood = None
         self._waiting.extendleft(reversed(held.parked))
         held.parked.clear()
+        self._wake.set()
+
+    def adopt(self, directory: Directory) -> None:
+        """Go on under another directory, which ClickHouse knows already: between two turns everything is restated under it."""
+        self._next_directory = directory
+        self._wake.set()
+
+    def write_windows_again(self) -> None:
+        """Rows of windows may have gone to a table that nobody reads any more: the next turn writes every cell."""
+        self._windows_are_elsewhere = True
         self._wake.set()
 
     # -- the loop -----------------------------------------------------------------------------------------------------
@@ -174,16 +197,20 @@ class Desk:
         busy = self._open and (self._waiting or any(state.pending for state in self.partitions.values()))
         if not busy:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), 1.0)
+                async with asyncio.timeout(1.0):  # `wait_for` of Python 3.11 loses a cancellation that comes with the wake
+                    await self._wake.wait()
         self._wake.clear()
 
     async def _work(self) -> None:
         for number, held in list(self._held.items()):
             if not held.recovered:
                 await self._recover(number, held)
+        if self._windows_are_elsewhere:
+            await self._claim_all()
         turn = self._next()
         self._taken = turn.fetched
         try:
+            await self._restate()
             await self._fold(turn)
             await self._write(turn)
         except Superseded as why:
@@ -230,6 +257,18 @@ class Desk:
                     state.advance(now)
         self._forget_old_cases()
 
+    async def _restate(self) -> None:
+        """Make the cases in hand anew where another directory has come; what is read later is made under it anyway."""
+        directory, self._next_directory = self._next_directory, None
+        if directory is None:
+            return
+        self._directory, restated = directory, Restatement()
+        for state in list(self.partitions.values()):
+            for _ in state.adopt(directory, restated):
+                self._guard.beat()
+                await asyncio.sleep(0)
+        log.warning("restated under another directory", **told(restated), revision=directory.revision)
+
     def _let_in(self, turn: Turn, fetched: Fetched) -> Sorted:
         """Sort it, as far as the breaker lets it pass; from there on it is parked. What passes is noted in the turn."""
         held, records = self._held[fetched.partition], fetched.records
@@ -266,7 +305,9 @@ class Desk:
 
     # -- write, in this order -----------------------------------------------------------------------------------------
     async def _write(self, turn: Turn) -> None:
-        changes = {number: state.drain(REWRITTEN_AT_ONCE) for number, state in self.partitions.items()}
+        now = self._clock.now()
+        changes = {number: state.drain(REWRITTEN_AT_ONCE, now) for number, state in self.partitions.items()}
+        said = {number: change.announcements for number, change in changes.items() if change.announcements}
         logs = {number: change.changelog + self._held[number].breaker.news() for number, change in changes.items()}
         logs = {number: items for number, items in logs.items() if items}
         tables = tables_of(changes.values(), turn.refused, self._topic_id)
@@ -279,6 +320,10 @@ class Desk:
             self._check(touched)
             await self._outbox.set_aside(turn.refused)
             await self._outbox.send_on([m for s in turn.sorted for m in s.misrouted])
+        if said:
+            self._check(said)
+            await self._outbox.announce(said)
+            self._count(said.values())
         for number, items in logs.items():
             self._check({number})
             await self._log(number, items)
@@ -287,6 +332,8 @@ class Desk:
         """Write state, and notice if somebody else wrote to this changelog since: then that is read before the next turn."""
         held = self._held[number]
         for span in await self._changelog.write(number, items):
+            if 0 <= span.first < held.changelog_end:
+                raise ChangelogRestarted(number, held.changelog_end, span.first)
             if span.first != held.changelog_end:
                 log.warning("foreign records in the changelog", partition=number, since=held.changelog_end, until=span.first)
                 held.recovered = False
@@ -300,6 +347,10 @@ class Desk:
         for refused in turn.refused:
             self._meter.refused(refused.rejection.reason.value)
         self._meter.forwarded(sum(len(s.misrouted) for s in turn.sorted))
+
+    def _count(self, said: Iterable[Iterable[Announcement]]) -> None:
+        for each in chain.from_iterable(said):
+            self._meter.announced(each.passed.target, each.passed.stage, each.state)
 
     # -- recovery -----------------------------------------------------------------------------------------------------
     async def _recover(self, number: int, held: Held) -> None:
@@ -321,14 +372,24 @@ class Desk:
             self._meter.recovered(number, len(items))
             self._guard.beat()
             await asyncio.sleep(0)
+        if new and self._continuity is not None:
+            await self._continuity.check(number, held.breaker.judged, self._guard.committed_to(number))
         if new or records:
             # Rows may be ahead of the changelog. A row older than what stands would never be seen, so the clock goes on from there.
-            state.advance(await self._rows.newest_as_of(number))
+            state.shown(await self._rows.newest_as_of(number))
             state.restored()
             state.claim(await self._rows.cells_not_empty(number))
         held.state, held.changelog_end, held.recovered = state, end, True
         held.doubtful_to = state.next_offset + MOST_OFFSETS_A_TURN
         log.info("partition recovered", partition=number, records=records, kept=not new)
+
+    async def _claim_all(self) -> None:
+        """Own every cell anew, as after a recovery."""
+        for number, state in self.partitions.items():
+            state.advance(await self._rows.newest_as_of(number))
+            state.windows.touch_all()
+            state.claim(await self._rows.cells_not_empty(number))
+        self._windows_are_elsewhere = False
 
     # -- fences -------------------------------------------------------------------------------------------------------
     @property

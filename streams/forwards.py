@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from hashlib import md5
 from typing import Any, Final
 
-from streams.intray import FORWARDED
+from streams.intray import BACKFILL, FORWARDED
 
 MARK: Final = (FORWARDED, b"1")
+MARKS: Final = (MARK, (BACKFILL, b"1"))
+"""What a record may have got on its way: a rebuild marks what it sends on as backfill, so that it does not come too late."""
 
 
 def is_forwarded(headers: Sequence[tuple[str, bytes]]) -> bool:
@@ -31,8 +33,7 @@ class Forwards:
 
     def arrived(self, record: Any) -> None:
         """A record with the mark, wherever it is; by the partition it is in it is known again."""
-        headers = [header for header in record.headers if header != MARK]
-        self._add(_name(record, record.partition, headers), -1)
+        self._add(_name(record, record.partition, record.headers), -1)
 
     def lost(self) -> list[tuple[int, int, int]]:
         """(partition, offset, home) of records that have not arrived; of several with the same bytes the last."""
@@ -48,4 +49,5 @@ class Forwards:
 
 def _name(record: Any, home: int, headers: Sequence[tuple[str, bytes]]) -> bytes:
     """The partition it belongs to and a digest of key, value and headers. Not the timestamp: a broker may be set to give its own."""
-    return home.to_bytes(4, "big") + md5(repr((record.key, record.value, tuple(headers))).encode(), usedforsecurity=False).digest()
+    own = tuple(header for header in headers if header not in MARKS)
+    return home.to_bytes(4, "big") + md5(repr((record.key, record.value, own)).encode(), usedforsecurity=False).digest()

@@ -22,6 +22,7 @@ from projections.partition import Partition
 from sinks.metrics import PartitionStanding, Standing, WorkerMetrics
 from streams.breaker import Flood
 from streams.broker import client_options
+from streams.cells import Cells
 from streams.clock import Clock
 from streams.settings import Settings
 
@@ -133,11 +134,17 @@ class Health:
         if self._inserts.paused is not None:
             yield f"inserts are paused: {self._inserts.paused}"
         yield from (f"breaker open: {flood}" for flood in self._desk.floods)
-        silent_ms = self._clock.now() - self._progress.told_at
         if not self._progress.told_at:
             yield "Kafka has not told the end of the log yet"
-        elif silent_ms > AWAY_MS:
-            yield f"away from Kafka: it has not answered for {silent_ms // 1000} s"
+        elif self.is_away():
+            yield f"away from Kafka: it has not answered for {self._silent_ms() // 1000} s"
+
+    def is_away(self) -> bool:
+        """Whether Kafka has not answered for so long that the partitions may be another worker's by now."""
+        return self._silent_ms() > AWAY_MS
+
+    def _silent_ms(self) -> int:
+        return self._clock.now() - self._progress.told_at
 
     def standing(self) -> Standing:
         """The numbers of this moment, for the metrics."""
@@ -183,7 +190,7 @@ def remembered_bytes(state: Partition) -> int:
 
 
 # -- over HTTP ---------------------------------------------------------------------------------------------------------
-def application(health: Health, metrics: WorkerMetrics) -> web.Application:
+def application(health: Health, metrics: WorkerMetrics, cells: Cells) -> web.Application:
     """The three pages."""
 
     async def live(_: web.Request) -> web.Response:
@@ -196,7 +203,7 @@ def application(health: Health, metrics: WorkerMetrics) -> web.Application:
     async def exposed(request: web.Request) -> web.Response:
         metrics.stands(health.standing())
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(metrics.registry), headers={"Content-Type": kind})
+        return web.Response(body=cells.added_to(encode(metrics.registry)), headers={"Content-Type": kind})
 
     app = web.Application()
     app.add_routes([web.get("/health/live", live), web.get("/health/ready", ready), web.get("/metrics", exposed)])

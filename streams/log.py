@@ -9,10 +9,20 @@ from typing import Literal, TextIO
 
 import structlog
 
+from streams.next_steps import add_next_step
+
 Format = Literal["auto", "console", "json"]
-TALKATIVE = ("aiokafka", "faust", "mode", "asyncio")
+TALKATIVE = ("aiokafka", "faust", "mode", "asyncio", "streams.app", "streams.transport")
+"""Libraries, and what Faust's services of ours tell of their starting and stopping."""
 REPETITIVE = ("clickhouse_driver",)
 """Logs with a traceback what it raises as well; whoever asked it tells what failed, in a line."""
+
+
+def without_traces_of_crashes(record: logging.LogRecord) -> bool:
+    """Faust tells with a traceback that a service crashed. The exception reaches whoever started the app, who tells what it means."""
+    if "Crashed reason" in str(record.msg):
+        record.exc_info = None
+    return True
 
 
 def configure_logging(form: Format = "auto", stream: TextIO | None = None, level: int = logging.INFO) -> None:
@@ -23,6 +33,7 @@ def configure_logging(form: Format = "auto", stream: TextIO | None = None, level
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
+        add_next_step,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
@@ -43,6 +54,7 @@ def configure_logging(form: Format = "auto", stream: TextIO | None = None, level
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render]
         )
     )
+    handler.addFilter(without_traces_of_crashes)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -1,14 +1,17 @@
-"""What a worker sends to Kafka beside its changelog: dead letters, and records that came to the wrong partition.
+"""What a worker sends to Kafka beside its changelog: dead letters, records that came to the wrong partition, breaches.
 
 Every send is awaited by the desk before it goes on; one that fails stops the worker, for a record that was neither
 counted nor set aside would be lost.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 
+from events.cloudevents import STRUCTURED
+from projections.announcement import Announcement
+from streams.announcements import breach_of
 from streams.intray import FORWARDED, Record, Refused
 
 PREFIX = "frontdesk-dead-letter-"
@@ -32,9 +35,14 @@ def dead_letter_headers(refused: Refused) -> list[tuple[str, bytes]]:
 class Outbox:
     """Sends through the worker's producer and waits until every replica has it."""
 
-    def __init__(self, producer: AIOKafkaProducer, dead_letter_topic: str) -> None:
+    def __init__(
+        self, producer: AIOKafkaProducer, dead_letter_topic: str, breach_topic: str, marks: Sequence[tuple[str, bytes]] = ()
+    ) -> None:
+        """`marks` are further headers of records that are sent on."""
         self._producer = producer
+        self._marks = marks
         self._dead_letter_topic = dead_letter_topic
+        self._breach_topic = breach_topic
 
     async def set_aside(self, refused: Iterable[Refused]) -> None:
         """Write each refused record, bytes untouched, to the dead letter topic."""
@@ -59,11 +67,26 @@ class Outbox:
                     record.topic,
                     key=record.key,
                     value=record.value,
-                    headers=[*record.headers, (FORWARDED, b"1")],
+                    headers=[*record.headers, (FORWARDED, b"1"), *self._marks],
                     partition=home,
                     timestamp_ms=record.timestamp,
                 )
                 for record, home in misrouted
+            ]
+        )
+
+    async def announce(self, said: Mapping[int, Sequence[Announcement]]) -> None:
+        """Write what each partition has to say of its promises, in order, with the district as key."""
+        await self._all(
+            [
+                await self._producer.send(
+                    self._breach_topic,
+                    key=each.district.encode(),
+                    value=breach_of(each).model_dump_json(exclude_none=True).encode(),
+                    headers=[("content-type", STRUCTURED)],
+                )
+                for announcements in said.values()
+                for each in announcements
             ]
         )
 

@@ -42,6 +42,22 @@ class Settings(BaseSettings):
     directory: Path | None = Field(None, description="YAML file with schedules and targets; built-in defaults where absent")
     clock: Literal["wall", "record"] = Field("wall", description="what moves a partition's clock: see docs/architecture.md")
     session_timeout_s: float = Field(30.0, gt=0, le=300, description="after this silence the group gives a worker's partitions away")
+    metrics_host: str = Field("127.0.0.1", description="address on which a worker's metrics and health are answered; 0.0.0.0 for all")
     metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker; 0 for none")
+    metric_cells: int = Field(
+        5_000, ge=1, le=100_000, description="most districts, schools and departments that a worker has metrics of; beyond, districts only"
+    )
+    intake_host: str = Field("127.0.0.1", description="address that `frontdesk intake` listens on; others than this machine's need tokens")
+    intake_port: int = Field(8080, ge=0, le=65535, description="port of `frontdesk intake`; 0 lets the system choose")
+    intake_tokens: Path | None = Field(None, description="file of those who may publish through the intake; `frontdesk token` writes it")
+    intake_memory_mib: int = Field(32, ge=4, le=4096, description="MiB that requests under way may hold; then the intake answers 503")
+    intake_hooks: Path | None = Field(None, description="folder of mappings of other systems' webhooks: NAME.yaml for /hooks/NAME")
+    pseudonym_key: Path | None = Field(None, description="file with the key of pseudonyms, for mappings of exports and webhooks")
+    page_host: str = Field("127.0.0.1", description="where `frontdesk page` listens; beyond this machine only with page_token")
+    page_port: int = Field(8780, ge=0, le=65535, description="port of the page; 0 for any that is free")
+    page_token: SecretStr = Field(SecretStr(""), description="what browsers have to know to see the page")
+    stale_after_s: float = Field(
+        150.0, ge=60, le=86_400, description="so long after the minute up to which numbers are true they are stale"
+    )
     folder: Path = Field(Path(".frontdesk"), description="folder of the embedded servers")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="of a worker; auto: console at a terminal, else JSON")

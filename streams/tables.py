@@ -13,12 +13,13 @@ from streams.ports import Columns
 
 
 def tables_of(changes: Collection[Changes], refused: Sequence[Refused], topic_id: str) -> dict[str, Columns]:
-    """Tables with rows, in the order of writing: facts first, what was set aside last."""
+    """Tables with rows, in the order of writing: facts first, then what was set aside, and last that all of it is there."""
     tables = {
-        "events": _joined([c.events for c in changes]),
-        "cases": _joined([c.cases for c in changes]),
-        "windows": _joined([c.windows for c in changes]),
+        "events": joined([c.events for c in changes]),
+        "cases": joined([c.cases for c in changes]),
+        "windows": joined([c.windows for c in changes]),
         "dead_letters": [list(column) for column in zip(*(_dead_letter(r, topic_id) for r in refused), strict=True)],
+        "progress": joined([c.progress for c in changes]),
     }
     return {name: columns for name, columns in tables.items() if columns}
 
@@ -30,7 +31,7 @@ def _dead_letter(refused: Refused, topic_id: str) -> Row:
     return (*where, why.reason.value, why.path, why.message, len(record.value or b""), source_of(record.value, record.headers))
 
 
-def _joined(parts: list[Columns]) -> Columns:
+def joined(parts: list[Columns]) -> Columns:
     """Columns of several partitions as the columns of one insert."""
     parts = [part for part in parts if part]
     if len(parts) < 2:  # noqa: PLR2004 - nothing to join

@@ -6,12 +6,13 @@ version 12 (KIP-516) is spelled out here.
 """
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import for_code
+from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
@@ -95,22 +96,35 @@ class _MetadataRequestV12(RequestStruct):  # type: ignore[misc] # aiokafka publi
 class _MetadataRequest(Request[_MetadataRequestV12]):  # type: ignore[misc] # aiokafka publishes no types
     API_KEY = 3
 
-    def __init__(self, topic: str) -> None:
-        self._topic = topic
+    def __init__(self, topics: Collection[str]) -> None:
+        self._topics = topics
 
     def build(self, request_struct_class: type[_MetadataRequestV12]) -> _MetadataRequestV12:
-        return request_struct_class([(uuid.UUID(int=0), self._topic, {})], False, False, {})
+        return request_struct_class([(uuid.UUID(int=0), topic, {}) for topic in self._topics], False, False, {})
 
 
 async def topic_identity(settings: Settings, topic: str) -> TopicIdentity:
     """Ask the brokers. Raises aiokafka's `KafkaError` when they are away or there is no such topic."""
+    found = (await topic_identities(settings, [topic]))[topic]
+    if found is None:
+        raise UnknownTopicOrPartitionError(f"topic {topic}")
+    return found
+
+
+async def topic_identities(settings: Settings, topics: Collection[str]) -> dict[str, TopicIdentity | None]:
+    """Ask the brokers; None where there is no such topic. Raises aiokafka's `KafkaError` when they are away."""
     client = AIOKafkaClient(**client_options(settings))
     try:
         await client.bootstrap()
-        response: Any = await client.send(client.get_random_node(), _MetadataRequest(topic))
+        response: Any = await client.send(client.get_random_node(), _MetadataRequest(topics))
     finally:
         await client.close()
-    [(error, name, topic_id, _, partitions, *_)] = response.topics
+    return {name: _identity(error, name, topic_id, len(partitions)) for error, name, topic_id, _, partitions, *_ in response.topics}
+
+
+def _identity(error: int, name: str, topic_id: uuid.UUID, partitions: int) -> TopicIdentity | None:
+    if error == UnknownTopicOrPartitionError.errno:
+        return None
     if error:
         raise for_code(error)(f"topic {name}")
-    return TopicIdentity(str(topic_id), len(partitions))
+    return TopicIdentity(str(topic_id), partitions)

@@ -5,9 +5,9 @@ partition of the same number. So a topic with another number of partitions than 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from streams.broker import client_options
@@ -28,6 +28,11 @@ class Topic:
     partitions: int
     replication: int
     configs: Mapping[str, str] = field(default_factory=dict)
+
+
+def changelog_of(settings: Settings, epoch: int) -> str:
+    """Each incarnation of the log has a changelog of its own: its state lies in other partitions, and the old one may be wanted again."""
+    return settings.changelog_topic if epoch == 1 else f"{settings.changelog_topic}-{epoch}"
 
 
 def topics(settings: Settings) -> tuple[Topic, ...]:
@@ -56,10 +61,46 @@ async def ensure_topics(settings: Settings) -> list[str]:
         existing = await partition_counts(admin)
         missing = [topic for topic in wanted if topic.name not in existing]
         await _make(admin, missing)
-        _compare(wanted, await partition_counts(admin) if missing else existing)
+        _compare(wanted[0], await partition_counts(admin) if missing else existing)
     finally:
         await admin.close()
     return [topic.name for topic in missing]
+
+
+async def ensure_changelog(settings: Settings, epoch: int, partitions: int) -> None:
+    """Make the changelog of an epoch where it is missing."""
+    [ours] = [topic for topic in topics(settings) if topic.name == settings.changelog_topic]
+    wanted = replace(ours, name=changelog_of(settings, epoch), partitions=partitions)
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await admin.start()
+        if wanted.name not in await partition_counts(admin):
+            await _make(admin, [wanted])
+    finally:
+        await admin.close()
+
+
+async def widen_breaches(settings: Settings, partitions: int) -> None:
+    """Let the breach topic have as many partitions as the events have got: workers write to it by partition."""
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await admin.start()
+        if (await partition_counts(admin)).get(settings.breach_topic, partitions) < partitions:
+            await admin.create_partitions({settings.breach_topic: NewPartitions(partitions)})
+    finally:
+        await admin.close()
+
+
+async def forget_changelog(settings: Settings, epoch: int) -> None:
+    """Delete the changelog of an epoch that never came into force."""
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await admin.start()
+        name = changelog_of(settings, epoch)
+        if name in await partition_counts(admin):
+            await admin.delete_topics([name])
+    finally:
+        await admin.close()
 
 
 async def partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
@@ -77,11 +118,11 @@ async def _make(admin: AIOKafkaAdminClient, missing: list[Topic]) -> None:
             raise for_code(code)(f"topic {name}: {message[0] if message and message[0] else for_code(code).description}")
 
 
-def _compare(wanted: tuple[Topic, ...], existing: Mapping[str, int]) -> None:
-    for topic in wanted:
-        found = existing.get(topic.name, topic.partitions)
-        if found != topic.partitions:
-            raise TopicMismatch(
-                f"topic {topic.name} has {found} partitions, but FRONTDESK_PARTITIONS is {topic.partitions}: "
-                f"set it to {found}, or choose other topics (FRONTDESK_TOPIC, ...)"
-            )
+def _compare(events: Topic, existing: Mapping[str, int]) -> None:
+    """Of the others only the changelog in force must have as many, which workers look at; which it is stands in ClickHouse."""
+    found = existing.get(events.name, events.partitions)
+    if found != events.partitions:
+        raise TopicMismatch(
+            f"topic {events.name} has {found} partitions, but FRONTDESK_PARTITIONS is {events.partitions}: "
+            f"set it to {found}, or choose other topics (FRONTDESK_TOPIC, ...)"
+        )

@@ -10,6 +10,7 @@ import json
 import shutil
 import socket
 import struct
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,9 @@ LEAST_FREE_BYTES = 1 << 29
 START_S = 120.0
 REHEARSAL_S = 180.0
 """A start takes seconds; on a machine that is busy with everything else it may take this long."""
+
+UNUSED_S = 30 * 24 * 60 * 60.0
+"""An archive (60 MB) that was not used for so long belongs to an environment that is gone."""
 
 ATTEMPTS = 3
 """A port that was free may be taken before Kafka binds it; then other ports are tried."""
@@ -61,6 +65,7 @@ SETTINGS = {
 class Kafka:
     """One Kafka in the folder `data`. `port` is that of the plain listener: 0 for the one it had before, or any free one.
 
+    `advertised` is the port that clients of the plain listener are told to use, where something in between forwards it to the real one.
     `listeners` adds protocols beside the plain one, `users` (name -> password) are those of SASL/PLAIN. `cache` and `repository` say where
     the jars are kept and come from. Used as a context manager it is started, and stopped whatever happens.
     """
@@ -70,6 +75,7 @@ class Kafka:
         data: Path,
         port: int = 0,
         *,
+        advertised: int = 0,
         listeners: Sequence[Protocol] = (),
         users: Mapping[str, str] | None = None,
         cache: Path | None = None,
@@ -81,6 +87,7 @@ class Kafka:
         self.data = data.absolute()
         self.log = self.data / "kafka.log"
         self._wanted_port = port
+        self._advertised = {"PLAINTEXT": advertised} if advertised else {}
         self._protocols: tuple[Protocol, ...] = ("PLAINTEXT", *(each for each in listeners if each != "PLAINTEXT"))
         self._users = dict(users or {})
         self._cache = cache or jars.cache_folder()
@@ -208,7 +215,7 @@ class Kafka:
 
     def _configure(self) -> None:
         tls = self._certificate() if any(name.endswith("SSL") for name in self._protocols) else None
-        settings = SETTINGS | properties(self._ports, self._users, tls)
+        settings = SETTINGS | properties(self._ports, self._users, tls, self._advertised)
         settings |= {"controller.quorum.voters": f"1@{HOST}:{self._ports[CONTROLLER]}", "log.dirs": str(self._logs)}
         _write(self._properties, "".join(f"{name}={value}\n" for name, value in settings.items()))
 
@@ -247,12 +254,14 @@ def installed(cache: Path, repository: str | None = None, progress: Callable[[st
         if not archive.exists():
             progress("preparing Kafka for quick starts (15 s, once)")
             _rehearse(java, archive)
+        archive.touch()
     return replace(java, archive=archive)
 
 
 def _rehearse(java: Java, archive: Path) -> None:
-    """Run Kafka once, in a folder of its own, and keep the classes that it loaded; archives of other versions go.
+    """Run Kafka once, in a folder of its own, and keep the classes that it loaded; archives that nobody has used for long go.
 
+    Not the others: each environment has its own, and two that are used in turn must not take each other's away at every start.
     Where the runtime wrote none, an empty one stands for it, which HotSpot ignores: starts are slower, and no rehearsal is made again.
     """
     folder = archive.parent / "rehearsal"
@@ -261,12 +270,17 @@ def _rehearse(java: Java, archive: Path) -> None:
     kafka = Kafka(folder, java=replace(java, rehearsal=written))
     kafka.start()
     kafka.stop(REHEARSAL_S)
-    for old in archive.parent.glob("*.aot"):
-        old.unlink()
+    _remove_unused(archive.parent, time.time())
     if not written.exists():
         written.touch()
     written.replace(archive)
     _remove(folder)
+
+
+def _remove_unused(folder: Path, now: float) -> None:
+    for archive in folder.glob("*.aot"):
+        if now - archive.stat().st_mtime > UNUSED_S:
+            archive.unlink()
 
 
 def _remove(folder: Path) -> None:

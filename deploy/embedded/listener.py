@@ -46,12 +46,17 @@ def certificate(folder: Path) -> Certificate:
     return made
 
 
-def properties(ports: Mapping[str, int], users: Mapping[str, str], made: Certificate | None) -> dict[str, str]:
-    """Give Kafka's settings for listeners on these ports: protocol (or CONTROLLER) -> port; users: name -> password."""
+def properties(
+    ports: Mapping[str, int], users: Mapping[str, str], made: Certificate | None, advertised: Mapping[str, int] | None = None
+) -> dict[str, str]:
+    """Give Kafka's settings for listeners on these ports: protocol (or CONTROLLER) -> port; users: name -> password.
+
+    `advertised` are ports that clients are told instead, where something in between forwards them.
+    """
     protocols = [name for name in ports if name != CONTROLLER]
     return {
         "listeners": _addresses(ports, ports),
-        "advertised.listeners": _addresses(protocols, ports),
+        "advertised.listeners": _addresses(protocols, {**ports, **(advertised or {})}),
         "listener.security.protocol.map": ",".join(f"{name}:{'PLAINTEXT' if name == CONTROLLER else name}" for name in ports),
         "controller.listener.names": CONTROLLER,
         "inter.broker.listener.name": "PLAINTEXT",

@@ -1,4 +1,4 @@
-"""What Frontdesk itself asks ClickHouse: cells that show a number, forgotten cases, whose log this is, the indicators.
+"""What Frontdesk itself asks ClickHouse: cells with a number, forgotten cases, whose log this is, the indicators, who waits.
 
 Reads are FINAL. Events come back as the records that the fold works on.
 """
@@ -19,6 +19,9 @@ Cell = tuple[str, str, str, str]
 
 COUNTS = tuple(c for c in WINDOW_COLUMNS if c.endswith("_n"))
 KEYS_A_QUERY = 1000
+EVENT_FIELDS = """kind, toUnixTimestamp64Milli(time), source, id, school, department, stakeholder, audience,
+            channel, language, topic, priority, needs_reply, author, author_kind, visibility, outcome, score, worst, best"""
+"""What `event_of` makes an event of, in its order."""
 LONG_QUERY = {"max_query_size": 16 << 20, "do_not_merge_across_partitions_select_final": 1}
 
 
@@ -50,8 +53,7 @@ def claim(client: Client, topic_id: str, partitions: int) -> LogIdentity:
     if (known.topic_id, known.partitions) != (topic_id, partitions):
         raise LogChanged(
             f"the tables were filled from topic {known.topic_id} with {known.partitions} partitions, "
-            f"but the topic is now {topic_id} with {partitions}: count it anew beside the old rows, with new names in "
-            "FRONTDESK_CLICKHOUSE_DATABASE, FRONTDESK_CHANGELOG_TOPIC and FRONTDESK_GROUP, then `frontdesk migrate`"
+            f"but the topic is now {topic_id} with {partitions}: `frontdesk rebuild` counts it anew in tables beside the old ones"
         )
     return known
 
@@ -81,7 +83,7 @@ def events_of(client: Client, cases: Sequence[tuple[str, str]]) -> list[Archived
         rows = client.execute(EVENTS_OF, asked, settings=LONG_QUERY)
         for (district, subject), group in groupby(rows, key=lambda row: (row[0], row[1])):
             told = list(group)
-            events = [_event(row[3:]) for row in told]
+            events = [event_of(row[3:]) for row in told]
             found.append(Archived(district, subject, max(row[2] for row in told), events, keys.get((district, subject), ())))
     return found
 
@@ -94,9 +96,8 @@ def _keys_of(client: Client, asked: Mapping[str, Any]) -> dict[tuple[str, str], 
     return keys
 
 
-EVENTS_OF = """
-    SELECT district, subject, offset, kind, toUnixTimestamp64Milli(time), source, id, school, department, stakeholder, audience,
-        channel, language, topic, priority, needs_reply, author, author_kind, visibility, outcome, score, worst, best
+EVENTS_OF = f"""
+    SELECT district, subject, offset, {EVENT_FIELDS}
     FROM events FINAL
     WHERE (district, subject) IN %(cases)s
     ORDER BY district, subject"""
@@ -107,7 +108,8 @@ KEYS_OF = """
         AND (district, opened_at) IN (SELECT district, time FROM events WHERE (district, subject) IN %(cases)s)"""
 
 
-def _event(row: tuple[Any, ...]) -> Event:
+def event_of(row: tuple[Any, ...]) -> Event:
+    """The event of a row of `EVENT_FIELDS`."""
     kind, head = row[0], row[1:6]
     make, rest = {
         "contact": (Contacted, (*row[6:12], bool(row[12]))),
@@ -131,6 +133,38 @@ def indicators(
         ORDER BY contacts DESC, district, school, department
         LIMIT %(limit)s""",
         {"scope": scope, "window": window, "district": district, "limit": limit},
+        with_column_types=True,
+    )
+    names = [name for name, _ in columns]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def waiting(
+    client: Client, *, district: str | None = None, school: str | None = None, department: str | None = None, limit: int = 1000
+) -> list[dict[str, Any]]:
+    """Episodes in which somebody waits for a reply, as dictionaries: what is due soonest first, what nobody promised last.
+
+    Due is the first response, or the resolution where there was a response already. `total` counts those beyond the limit too.
+    """
+    places = {"district": district, "school": school, "department": department}
+    wanted = "".join(f" AND {name} = %({name})s" for name, place in places.items() if place is not None)
+    rows, columns = client.execute(
+        f"""
+        WITH now64(3, 'UTC') AS at
+        SELECT district, school, department, subject, priority, channel, language, topic, received_at, waiting_since,
+            dateDiff('millisecond', waiting_since, at) AS waiting_ms,
+            if(answered_at IS NULL, 'response', 'resolution') AS target,
+            if(answered_at IS NULL, response_due_at, resolution_due_at) AS due_at,
+            dateDiff('millisecond', at, due_at) AS left_ms,
+            if(answered_at IS NULL, response_warn_at, resolution_warn_at) AS warn_at,
+            multiIf(due_at IS NULL, 'no promise', due_at < at, 'missed', warn_at <= at, 'due soon', 'in time') AS promise,
+            at AS as_of,
+            count() OVER () AS total
+        FROM cases FINAL
+        WHERE is_deleted = 0 AND received_at IS NOT NULL AND waiting_since IS NOT NULL AND status != 'spam'{wanted}
+        ORDER BY due_at ASC NULLS LAST, waiting_since, district, subject
+        LIMIT %(limit)s""",
+        {**places, "limit": limit},
         with_column_types=True,
     )
     names = [name for name, _ in columns]

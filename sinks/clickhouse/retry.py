@@ -10,8 +10,21 @@ from clickhouse_driver import errors
 
 NETWORK_ERROR = 210
 TOO_MANY_PARTS = 252
-RETRYABLE = frozenset({3, 107, 159, 164, 202, 203, 209, NETWORK_ERROR, 241, 242, TOO_MANY_PARTS, 285, 319, 425, 999})
-"""End of file, file or network trouble, timeouts, limits on queries or memory, read-only replica, Keeper; and too many parts."""
+STD_EXCEPTION = 1001
+RETRYABLE = frozenset(
+    {
+        *(3, 107, 159, 203, 209, NETWORK_ERROR),  # files and sockets that ended, network trouble, timeouts
+        *(202, 439),  # too many queries, too few threads
+        *(173, 241),  # memory
+        *(75, 76, 243),  # a disk that cannot be written, or is full
+        *(164, 242, 774),  # a table or a replica that is read-only for the moment
+        *(236, 394),  # the insert was given up: the server shuts down, or somebody ended it
+        *(TOO_MANY_PARTS, 473),  # merges that are behind; a lock that another statement holds
+        *(285, 319, 425, 999),  # too few replicas, an insert whose fate is unknown, system calls, Keeper
+    }
+)
+OF_THE_DISK = ("filesystem error", "Read-only file system", "No space left on device")
+"""What the server does not put into a code of its own: it tells the operating system's words, under the code of any C++ exception."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 10.0
 MERGE_PAUSE_S = 5.0
@@ -22,7 +35,8 @@ def code_of(failure: Exception) -> int | None:
     """ClickHouse's code of a failure that passes; 210 (network) for a connection that broke; None for one that stays."""
     if isinstance(failure, errors.Error):
         code: int = failure.code
-        return code if code in RETRYABLE else None
+        passes = code in RETRYABLE or (code == STD_EXCEPTION and any(words in str(failure) for words in OF_THE_DISK))
+        return code if passes else None
     if isinstance(failure, OSError | EOFError):
         return NETWORK_ERROR
     return None

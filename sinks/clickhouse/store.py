@@ -13,11 +13,12 @@ from clickhouse_driver import Client
 
 from projections.partition import Archived
 from sinks.clickhouse import queries
+from sinks.clickhouse.advice import advice
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.queries import Cell
 from sinks.clickhouse.retry import code_of, pause_s
 from sinks.clickhouse.tables import Columns
-from sinks.clickhouse.writer import Observer, Writer
+from sinks.clickhouse.writer import Observer, Writer, told
 
 Answer = TypeVar("Answer")
 
@@ -29,13 +30,14 @@ class Store:
 
     def __init__(self, server: ClickHouse, observer: Observer) -> None:
         self._server = server
-        self._writer = Writer(server.connect, observer)
         self._observer = observer
+        self._writer = Writer(server.connect, observer)
+        self._unanswered: str | None = None
 
     @property
     def paused(self) -> str | None:
         """Why nothing is written at present; None while all is well."""
-        return self._writer.paused
+        return self._writer.paused or self._unanswered
 
     async def write(self, tables: Mapping[str, Columns]) -> None:
         """See `Writer.write`."""
@@ -55,17 +57,28 @@ class Store:
 
     async def _ask(self, question: Callable[[Client], Answer]) -> Answer:
         attempt = 0
-        while True:
-            try:
-                return await asyncio.to_thread(self._answer, question)
-            except Exception as failure:
-                code = code_of(failure)
-                if code is None:
-                    raise
-                self._observer.retried(code)
-                log.warning("question is asked again", code=code, why=str(failure))
-                await asyncio.sleep(pause_s(attempt, code, random.random))
-                attempt += 1
+        try:
+            while True:
+                try:
+                    return await asyncio.to_thread(self._answer, question)
+                except Exception as failure:
+                    code = code_of(failure)
+                    if code is None:
+                        raise
+                    self._observer.retried(code)
+                    self._wait(code, told(failure))
+                    await asyncio.sleep(pause_s(attempt, code, random.random))
+                    attempt += 1
+        finally:
+            if self._unanswered is not None:
+                self._unanswered = None
+                self._observer.paused(paused=False)
+
+    def _wait(self, code: int, why: str) -> None:
+        next_step = advice(code, passes=True)
+        self._unanswered = f"a question: {why}. Next: {next_step}"
+        self._observer.paused(paused=True)
+        log.warning("question is asked again", code=code, why=why, next=next_step)
 
     def _answer(self, question: Callable[[Client], Answer]) -> Answer:
         with self._server.connect() as client:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
+from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WINDOW_COLUMNS
 
 Columns = list[Any]
 """Equally long lists (or numpy arrays), one for each column of the table; [] for no rows."""
@@ -15,4 +15,5 @@ WRITTEN: Final[dict[str, tuple[str, ...]]] = {
     "cases": CASE_COLUMNS,
     "windows": WINDOW_COLUMNS,
     "dead_letters": DEAD_LETTER_COLUMNS,
+    "progress": PROGRESS_COLUMNS,
 }

@@ -11,15 +11,21 @@ import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from clickhouse_driver import errors
 
+from projections.rows import offset_of
+from sinks.clickhouse.advice import SLOW, advice
 from sinks.clickhouse.columns import ColumnClient
 from sinks.clickhouse.connection import INSERT_SETTINGS
 from sinks.clickhouse.retry import code_of, pause_s
 from sinks.clickhouse.tables import WRITTEN, Columns
+
+SILENT_S: Final = 5.0
+"""An insert that has no answer for so long counts as a pause, though it may still succeed."""
+LONGEST_REASON: Final = 300
 
 log = structlog.get_logger("clickhouse")
 
@@ -28,7 +34,10 @@ class Fatal(Exception):
     """ClickHouse, or the driver, refuses these rows for good. `code` is ClickHouse's, 0 where the driver gave none."""
 
     def __init__(self, table: str, code: int, position: str, why: str) -> None:
-        super().__init__(f"{table}: rows of {position} were refused ({code}): {why}")
+        super().__init__(
+            f"{table}: rows of {position} were refused ({code}): {why}. Nothing from there on is committed. "
+            f"Next: {advice(code, passes=False)}"
+        )
         self.table = table
         self.code = code
         self.position = position
@@ -107,20 +116,29 @@ class Writer:
         """Send the block once: None when it was acknowledged, else the code of a failure that passes."""
         began = time.perf_counter()
         attempt = Attempt()
+        silent = asyncio.get_running_loop().call_later(SILENT_S, self._is_silent, table)
         try:
             await self._in_thread(attempt, self._send, attempt, table, columns)
         except Exception as failure:
             code = code_of(failure)
-            told = _server_code(failure) if code is None else code
-            self._observer.insert_failed(table, len(columns[0]), time.perf_counter() - began, attempt.size, told)
+            known = _server_code(failure) if code is None else code
+            self._observer.insert_failed(table, len(columns[0]), time.perf_counter() - began, attempt.size, known)
             if code is None:
-                raise Fatal(table, _server_code(failure), self._position(table, columns), _first_line(failure)) from failure
+                raise Fatal(table, _server_code(failure), self._position(table, columns), told(failure)) from failure
             self._observer.retried(code)
-            self.paused = f"{table}: {_first_line(failure)}"
-            log.warning("insert is tried again", table=table, code=code, why=_first_line(failure))
+            self.paused = f"{table}: {told(failure)}. Next: {advice(code, passes=True)}"
+            log.warning("insert is tried again", table=table, code=code, why=told(failure), next=advice(code, passes=True))
             return code
+        finally:
+            silent.cancel()
         self._observer.inserted(table, len(columns[0]), time.perf_counter() - began, attempt.size)
         return None
+
+    def _is_silent(self, table: str) -> None:
+        """It is neither acknowledged nor refused: the driver goes on waiting, and gives up after a minute."""
+        self.paused = f"{table}: no answer for {SILENT_S:.0f} s. Next: {SLOW}"
+        self._observer.paused(paused=True)
+        log.warning("insert has no answer", table=table, after_s=SILENT_S, next=SLOW)
 
     async def _in_thread(self, attempt: "Attempt", call: Callable[..., None], *arguments: Any) -> None:
         """Run in the thread. When cancelled, cut the connection, so that the thread is free for whoever comes next."""
@@ -167,7 +185,9 @@ class Writer:
         partitions = sorted({int(p) for p in named["partition"]})
         where = f"partition {', '.join(map(str, partitions))}"
         offsets = named.get("offset", named.get("last_offset"))
-        return where if offsets is None else f"{where}, offsets {min(offsets)} to {max(offsets)}"
+        if offsets is not None:
+            return f"{where}, offsets {min(offsets)} to {max(offsets)}"
+        return f"{where}, after the records before offset {max(map(offset_of, named['version']))}" if "version" in named else where
 
 
 class Attempt:
@@ -185,6 +205,7 @@ def _server_code(failure: Exception) -> int:
     return int(failure.code) if isinstance(failure, errors.Error) else 0
 
 
-def _first_line(failure: Exception) -> str:
-    lines = str(failure).split("Stack trace")[0].strip().splitlines()
-    return f"{type(failure).__name__}: {lines[0]}" if lines else type(failure).__name__
+def told(failure: Exception) -> str:
+    """What the server or the driver says, in a line, without a trace."""
+    words = " ".join(str(failure).split("Stack trace")[0].split()).rstrip(".")
+    return f"{type(failure).__name__}: {words[:LONGEST_REASON]}" if words else type(failure).__name__

@@ -9,12 +9,19 @@ from typer.main import get_command
 
 from streams.cli.dead_letters import dead_letters
 from streams.cli.demo import demo
+from streams.cli.directory import directory
 from streams.cli.down import down
+from streams.cli.history import import_history
 from streams.cli.indicators import indicators
+from streams.cli.intake import intake
 from streams.cli.migrate import migrate
+from streams.cli.oncall import oncall
+from streams.cli.page import page
 from streams.cli.publish import publish
+from streams.cli.rebuild import rebuild
 from streams.cli.simulate import simulate
 from streams.cli.status import status
+from streams.cli.token import token
 from streams.cli.up import up
 from streams.cli.verify import verify
 from streams.cli.worker import worker
@@ -26,10 +33,14 @@ EXAMPLES: dict[Callable[..., object], str] = {
     status: "Example: [bold]frontdesk status && echo all is well[/]   (exit code 3 while something is away)",
     worker: "Example: [bold]FRONTDESK_METRICS_PORT=9464 frontdesk worker[/]   (start more of them to share the districts)",
     publish: "Example: [bold]frontdesk publish events.ndjson --rate 500[/]   or: tail -f events.ndjson | frontdesk publish -",
+    intake: "Example: [bold]frontdesk intake[/]   then: curl -H content-type:application/cloudevents+json -d @e.json localhost:8080/events",
     simulate: "Example: [bold]frontdesk simulate --students 2000 --days 7 --live[/]   or: frontdesk simulate --days 2 --out -",
     migrate: "Example: [bold]FRONTDESK_CLICKHOUSE_HOST=ch.example.org frontdesk migrate[/]",
     indicators: "Example: [bold]frontdesk indicators --by school --window 24h[/]   or: frontdesk indicators --format csv > today.csv",
+    oncall: "Example: [bold]frontdesk oncall --district riverside[/]   or: frontdesk oncall --once --format json",
+    page: "Example: [bold]frontdesk page[/]   then open the address that it prints; or: FRONTDESK_PAGE_PORT=9000 frontdesk page",
     verify: "Example: [bold]frontdesk verify[/]   or, quick: frontdesk verify --sample 1000   (exit code 1 when anything differs)",
+    rebuild: "Example: [bold]frontdesk rebuild[/]   looks what differs; then: frontdesk rebuild --yes   (later: --drop-old)",
 }
 GUIDE = (
     "Exit codes: 0 done, 1 a difference was found, 2 wrong flag, file or setting, 3 a server is away, 4 refused, 130 stopped by Ctrl-C. "
@@ -42,7 +53,10 @@ def application() -> typer.Typer:
     app.callback()(frontdesk)
     for function, example in EXAMPLES.items():
         app.command(epilog=example)(function)
+    app.command("import", epilog="Example: [bold]frontdesk import tickets.csv --mapping map.yaml --backfill --dry-run[/]")(import_history)
     app.add_typer(dead_letters())
+    app.add_typer(token())
+    app.add_typer(directory())
     return app
 
 

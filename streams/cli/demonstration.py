@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from time import sleep
 
@@ -24,6 +24,7 @@ from streams.cli.prepare import prepare
 from streams.cli.reading import indicator_table, read_indicators
 from streams.cli.screen import progress, remarks, results, step
 from streams.clock import WallClock
+from streams.page.service import serve_page
 from streams.publisher import Publisher
 from streams.settings import Settings
 from streams.simulation import Plan
@@ -172,5 +173,8 @@ def _stay(settings: Settings, playback: Playback) -> None:
 
 
 async def _live(settings: Settings, playback: Playback) -> None:
-    async with Publisher(settings) as publisher:
+    async with AsyncExitStack() as stack, Publisher(settings) as publisher, asyncio.TaskGroup() as beside:
+        hub, port = await serve_page(stack, settings.model_copy(update={"page_port": 0}))
+        beside.create_task(hub.failure())
+        results().print(f"  the page, live       http://127.0.0.1:{port}/", markup=False, soft_wrap=True)
         await playback.live(ToKafka(publisher, WallClock().now()))

@@ -50,11 +50,23 @@ class Outcome(NamedTuple):
 OURS = ("events", "projections", "sinks", "streams", "deploy")
 CODES = {
     "DirectoryError": ExitCode.USAGE,
+    "DirectoryRefused": ExitCode.REFUSED,
+    "NewerDirectory": ExitCode.REFUSED,
+    "MappingError": ExitCode.USAGE,
+    "TokenFileError": ExitCode.USAGE,
+    "NeedsToken": ExitCode.USAGE,
     "TopicMismatch": ExitCode.REFUSED,
     "Refused": ExitCode.REFUSED,
     "Fatal": ExitCode.REFUSED,
     "MigrationError": ExitCode.REFUSED,
     "LogChanged": ExitCode.REFUSED,
+    "ChangelogRestarted": ExitCode.REFUSED,
+    "LostRecords": ExitCode.REFUSED,
+    "StateMissing": ExitCode.REFUSED,
+    "TopicLost": ExitCode.REFUSED,
+    "RebuildRefused": ExitCode.REFUSED,
+    "Taken": ExitCode.REFUSED,
+    "Stands": ExitCode.REFUSED,
 }
 """By name, since importing them would load what the command did not need. Other exceptions of ours: unavailable."""
 
@@ -103,6 +115,8 @@ def outcome_of(error: BaseException) -> Outcome | None:
             return meaning(error)
     if isinstance(error, ModuleNotFoundError):
         return _of_missing_module(error)
+    if isinstance(error, EOFError):
+        return _of_hanging_up(error)
     return _of_operating_system(error) if isinstance(error, OSError) else None
 
 
@@ -117,6 +131,8 @@ def _of_ours(error: BaseException) -> Outcome:
 
 
 def _of_typer(error: BaseException) -> Outcome:
+    if isinstance(error.__cause__, EOFError):  # typer takes it for the end of what somebody types
+        return _of_hanging_up(error.__cause__)
     text = getattr(error, "format_message", lambda: str(error))()
     return Outcome(ExitCode.USAGE, f"{text or 'stopped'} (frontdesk --help shows how it goes)")
 
@@ -168,6 +184,11 @@ def _of_clickhouse(error: BaseException) -> Outcome:
         return Outcome(ExitCode.REFUSED, f"the certificate of ClickHouse is not trusted (check FRONTDESK_CLICKHOUSE_CA_FILE): {error}")
     hint = "start the servers with `frontdesk up`, or set FRONTDESK_CLICKHOUSE_HOST, _PORT and _SECURE to where it is"
     return Outcome(ExitCode.UNAVAILABLE, f"ClickHouse does not answer: {hint} ({error})")
+
+
+def _of_hanging_up(error: EOFError) -> Outcome:
+    """Only ClickHouse's driver raises this: no command reads from a terminal."""
+    return Outcome(ExitCode.UNAVAILABLE, f"ClickHouse hung up in the middle of an answer: is it stopping, or just starting? ({error})")
 
 
 def _of_missing_module(error: ModuleNotFoundError) -> Outcome | None:

@@ -9,7 +9,16 @@ from contextlib import contextmanager
 from time import monotonic
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 Advance = Callable[[int], None]
 SECONDS_BETWEEN_LINES = 5.0
@@ -60,6 +69,8 @@ def _bar(console: Console) -> Progress:
         TaskProgressColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
     )
     return Progress(*columns, console=console, transient=True)
 
@@ -70,8 +81,22 @@ class _Lines:
     def __init__(self, console: Console, title: str, total: int | None) -> None:
         self._console, self._title, self._total = console, title, total
         self._next = monotonic() + SECONDS_BETWEEN_LINES
+        self._begun: tuple[float, int] | None = None
 
     def __call__(self, done: int) -> None:
-        if monotonic() >= self._next:
-            self._next = monotonic() + SECONDS_BETWEEN_LINES
-            self._console.print(f"  {self._title}: {done:,}" + (f" of {self._total:,}" if self._total else ""), markup=False)
+        now = monotonic()
+        self._begun = self._begun or (now, done)
+        if now >= self._next:
+            self._next = now + SECONDS_BETWEEN_LINES
+            of = (
+                "" if self._total is None else f" of {self._total:,}{left(self._total - done, done - self._begun[1], now - self._begun[0])}"
+            )
+            self._console.print(f"  {self._title}: {done:,}{of}", markup=False)
+
+
+def left(to_do: int, done: int, seconds: float) -> str:
+    """How long the rest takes at the pace so far, in words; nothing where there is no pace yet."""
+    if done <= 0 or to_do <= 0:
+        return ""
+    rest = to_do * seconds / done
+    return f", about {rest / 60:,.0f} min left" if rest >= 90 else f", about {rest:,.0f} s left"  # noqa: PLR2004 - seconds

@@ -2,7 +2,12 @@
 
 # ruff: noqa: PLC0415 - so that --help is instant
 
+from typing import Final
+
 from streams.cli.options import Folder
+
+START_AGAIN: Final = "start it again once the server answers, or let its supervisor: nothing is lost, it goes on where it was"
+DO_FIRST: Final = "do what is said here first: started again before, it stops again. Nothing is lost, and nothing beyond is committed"
 
 
 def worker(folder: Folder = None) -> int:
@@ -17,4 +22,22 @@ def worker(folder: Folder = None) -> int:
 
     settings = load_settings(folder)
     configure_logging(settings.log_format)
-    return run_worker(settings)
+    try:
+        return run_worker(settings)
+    except Exception as error:
+        _log(error)
+        raise
+
+
+def _log(error: Exception) -> None:
+    """In the worker's own log too, for machines, and what comes next; the line for people and the exit code are the rim's."""
+    import structlog
+
+    from streams.cli.outcome import ExitCode, one_line, outcome_of
+
+    outcome = outcome_of(error)
+    if outcome is not None:
+        passes = outcome.code == ExitCode.UNAVAILABLE
+        structlog.get_logger("worker").critical(
+            "worker failed", why=one_line(outcome.message), exit_code=int(outcome.code), next=START_AGAIN if passes else DO_FIRST
+        )

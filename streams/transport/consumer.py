@@ -6,6 +6,7 @@ forget (Faust forgets first). Any failure stops the worker: what is not committe
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 import structlog
@@ -29,6 +30,9 @@ SETTLE_SHARE = 0.5
 SETTLE_LIMIT_SHARE = 0.7
 COMMIT_SHARE = 0.2
 """Shares of the session timeout at a revoke: what the desk is told, what it gets, and what the commit gets."""
+
+Look = Callable[[], Awaitable[object]]
+"""Makes sure that the topic is still the one that it was; raises when it is not."""
 
 log = structlog.get_logger("transport")
 
@@ -70,10 +74,17 @@ class Consumer(driver.Consumer):
             await self.crash(error)
 
     async def perform_seek(self) -> None:
-        """Go to the committed offsets, and tell the desk. A rebalance meanwhile makes it void."""
+        """Go to the committed offsets, and tell the desk. A rebalance meanwhile makes it void; an error stops the worker."""
+        try:
+            await self._begin()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the worker stops with it
+            await self.crash(error)
+
+    async def _begin(self) -> None:
         epoch = self._custody.epoch
         partitions = sorted(tp.partition for tp in self.assignment())
         async with asyncio.timeout(self._session_s):
+            await self.transport.look()
             starts = await self._thread.run(self._thread.seek_to_start(partitions))
         if self._custody.epoch == epoch:
             await self._desk.assigned(partitions, self._custody.begin(starts))
@@ -225,8 +236,9 @@ class Transport(driver.Transport):
 
     Consumer: ClassVar[type[Consumer]] = Consumer
 
-    def __init__(self, *args: Any, custody: Custody, desk: Desk, subscription: Subscription) -> None:
+    def __init__(self, *args: Any, custody: Custody, desk: Desk, look: Look, subscription: Subscription) -> None:
         super().__init__(*args)
+        self.look = look
         self.custody = custody
         self.desk = desk
         self.subscription = subscription

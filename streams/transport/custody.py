@@ -24,7 +24,10 @@ FIRST_GUESS_BYTES = 16_384.0
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much may be delivered and unfinished. A partition over its bound is not fetched until half of it is done."""
+    """How much may be delivered and unfinished. A partition over its bound is not fetched until half of it is done.
+
+    The total is what partitions share; one that holds less than an equal part goes on when it is reached, so at most twice as much is held.
+    """
 
     records: int = 40_000
     bytes: int = 32 << 20
@@ -72,6 +75,7 @@ class Custody:
         self._clock = clock
         self._lanes: dict[int, Lane] = {}
         self._full: set[int] = set()
+        self._heavy: set[int] = set()
         self._mean_bytes = FIRST_GUESS_BYTES
 
     # -- what the desk asks -------------------------------------------------------------------------------------------
@@ -132,16 +136,20 @@ class Custody:
 
     # -- fetching -----------------------------------------------------------------------------------------------------
     def wanted(self) -> list[int]:
-        """Partitions to fetch now."""
-        if self.gate is not Gate.OPEN or self._over_total():
+        """Partitions to fetch now. When all together hold too much, those that hold less than their share of it go on.
+
+        So partitions that stand, because their breaker is open, cannot stop the others.
+        """
+        if self.gate is not Gate.OPEN:
             return []
         self._full = {p for p, lane in self._lanes.items() if self._is_full(lane)}
-        return [p for p in self._lanes if p not in self._full]
+        self._heavy = {p for p, lane in self._lanes.items() if self._is_heavy(lane)} if self._over_total() else set()
+        return [p for p in self._lanes if p not in self._full and p not in self._heavy]
 
     @property
     def pressed(self) -> bool:
-        """Some partition was over its bound when last asked for the wanted ones."""
-        return bool(self._full)
+        """Some partition was over its bound, or its share, when last asked for the wanted ones."""
+        return bool(self._full or self._heavy)
 
     def room(self) -> int:
         """Records that the next fetch may give: as many as half a partition's bytes are likely to hold."""
@@ -185,6 +193,10 @@ class Custody:
     def _over_total(self) -> bool:
         lanes = self._lanes.values()
         return sum(x.records for x in lanes) >= self.bounds.total_records or sum(x.bytes for x in lanes) >= self.bounds.total_bytes
+
+    def _is_heavy(self, lane: Lane) -> bool:
+        count = len(self._lanes)
+        return lane.records * count >= self.bounds.total_records or lane.bytes * count >= self.bounds.total_bytes
 
     def _is_full(self, lane: Lane) -> bool:
         share = 0.5 if lane.partition in self._full else 1.0

@@ -36,6 +36,8 @@ class Subscription:
     group: str
     session_timeout_s: float
     connection: Mapping[str, Any] = field(repr=False)
+    note: str = ""
+    """Kept beside each committed offset: which incarnation of the topic, and of the state, the offset belongs to."""
 
     @property
     def heartbeat_s(self) -> float:
@@ -50,6 +52,22 @@ class Subscription:
 
 class LostRecords(Exception):
     """The group's offset is outside of what the topic holds: records are gone, or the topic is another one."""
+
+
+def hole(tp: TopicPartition, start: int, first: int, end: int) -> str:
+    """What is missing where a group stands outside of what the topic holds, and what to do."""
+    stands = f"the group stands at offset {start} of {tp.topic} partition {tp.partition}, which holds {first} to {end}: "
+    if start > end:
+        return (
+            f"{stands}the records at offsets {end} to {start - 1} were counted and are not in the topic any more: "
+            "it lost its end, or was made anew. `frontdesk verify` shows what the tables hold beyond it; "
+            "`frontdesk rebuild` counts what there is into fresh tables"
+        )
+    return (
+        f"{stands}the records at offsets {start} to {first - 1} were deleted before they were counted "
+        "(the topic's retention.ms should be -1). Let their publishers send them again; then `frontdesk rebuild`, or, to go on "
+        f"without them, set the group's offset of that partition to {first} with kafka-consumer-groups --reset-offsets"
+    )
 
 
 class FetchThread(AIOKafkaConsumerThread):
@@ -88,6 +106,14 @@ class FetchThread(AIOKafkaConsumerThread):
     def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
         """Say nothing: the exception reaches whoever started the app, who reports it."""
 
+    def _stopped_set(self) -> None:
+        """Faust tells the thread to stop; one that has ended after a crash is past that."""
+        try:
+            super()._stopped_set()
+        except RuntimeError:
+            if not self.thread_loop.is_closed():
+                raise
+
     # -- in the thread's loop -----------------------------------------------------------------------------------------
     async def seek_to_start(self, partitions: Sequence[int]) -> dict[int, int]:
         """Put each partition at its committed offset, or its first record, and return these. Raises `LostRecords`.
@@ -100,17 +126,26 @@ class FetchThread(AIOKafkaConsumerThread):
             await asyncio.wait({self._fetching})
         tps = [TopicPartition(self.subscription.topic, p) for p in partitions]
         first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        committed = await asyncio.gather(*(consumer.committed(tp) for tp in tps))
-        starts = {tp: first[tp] if offset is None else offset for tp, offset in zip(tps, committed, strict=True)}
+        committed = await consumer._coordinator.fetch_committed_offsets(tps)  # noqa: SLF001 - `committed` gives no note, and asks for one partition at a time
+        starts = {tp: committed[tp].offset if tp in committed else first[tp] for tp in tps}
         for tp, start in starts.items():
+            if tp in committed:
+                self._check(tp, committed[tp].metadata)
             if not first[tp] <= start <= end[tp]:
-                raise LostRecords(
-                    f"the group stands at offset {start} of {tp.topic} partition {tp.partition}, which holds {first[tp]} to {end[tp]}: "
-                    "records were deleted, or the topic was made anew"
-                )
+                raise LostRecords(hole(tp, start, first[tp], end[tp]))
             consumer.seek(tp, start)
         self._polls.clear()
         return {tp.partition: start for tp, start in starts.items()}
+
+    def _check(self, tp: TopicPartition, note: str) -> None:
+        """Offsets that were committed without a note, by hand or by other tools, are believed."""
+        if note and self.subscription.note and note != self.subscription.note:
+            raise LostRecords(
+                f"the group's offset of {tp.topic} partition {tp.partition} was committed for another topic or another changelog "
+                f"(their ids were {note} and are {self.subscription.note}): what was known of its cases is not in the changelog "
+                "that is there now. Set FRONTDESK_CHANGELOG_TOPIC to the one it was where it still exists; "
+                "else `frontdesk rebuild --from log` computes the state again"
+            )
 
     async def seek_to(self, partition: int, offset: int) -> None:
         """Fetch from that offset next."""
@@ -138,7 +173,7 @@ class FetchThread(AIOKafkaConsumerThread):
         try:
             records = await consumer.getmany(*tps, timeout_ms=int(timeout_s * 1000), max_records=max_records)
         except OffsetOutOfRangeError as error:
-            raise LostRecords(f"records of {self.subscription.topic} are gone that were not read yet: {error}") from error
+            raise LostRecords(await self._hole(consumer, dict(zip(tps, before, strict=True)))) from error
         if not set(tps) <= consumer.assignment():
             raise IllegalStateError(SUPERSEDED)
         ends = [self._polled(consumer, tp) for tp in tps]
@@ -147,6 +182,12 @@ class FetchThread(AIOKafkaConsumerThread):
             Span(tp.partition, begin, records.get(tp, ()), end, highwater, polled_at)
             for tp, begin, end, (highwater, polled_at) in zip(tps, before, after, ends, strict=True)
         ]
+
+    async def _hole(self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> str:
+        """What is missing at these positions."""
+        first, end = await consumer.beginning_offsets(list(positions)), await consumer.end_offsets(list(positions))
+        holes = [hole(tp, at, first[tp], end[tp]) for tp, at in positions.items() if not first[tp] <= at <= end[tp]]
+        return "; ".join(holes) or f"records of {self.subscription.topic} were gone for a moment, as when a topic is made anew: start again"
 
     def _polled(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int | None, float]:
         """The partition's end as the broker last told it, and when, by our own clock."""
@@ -159,7 +200,8 @@ class FetchThread(AIOKafkaConsumerThread):
     async def commit_offsets(self, offsets: Mapping[int, int]) -> None:
         """Commit, retrying while the broker is away. Raises CommitFailedError when the group has moved on."""
         consumer = self._ensure_consumer()
-        await consumer.commit({TopicPartition(self.subscription.topic, p): offset for p, offset in offsets.items()})
+        note = self.subscription.note
+        await consumer.commit({TopicPartition(self.subscription.topic, p): (offset, note) for p, offset in offsets.items()})
 
     async def check(self) -> None:
         """Raise what went wrong in aiokafka's own tasks: while nothing is fetched, nobody else would hear of it."""

@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import fold, freshness, throughput
+from tests.benchmarks import fold, freshness, throughput, viewers
 
 RATES = (500, 2_766)
 """Events a second: a very large district at its peak, and all of Texas."""
@@ -34,6 +34,8 @@ def main() -> None:
     for rate in RATES:
         console.print(f"freshness at {rate} events/s ...")
         fresh.append(freshness.measure(rate, 10 if quick else 60))
+    console.print(f"the page, with {viewers.VIEWERS} viewers ...")
+    looking = viewers.measure(5 if quick else viewers.UPDATES)
     console.print("the fold: memory and recovery ...")
     state = fold.measure(50_000 if quick else 300_000)
     results = {
@@ -42,6 +44,7 @@ def main() -> None:
         "quick": quick,
         "throughput": asdict(flow),
         "freshness": [asdict(f) for f in fresh],
+        "viewers": asdict(looking),
         "state": state,
     }
     show(results)
@@ -67,6 +70,10 @@ def show(results: dict[str, Any]) -> None:
             "0.3 / 1 s",
         )
         table.add_row("  until every table has its rows, p50 / p99", f"{fresh['all_rows_p50_s']:.3f} / {fresh['all_rows_p99_s']:.3f} s", "")
+    page = results["viewers"]
+    seen = f"{page['p50_s']:.2f} / {page['p99_s']:.2f} / {page['worst_s']:.2f} s"
+    table.add_row(f"{page['viewers']} viewers of the page see a contact after, p50 / p99 / worst", seen, "2 s")
+    table.add_row("  CPU and memory of the page", f"{page['of_one_core']:.0%}, {page['resident_mb']:,.0f} MB", "")
     table.add_row("bytes per remembered case", f"{state['bytes_per_case']:,.0f}", "600, at most 1,200")
     table.add_row("cases recovered per CPU-second", f"{state['recovered_per_s']:,.0f}", "200,000")
     Console().print(table)

@@ -77,12 +77,16 @@ MEANINGS = {
     "score_low": "90 % interval of the score, lower end",
     "score_high": "90 % interval of the score, upper end",
     "score_reason": "Why there is no score; empty where there is one",
-    "score_satisfaction_points": "What satisfaction contributes to the score, of 50",
-    "score_response_points": "What responses in time contribute, of 25",
-    "score_quality_points": "What resolutions in time and never reopened contribute, of 25",
-    "satisfaction_points": "What satisfaction contributes to the score, of 50",
-    "response_points": "What responses in time contribute, of 25",
-    "quality_points": "What resolutions in time and never reopened contribute, of 25",
+    "score_satisfaction_points": "What satisfaction contributes to the score, of 100 times its weight",
+    "score_response_points": "What responses in time contribute, of 100 times their weight",
+    "score_quality_points": "What resolutions in time and never reopened contribute, of 100 times their weight",
+    "s_weight": "Weight of satisfaction in the score, 0..1",
+    "r_weight": "Weight of responses in time",
+    "q_weight": "Weight of resolutions in time and never reopened",
+    "m": "How many answers the parent weighs as much as",
+    "satisfaction_points": "What satisfaction contributes to the score, of 100 times its weight",
+    "response_points": "What responses in time contribute, of 100 times their weight",
+    "quality_points": "What resolutions in time and never reopened contribute, of 100 times their weight",
     "satisfaction_part": "Satisfaction: mean rating, pulled towards the parent",
     "response_part": "Responses in time, pulled towards the parent",
     "quality_part": "Resolutions in time and never reopened, pulled towards the parent",
@@ -99,15 +103,28 @@ MEANINGS = {
     "waiting_ms": "Since the oldest message without an answer, at the moment of reading",
     "response_promise": "no promise, in time, due soon (80 % of the time have passed), kept or missed",
     "resolution_promise": "no promise, in time, due soon or missed",
-    "promise": "response or resolution",
+    "target": "What was promised: response or resolution",
+    "stage": "warning: 80 % of the time have passed; breach: all of it",
+    "reached_at": "When the stage was reached",
     "due_at": "Deadline",
     "ended_at": "When it was answered or resolved after all; null where it was not",
     "is_open": "Whether that is still to come",
-    "late_ms": "From the deadline to the answer, or to the moment of reading",
+    "late_ms": "From the deadline to the answer, or to the moment of reading; negative before the deadline",
+    "kind": "district, school or department",
+    "id": "As events name it",
+    "first_seen_at": "Receipt of the first contact that named it",
+    "last_seen_at": "Receipt of the latest one",
 }
 """Columns of views that no table explains: ClickHouse keeps no comments for a view's columns."""
 
-LIKE_TABLE = {"indicators": "windows", "score_parts": "windows", "scores": "windows", "open_cases": "cases", "breaches": "cases"}
+LIKE_TABLE = {
+    "indicators": "windows",
+    "score_parts": "windows",
+    "scores": "windows",
+    "open_cases": "cases",
+    "breaches": "cases",
+    "unlisted": "cases",
+}
 """Whose comments a view's columns of the same names have."""
 
 

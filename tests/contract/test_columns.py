@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
+from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS, WRITTEN
@@ -23,6 +23,7 @@ TABLES = {
     "windows": WINDOW_COLUMNS,
     "windows_history": ("slot", *WINDOW_COLUMNS),
     "dead_letters": DEAD_LETTER_COLUMNS,
+    "progress": PROGRESS_COLUMNS,
 }
 
 

@@ -20,6 +20,7 @@ OF_THE_IMAGES = {
     "FRONTDESK_CLICKHOUSE_HOST",
     "FRONTDESK_CLICKHOUSE_USER",
     "FRONTDESK_CLICKHOUSE_PASSWORD",
+    "FRONTDESK_METRICS_HOST",
     "FRONTDESK_METRICS_PORT",
 }
 """Settings that must differ: the addresses inside Compose's network, and what a container exposes."""
@@ -84,3 +85,25 @@ def test_the_images_are_of_the_versions_that_are_embedded() -> None:
 
     assert re.search(rf"kafka_2\.13\S*{re.escape(services['kafka']['image'].removeprefix('apache/kafka:'))}", jars)
     assert services["clickhouse"]["image"] == f"clickhouse/clickhouse-server:{engine}"
+
+
+@pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
+def test_the_configuration_that_an_image_looks_for_is_mounted(name: str) -> None:
+    """The official images read /etc/NAME/NAME.yml and keep data in /NAME."""
+    service = compose()["services"][name]
+    mounts = dict(volume.split(":")[:2] for volume in service["volumes"])
+
+    assert re.fullmatch(rf"prom/{name}:v\d+\.\d+\.\d+", service["image"])
+    assert mounts == {f"../{name}": f"/etc/{name}", name: f"/{name}"}
+    assert (FILE.parent / f"../{name}/{name}.yml").exists()
+
+
+def test_prometheus_finds_the_workers_and_alertmanager() -> None:
+    services = compose()["services"]
+    [job] = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    [found] = job["dns_sd_configs"]
+
+    assert set(found["names"]) <= services.keys()
+    assert str(found["port"]) == services["worker"]["environment"]["FRONTDESK_METRICS_PORT"]
+    assert not services["worker"]["environment"]["FRONTDESK_METRICS_HOST"].startswith("127."), "nobody beside the container reaches that"
+    assert "alertmanager:9093" in (ROOT / "deploy/prometheus/prometheus.yml").read_text()

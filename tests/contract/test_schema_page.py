@@ -1,7 +1,7 @@
 """docs/schema.md and docs/metrics.md say what is there: made parts are current, and what people wrote names all there is."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,10 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from events.rejection import Reason, Rejection
 from projections.panes import COUNTS, WIDTHS, WINDOWS
+from sinks.cell_metrics import CELL_METRICS
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
+from sinks.intake_metrics import IntakeMetrics
 from sinks.metrics import WorkerMetrics
 from streams.cli.outcome import ExitCode
 from streams.intray import FORWARDED, Refused
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from deploy.embedded.clickhouse import ClickHouseServer
 
 METRICS = PAGE.with_name("metrics.md")
+METRICS_OF = {"Metrics": WorkerMetrics, "The intake": IntakeMetrics}
 PARTS = ("event types", "reasons", "topics", "tables", "views", "settings")
 MINUTES = {"minute": 1, "minutes": 1, "hour": 60, "hours": 60}
 
@@ -113,19 +116,27 @@ def test_what_is_in_each_topic_is_told() -> None:
     assert len(written) == len(topics(Settings.model_construct()))
 
 
-def test_every_metric_is_told_with_its_type_and_labels() -> None:
-    told = {name.strip("`"): (kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, _, labels, *_ in rows("Metrics", METRICS)}
-    assert told == {name: (kind, labels) for name, kind, labels in registered()}
+@pytest.mark.parametrize(("section", "made"), METRICS_OF.items(), ids=METRICS_OF)
+def test_every_metric_is_told_with_its_type_and_labels(section: str, made: Callable[[CollectorRegistry], object]) -> None:
+    told = {name.strip("`"): (kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, _, labels, *_ in rows(section, METRICS)}
+    assert told == {name: (kind, labels) for name, kind, labels in registered(made)}
 
 
-def test_every_metric_has_a_unit_a_meaning_and_advice() -> None:
-    assert [row[0] for row in rows("Metrics", METRICS) if not all((row[2], row[4], row[5]))] == []
+def test_every_metric_of_a_cell_is_told_with_its_labels() -> None:
+    told = {name.strip("`"): tuple(re.findall(r"`(\w+)`", labels)) for name, _, _, labels, *_ in rows("Cells", METRICS)}
+    assert told == {metric.name: metric.labels for metric in CELL_METRICS}
+    assert {row[1] for row in rows("Cells", METRICS)} == {"gauge"}
 
 
-def registered() -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """(name as Prometheus sees it, type, labels) of everything that a worker registers."""
+@pytest.mark.parametrize("section", [*METRICS_OF, "Cells"])
+def test_every_metric_has_a_unit_a_meaning_and_advice(section: str) -> None:
+    assert [row[0] for row in rows(section, METRICS) if not all((row[2], row[4], row[5]))] == []
+
+
+def registered(made: Callable[[CollectorRegistry], object]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """(name as Prometheus sees it, type, labels) of everything that a process registers."""
     registry = CollectorRegistry()
-    WorkerMetrics(registry)
+    made(registry)
     for collector in registry._collector_to_names:
         assert isinstance(collector, MetricWrapperBase)
         kind = str(collector._type)

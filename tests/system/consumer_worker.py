@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from streams.app import App, make_app, serve
+from streams.app import App, custody_of, make_app, serve
 from streams.settings import Settings
 from streams.transport import Bounds, Custody, Fetched
 
@@ -113,7 +113,7 @@ class Ledger:
 def made(orders: Orders) -> tuple[App, Ledger]:
     settings = Settings(kafka_bootstrap=orders.bootstrap, topic=orders.topic, group=orders.group, session_timeout_s=orders.session_s)
     desk = Ledger(orders)
-    app = make_app(settings, desk, Bounds(records=orders.records, fetch_records=500))
+    app = make_app(settings, desk, custody_of(settings, Bounds(records=orders.records, fetch_records=500)))
     desk.guard = app.guard
     return app, desk
 

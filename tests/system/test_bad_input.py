@@ -156,7 +156,7 @@ def test_a_worker_while_kafka_is_away(settings: Settings) -> None:
 
 
 # -- what was never made -------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("setting", ["topic", "changelog_topic", "dead_letter_topic"])
+@pytest.mark.parametrize("setting", ["topic", "changelog_topic", "dead_letter_topic", "breach_topic"])
 def test_a_worker_without_its_topic(settings: Settings, setting: str) -> None:
     said = frontdesk("worker", settings=settings.model_copy(update={setting: "nowhere"}))
     assert said.code == ExitCode.UNAVAILABLE
@@ -194,7 +194,7 @@ def test_a_worker_on_another_topic_than_the_tables_came_from(settings: Settings,
     said = frontdesk("worker", settings=settings)
     assert said.code == ExitCode.REFUSED
     assert "the tables were filled from topic " in said.line
-    assert "count it anew" in said.line
+    assert "`frontdesk rebuild` counts it anew" in said.line
 
 
 def test_a_worker_on_a_topic_that_has_got_more_partitions(settings: Settings, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_worker_on_a_topic_that_has_got_more_partitions(settings: Settings, tm
     said = frontdesk("worker", settings=settings)
     assert said.code == ExitCode.REFUSED
     assert "with 2 partitions, but the topic is now " in said.line
-    assert "with 5: count it anew" in said.line
+    assert "with 5: `frontdesk rebuild` counts it anew" in said.line
 
 
 def test_a_worker_whose_changelog_has_another_number_of_partitions(settings: Settings) -> None:

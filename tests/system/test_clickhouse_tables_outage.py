@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from projections.rows import WINDOW_COLUMNS
+from sinks.clickhouse.advice import AWAY
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.store import Store
@@ -26,6 +27,7 @@ class Counted:
     def __init__(self) -> None:
         self.rows = 0
         self.failures = 0
+        self.is_paused = False
 
     def inserted(self, table: str, rows: int, seconds: float, size: int) -> None:  # noqa: ARG002 - the observer's signature
         self.rows += rows
@@ -35,7 +37,8 @@ class Counted:
 
     def retried(self, code: int) -> None: ...
 
-    def paused(self, paused: bool) -> None: ...
+    def paused(self, paused: bool) -> None:
+        self.is_paused = paused
 
 
 @pytest.fixture
@@ -67,6 +70,7 @@ async def test_rows_wait_for_clickhouse_and_so_do_questions(clickhouse_of_its_ow
     clickhouse_of_its_own.kill()
     writing = asyncio.create_task(store.write({"windows": rows(2)}))
     asking = asyncio.create_task(store.cells_not_empty(0))
+    await until(lambda: store._unanswered is not None)
     await until(lambda: store.paused is not None and seen.failures > 1)
     assert not writing.done()
 
@@ -76,8 +80,25 @@ async def test_rows_wait_for_clickhouse_and_so_do_questions(clickhouse_of_its_ow
         await asking
         assert sorted(cell[0] for cell in await store.cells_not_empty(0)) == ["district-1", "district-2"]
     assert store.paused is None
+    assert not seen.is_paused
     assert seen.rows == 2
     await store.close()
+
+
+async def test_a_question_without_an_answer_is_a_pause_with_a_reason() -> None:
+    """As in a recovery, when nothing is inserted that could say so."""
+    seen, line = Counted(), await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    store = Store(ClickHouse(port=line.sockets[0].getsockname()[1]), seen)
+    asking = asyncio.create_task(store.newest_as_of(0))
+    await until(lambda: store.paused is not None)
+    assert str(store.paused).startswith("a question: ")
+    assert str(store.paused).endswith(f"Next: {AWAY}")
+    assert seen.is_paused
+    asking.cancel()
+    await asyncio.wait({asking})
+    assert store.paused is None
+    assert not seen.is_paused
+    line.close()
 
 
 async def test_a_worker_can_leave_during_an_outage(clickhouse_of_its_own: "ClickHouseServer") -> None:

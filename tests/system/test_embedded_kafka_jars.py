@@ -3,8 +3,10 @@
 A local repository, filled from the cache of this machine, stands for Maven Central.
 """
 
+import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -17,7 +19,7 @@ import pytest
 from deploy.embedded import Unavailable, jars
 from deploy.embedded.jars import Jar, cache_folder, fetched, locked
 from deploy.embedded.java import Java, environment
-from deploy.embedded.kafka import Kafka, installed
+from deploy.embedded.kafka import UNUSED_S, Kafka, _remove_unused, installed
 
 pytestmark = pytest.mark.embedded
 
@@ -139,6 +141,15 @@ def test_an_archive_is_used(tmp_path: Path, java: Java) -> None:
         assert java.archive
         assert java.archive.stat().st_size > 0
         assert "[aot" not in kafka.log.read_text()
+
+
+def test_archives_of_environments_that_are_in_use_stay(tmp_path: Path) -> None:
+    """Two checkouts on one machine took each other's away, and prepared Kafka anew at every start."""
+    for name in ("in-use.aot", "gone.aot"):
+        (tmp_path / name).touch()
+    os.utime(tmp_path / "gone.aot", (0, time.time() - 2 * UNUSED_S))
+    _remove_unused(tmp_path, time.time())
+    assert [path.name for path in tmp_path.iterdir()] == ["in-use.aot"]
 
 
 def test_variables_for_other_java_programs_do_not_reach_ours() -> None:

@@ -3,11 +3,12 @@
 import random
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from events.directory import DEFAULT
+from events.directory import DEFAULT, Directory
 from events.event import Contacted, Event, Rated, Replied, Resolved
 from projections.partition import Partition
 from projections.rows import CASE_COLUMNS, WINDOW_COLUMNS, event_row, row_version
@@ -70,7 +71,15 @@ def event(chance: random.Random, at: int, name: str, place: tuple[str, str], *, 
     if kind < 0.3 or (opening and kind < 0.9):
         who = chance.choice(["", *(f"s-{i}" for i in range(40))])
         return Contacted(
-            at, "/a", name, *place, who, "family", "web", priority=chance.choice(["routine", "urgent", "critical"]), needs_reply=kind < 0.8
+            at,
+            "/a",
+            name,
+            *place,
+            who,
+            chance.choice(["family", "staff"]),
+            chance.choice(["web", "phone"]),
+            priority=chance.choice(["routine", "urgent", "critical"]),
+            needs_reply=kind < 0.8,
         )
     if kind < 0.6:
         return Replied(at, "/a", name, *place, "t-1", chance.random() < 0.8, chance.random() < 0.9)
@@ -141,7 +150,7 @@ def contacts_of(facts: dict[str, Any], all_facts: list[dict[str, Any]], events: 
     return [e for e in events if isinstance(e, Contacted) and facts["opened_at"] <= e.time < until]
 
 
-def by_hand(given: Histories, partition: int = PARTITION) -> dict[str, list[tuple[Any, ...]]]:
+def by_hand(given: Histories, partition: int = PARTITION, directory: Directory = DEFAULT) -> dict[str, list[tuple[Any, ...]]]:
     """Rows of all three tables, without the fold."""
     rows: dict[str, list[tuple[Any, ...]]] = {"events": [], "cases": [], "windows": []}
     found: dict[tuple[str, ...], dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
@@ -149,7 +158,7 @@ def by_hand(given: Histories, partition: int = PARTITION) -> dict[str, list[tupl
     for offset, ((district, subject), events) in enumerate(given.items()):
         version = row_version(1, offset, 0)
         rows["events"] += [event_row(district, subject, e, (partition, offset, NOW, 0, version)) for e in events]
-        all_facts = plain_facts(events, DEFAULT, district)
+        all_facts = plain_facts(events, directory, district)
         for facts in all_facts:
             row = {**facts, "district": district, "subject": subject, "partition": partition, "last_offset": offset, "version": version}
             rows["cases"].append(tuple(row.get(c, 0) for c in CASE_COLUMNS))
@@ -170,9 +179,9 @@ def by_hand(given: Histories, partition: int = PARTITION) -> dict[str, list[tupl
     return rows
 
 
-def by_the_fold(given: Histories) -> dict[str, list[tuple[Any, ...]]]:
+def by_the_fold(given: Histories, directory: Directory = DEFAULT) -> dict[str, list[tuple[Any, ...]]]:
     """Rows of all three tables, by the fold."""
-    partition = Partition(PARTITION, DEFAULT)
+    partition = Partition(PARTITION, directory)
     told = [(0, NOW, True, district, subject, e) for (district, subject), events in given.items() for e in events]
     assert partition.fold([(i, *entry[1:]) for i, entry in enumerate(told)]) == []
     partition.advance(NOW)
@@ -195,6 +204,42 @@ def test_it_finds_nothing_where_all_is_right(client: "Client", make: Any, seed: 
     write(client, rows)
     assert len(rows["cases"]) > 400
     assert differences(client) == []
+
+
+RULES = Directory.parse((Path(__file__).parent / "rules.yaml").read_text("utf-8"))
+"""Every rule that a directory may have, in the weeks of these histories."""
+
+
+@pytest.mark.parametrize("make", [by_hand, by_the_fold])
+def test_it_knows_every_rule_of_the_directory(client: "Client", make: Any) -> None:
+    given = histories(random.Random(9), 600)
+    write_directory(client, RULES)
+    rows = make(given, directory=RULES)
+    write(client, rows)
+    assert differences(client) == []
+
+
+def test_it_would_see_each_rule_that_is_not_kept(client: "Client") -> None:
+    """Other deadlines than the newest directory's are differences; so are those of a directory that lacks one rule."""
+    write_directory(client, RULES)
+    write(client, by_hand(histories(random.Random(9), 600), directory=RULES))
+    text = (Path(__file__).parent / "rules.yaml").read_text("utf-8")
+    for revision, left_out in enumerate(LEFT_OUT, start=2):
+        lines = [line for line in text.splitlines() if left_out not in line]
+        assert len(lines) < len(text.splitlines())
+        write_directory(client, Directory.parse("\n".join(lines).replace("revision: 1", f"revision: {revision}")))
+        assert any("_at" in found.column or "business" in found.column for found in differences(client)), left_out
+
+
+LEFT_OUT = (
+    "snow_days: [2026-11-17]",
+    "2026-10-19: [",
+    "valid_from: 2026-11-10",
+    "valid_from: 2026-10-19",
+    "channel: phone",
+    "holidays:",
+    "from: 2026-10-26",
+)
 
 
 # -- what was forgotten --------------------------------------------------------------------------------------------------

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from events.directory import DEFAULT
+from projections.announcement import Announcement
 from projections.partition import Archived
-from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
+from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse import queries
 from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS
 from streams.changelog import Span
@@ -29,12 +30,19 @@ MINUTE = 60_000
 DAY = 24 * HOUR
 SAID = EVENT_COLUMNS[: EVENT_COLUMNS.index("partition")]
 """What an event says, without how it came: both contents of a conflict have a row."""
-COLUMNS = {"events": EVENT_COLUMNS, "cases": CASE_COLUMNS, "windows": WINDOW_COLUMNS, "dead_letters": DEAD_LETTER_COLUMNS}
+COLUMNS = {
+    "events": EVENT_COLUMNS,
+    "cases": CASE_COLUMNS,
+    "windows": WINDOW_COLUMNS,
+    "dead_letters": DEAD_LETTER_COLUMNS,
+    "progress": PROGRESS_COLUMNS,
+}
 KEYS = {
     "events": SAID,
     "cases": ("district", "opened_at", "subject", "episode"),
     "windows": ("district", "scope", "school", "department", "window"),
     "dead_letters": ("topic_id", "partition", "offset"),
+    "progress": ("partition",),
 }
 WRITE = ("version", "as_of")
 """A repeat may give a row another version, and a window that did not change another minute."""
@@ -69,6 +77,7 @@ class Durable:
     changelog: dict[int, list[tuple[bytes, bytes | None]]] = field(default_factory=lambda: defaultdict(list))
     committed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     dead_letters: list[str] = field(default_factory=list)
+    said: list[Announcement] = field(default_factory=list)
 
     def publish(self, value: bytes, timestamp: int, partition: int, headers: Headers = ()) -> None:
         log = self.topic[partition]
@@ -148,6 +157,11 @@ class Outside:
             if (row["district"], row["subject"]) == (district, subject)
         ]
 
+    async def announce(self, said: dict[int, list[Announcement]]) -> None:
+        self._deed("announcements")
+        self.durable.said += [each for announcements in said.values() for each in announcements]
+        self._deed("announcements acknowledged")
+
     async def set_aside(self, refused: list[Refused]) -> None:
         self._deed("dead letters")
         self.durable.dead_letters += [r.rejection.reason.value for r in refused]
@@ -176,12 +190,13 @@ class Outside:
     def refused(self, *_: str) -> None: ...
     def forwarded(self, *_: int) -> None: ...
     def recovered(self, *_: int) -> None: ...
+    def announced(self, *_: str) -> None: ...
 
 
 def told(row: dict[str, Any]) -> Any:
     """The event of a row of `events`, as ClickHouse's answer is read."""
     names = EVENT_COLUMNS[EVENT_COLUMNS.index("school") : EVENT_COLUMNS.index("partition")]
-    return queries._event((row["kind"], row["time"], row["source"], row["id"], *(row[name] for name in names)))
+    return queries.event_of((row["kind"], row["time"], row["source"], row["id"], *(row[name] for name in names)))
 
 
 @dataclass
@@ -195,7 +210,7 @@ class Fetched:
         self.durable.committed[self.partition] = self.records[-1].offset + 1
 
 
-def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None) -> Desk:
+def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None, continuity: Any = None) -> Desk:
     """A desk whose whole world is that rim, but for another changelog."""
     desk = Desk(
         directory=directory,
@@ -208,6 +223,7 @@ def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS
         clock=outside,
         follow_wall=True,
         meter=outside,
+        continuity=continuity,
     )
     desk.guard = outside
     return desk
@@ -215,10 +231,14 @@ def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS
 
 @asynccontextmanager
 async def at_work(
-    outside: Outside, directory: Any = DEFAULT, holds: Iterable[int] = range(PARTITIONS), changelog: Any = None
+    outside: Outside,
+    directory: Any = DEFAULT,
+    holds: Iterable[int] = range(PARTITIONS),
+    changelog: Any = None,
+    continuity: Any = None,
 ) -> AsyncIterator[tuple[Desk, "asyncio.Task[None]"]]:
     """A desk that runs, with these partitions in hand."""
-    desk = desk_of(outside, directory, changelog=changelog)
+    desk = desk_of(outside, directory, changelog=changelog, continuity=continuity)
     running = asyncio.create_task(desk.run())
     await desk.assigned(holds, 1)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
@@ -174,3 +175,29 @@ def folded(log: Sequence[Entry], borders: Sequence[int] = (), directory: Any = P
         partition.fold(log[begin:end])
         tables.write(partition.drain())
     return partition, tables
+
+
+class Ledger:
+    """Windows that only add up what they are told."""
+
+    as_of = 0
+
+    def __init__(self) -> None:
+        self.totals: Counter[tuple[Any, ...]] = Counter()
+        self.places: dict[tuple[str, ...], int] = {}
+
+    def place(self, *names: str) -> int:
+        return self.places.setdefault(names, len(self.places))
+
+    def add(self, flat: list[int]) -> None:
+        for i in range(0, len(flat), 6):
+            self.totals[tuple(flat[i : i + 5])] += flat[i + 5]
+
+    def add_message(self, minute: int, place: int, stakeholder: str, sign: int) -> None:
+        self.totals[minute, place, stakeholder] += sign
+
+    def advance(self, minute: int) -> None:
+        pass
+
+    def changed(self) -> list[Any]:
+        return []

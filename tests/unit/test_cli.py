@@ -5,8 +5,10 @@ import logging
 import os
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -171,6 +173,21 @@ def test_publishing_while_kafka_is_away(nobody_listens: int, tmp_path: Path, sai
 
 
 @pytest.mark.usefixtures("nobody_listens")
+def test_clickhouse_that_hangs_up_during_the_greeting_is_away(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does that is just stopping: no mistake of Frontdesk, and a worker that meets it can simply be started again."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), HangsUp) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("FRONTDESK_CLICKHOUSE_PORT", str(server.server_address[1]))
+        assert run(["indicators"]) == ExitCode.UNAVAILABLE
+        assert "ClickHouse hung up" in said()
+        server.shutdown()
+
+
+class HangsUp(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.recv(1 << 12)
+
+
 def test_status_shows_what_is_away(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["status"]) == ExitCode.UNAVAILABLE
     out, err = capsys.readouterr()

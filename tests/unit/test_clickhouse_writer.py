@@ -1,6 +1,8 @@
 """The writer against a fake ClickHouse: what it sends, in which order, what it does when that fails."""
 
 import asyncio
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +10,9 @@ import numpy as np
 import pytest
 from clickhouse_driver import errors
 
+from projections.rows import window_version
+from sinks.clickhouse import writer as module
+from sinks.clickhouse.advice import AWAY, SLOW
 from sinks.clickhouse.retry import MERGE_PAUSE_S, code_of, pause_s
 from sinks.clickhouse.writer import Fatal, Writer
 
@@ -25,6 +30,7 @@ class Server:
     tried: list[tuple[str, Any]] = field(default_factory=list)
     connections: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
+    before_answer: Callable[[], object] = field(default=lambda: None)
 
     def connect(self) -> "FakeClient":
         self.connections += 1
@@ -56,6 +62,7 @@ class FakeClient:
         self.sent_bytes += SIZE
         if self.server.failures:
             raise self.server.failures.pop(0)
+        self.server.before_answer()
 
 
 @dataclass
@@ -144,8 +151,31 @@ async def test_it_says_why_it_waits_and_stops_saying_so() -> None:
 
     it = Writer(server.connect, Seen(), tables=TABLES, sleep=sleep)
     await it.write(ROWS)
-    assert reasons == ["events: ServerException: Code: 210."]
+    assert reasons == [f"events: ServerException: Code: 210. DB::Exception: no. Next: {AWAY}"]
     assert it.paused is None
+
+
+async def test_an_insert_without_an_answer_is_a_pause_until_it_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SILENT_S", 0.01)
+    server, seen, answer = Server(), Seen(), threading.Event()
+    server.before_answer = answer.wait
+    it = writer(server, seen, [])
+    writing = asyncio.create_task(it.write(ROWS))
+    async with asyncio.timeout(10):
+        while it.paused is None:  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.005)
+        assert it.paused == f"events: no answer for 0 s. Next: {SLOW}"
+        assert seen.pauses == [True]
+        answer.set()
+        await writing
+    assert it.paused is None
+    assert seen.pauses[-1] is False
+
+
+def test_a_window_says_after_which_records_it_was_written() -> None:
+    it = Writer(Server().connect, Seen(), tables={"windows": ("partition", "version")})
+    versions = [window_version(29_000_000, 117, 5), window_version(29_000_001, 116, 5)]
+    assert it._position("windows", [[3, 3], versions]) == "partition 3, after the records before offset 117"
 
 
 @pytest.mark.parametrize("trouble", [failure(117), failure(53), failure(16), failure(60), ValueError("not a number")])
@@ -187,6 +217,18 @@ def test_too_many_parts_waits_longer_than_anything_else() -> None:
     assert pause_s(100, 210, lambda: 1.0) <= 10
 
 
-@pytest.mark.parametrize("code", [3, 107, 159, 164, 202, 203, 209, 210, 241, 242, 252, 285, 319, 425, 999])
+@pytest.mark.parametrize("code", [3, 75, 76, 107, 159, 164, 202, 203, 209, 210, 241, 242, 243, 252, 285, 319, 394, 425, 774, 999])
 def test_codes_that_pass(code: int) -> None:
     assert code_of(failure(code)) == code
+
+
+@pytest.mark.parametrize(
+    ("said", "passes"),
+    [
+        ("filesystem error: in create_directories: Read-only file system", True),
+        ("No space left on device", True),
+        ("std::out_of_range", False),
+    ],
+)
+def test_what_the_operating_system_says_of_a_disk_passes_and_other_mistakes_of_the_server_do_not(said: str, passes: bool) -> None:
+    assert (code_of(errors.ServerException(f"DB::Exception: {said}", 1001)) is not None) == passes

@@ -387,3 +387,12 @@ async def test_the_app_has_neither_tables_nor_web_nor_files(bench: Bench, tmp_pa
     assert not bench.app.tables
     assert bench.app.conf.topic_disable_leader
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - pathlib's way is for threads, says another rule
+
+
+def test_a_thread_that_has_ended_after_a_crash_is_stopped_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    thread = object.__new__(FetchThread)
+    ended = asyncio.new_event_loop()
+    ended.close()
+    monkeypatch.setattr(FetchThread, "thread_loop", ended, raising=False)
+    monkeypatch.setattr(FetchThread, "_stopped", asyncio.Event(), raising=False)
+    thread._stopped_set()

@@ -197,10 +197,24 @@ def test_bytes_fill_a_partition_too() -> None:
 @pytest.mark.parametrize("bounds", [Bounds(total_records=30), Bounds(total_bytes=3000)])
 def test_all_partitions_wait_when_together_they_hold_too_much(bounds: Bounds) -> None:
     made = opened({0: 0, 1: 0, 2: 0}, bounds)
-    fetched = received(made, span(0, 0, 15), span(1, 0, 15))
+    fetched = received(made, span(0, 0, 10), span(1, 0, 10), span(2, 0, 10))
     assert made.wanted() == []
+    assert made.pressed
     fetched[0].finish()
     assert made.wanted() == [0, 1, 2]
+    assert not made.pressed
+
+
+@pytest.mark.parametrize("bounds", [Bounds(records=10, total_records=30), Bounds(records=10, total_bytes=3000)])
+def test_partitions_that_stand_do_not_stop_the_others(bounds: Bounds) -> None:
+    """As four of them did whose breaker was open: they hold what they may, which was the whole."""
+    made = opened(dict.fromkeys(range(5), 0), bounds)
+    received(made, *(span(standing, 0, 10) for standing in (0, 1, 2, 3)))
+    assert made.wanted() == [4]
+    (first,) = received(made, span(4, 0, 6))
+    assert made.wanted() == [], "over its share: all together hold no more than twice the total"
+    first.finish()
+    assert made.wanted() == [4]
 
 
 def test_what_is_finished_out_of_order_still_counts_as_held() -> None:

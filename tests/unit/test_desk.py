@@ -1,13 +1,26 @@
 """The desk's order of writing: whatever step a worker dies at, the next one ends with the same rows."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from events.partition import partition_of
+from streams.changelog import ChangelogRestarted
 from tests.unit.durable import HOUR, PARTITIONS, START, Died, Durable, Fetched, Outside, at_work, event, live, until
+
+
+@dataclass
+class Asked:
+    """In place of the question whether state and offset fit together."""
+
+    questions: list[tuple[int, int, int]] = field(default_factory=list)
+
+    async def check(self, partition: int, known_to: int, start: int) -> None:
+        self.questions.append((partition, known_to, start))
 
 
 def history() -> Iterator[tuple[bytes, int, str]]:
@@ -73,6 +86,30 @@ async def test_batches_do_not_matter(undisturbed: Durable) -> None:
     assert durable.rows("cases") == undisturbed.rows("cases")
 
 
+async def test_a_recovered_partition_is_asked_whether_its_state_fits_the_offset(undisturbed: Durable) -> None:
+    """The state knows of every record before the committed offset, bad ones included; a lost changelog knows of none."""
+    asked, ends = Asked(), [undisturbed.committed[p] for p in range(PARTITIONS)]
+    async with at_work(Outside(undisturbed), continuity=asked) as (_, running):
+        await until(lambda: len(asked.questions) == PARTITIONS, running)
+    assert asked.questions == [(p, ends[p], ends[p]) for p in range(PARTITIONS)]
+    asked.questions.clear()
+    async with at_work(Outside(replace(undisturbed, changelog=defaultdict(list))), continuity=asked) as (_, running):
+        await until(lambda: len(asked.questions) == PARTITIONS, running)
+    assert asked.questions == [(p, 0, ends[p]) for p in range(PARTITIONS)]
+
+
+async def test_a_changelog_that_begins_again_stops_the_worker(undisturbed: Durable) -> None:
+    """What is written then makes the new one look like a state, which it is not."""
+    durable = replace(undisturbed, topic=defaultdict(list, undisturbed.topic), changelog=defaultdict(list, undisturbed.changelog))
+    async with at_work(Outside(durable)) as (desk, running):
+        await until(lambda: desk.ready, running)
+        durable.changelog.clear()
+        await desk.take(Fetched(durable, 0, durable.topic[0][:1]))
+        await desk.take(Fetched(durable, 1, durable.topic[1][:1]))
+        with pytest.raises(ChangelogRestarted, match="goes on at 0: it was made anew or emptied"):
+            await until(lambda: False, running)
+
+
 async def test_rows_ahead_of_a_dead_workers_clock_do_not_hide_later_ones() -> None:
     #  11:00 contact      12:00 it leaves the last hour; the worker writes that row and dies before it has written down its clock
     #                     a record of 11:59:59 arrives at the next worker, whose changelog knows of 11:00 only
@@ -107,3 +144,15 @@ def topic_of_one(at: int) -> Durable:
     durable = Durable()
     durable.publish(event("contact", 1, "case-1", at, "riverside", school="north"), at, partition_of("riverside", PARTITIONS))
     return durable
+
+
+async def test_every_window_is_written_again_where_the_tables_were_switched() -> None:
+    durable = topic()
+    async with at_work(Outside(durable)) as (desk, running):
+        for p in range(PARTITIONS):
+            await desk.take(Fetched(durable, p, durable.topic[p]))
+        await until(lambda: all(durable.committed[p] == len(durable.topic[p]) for p in range(PARTITIONS)), running)
+        before = durable.rows("windows")
+        durable.tables["windows"].clear()
+        desk.write_windows_again()
+        await until(lambda: durable.rows("windows") == before, running)

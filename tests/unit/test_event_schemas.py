@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from events.breach import TYPE, Breach
 from events.codec import Decoder
 from events.contract import MODELS
-from events.rejection import Rejection
+from events.rejection import Reason, Rejection
 from events.schemas import asyncapi, event_schema, example, texts
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -27,6 +28,18 @@ def test_the_example_of_a_schema_is_an_event_in_both_eyes(kind: str) -> None:
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema).validate(example(MODELS[kind]))
     assert not isinstance(Decoder().decode(json.dumps(example(MODELS[kind])).encode(), [], NOW), Rejection)
+
+
+def test_the_example_of_what_goes_out_is_valid_and_comes_back_as_it_was() -> None:
+    Draft202012Validator(event_schema(Breach)).validate(example(Breach))
+    read = Breach.model_validate_json(json.dumps(example(Breach)))
+    assert json.loads(read.model_dump_json()) == example(Breach)
+
+
+def test_what_goes_out_may_not_come_in() -> None:
+    refused = Decoder().decode(json.dumps(example(Breach)).encode(), [], NOW)
+    assert isinstance(refused, Rejection)
+    assert refused.reason is Reason.UNKNOWN_TYPE
 
 
 @given(st.sampled_from(sorted(MODELS)), st.data())
@@ -51,8 +64,11 @@ def test_the_asyncapi_document_refers_to_what_exists() -> None:
     document = yaml.safe_load((DOCS / "asyncapi.yaml").read_text("utf-8"))
     assert document == asyncapi()
     messages = document["components"]["messages"]
-    assert {message["name"] for message in messages.values()} == set(MODELS)
-    for reference in document["channels"]["events"]["messages"].values():
-        assert reference["$ref"].removeprefix("#/components/messages/") in messages
+    assert {message["name"] for message in messages.values()} == {*MODELS, TYPE}
+    for channel in document["channels"].values():
+        for reference in channel["messages"].values():
+            assert reference["$ref"].removeprefix("#/components/messages/") in messages
+    for operation in document["operations"].values():
+        assert operation["channel"]["$ref"].removeprefix("#/channels/") in document["channels"]
     for message in messages.values():
         assert (DOCS / message["payload"]["$ref"]).is_file()

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.utils import floatToGoString
 
-from events.directory import DEFAULT
+from events.directory import DEFAULT, Directory
+from events.rejection import Reason
 from projections.partition import Partition
 from sinks.metrics import FRESHNESS, NAMES_TOLD, OTHERS, PartitionStanding, Standing, WorkerMetrics
 from streams.breaker import Flood
+from streams.cells import Cells
 from streams.health import AWAY_MS, Health, Progress, application, serve_health
 
 NOW = 1_790_000_000_000
@@ -35,6 +37,7 @@ class Worker:
     partitions: dict[int, Partition] = field(default_factory=lambda: {n: Partition(n, DEFAULT) for n in (0, 3)})
     unknown: dict[str, int] = field(default_factory=dict)
     committed: dict[int, int] = field(default_factory=lambda: {0: 10, 3: 20})
+    directory: Directory = DEFAULT
     wall: int = NOW
 
     def oldest_waiting(self, number: int) -> int | None:
@@ -154,6 +157,20 @@ def test_partitions_that_are_gone_are_told_no_more_and_unknown_numbers_never() -
     assert value(metrics, "assigned_partitions") == 1
 
 
+def test_what_has_not_happened_yet_is_told_as_0_so_that_the_first_one_is_an_increase() -> None:
+    metrics = WorkerMetrics(CollectorRegistry())
+    assert {value(metrics, "dead_letters_total", reason=reason) for reason in Reason} == {0}
+    metrics.refused("not_json")
+    assert value(metrics, "dead_letters_total", reason="not_json") == 1
+
+
+def test_how_many_partitions_there_are_to_hold() -> None:
+    metrics = WorkerMetrics(CollectorRegistry())
+    metrics.serves(8)
+    metrics.stands(standing(1, 2))
+    assert (value(metrics, "assigned_partitions"), value(metrics, "topic_partitions")) == (2, 8)
+
+
 def test_a_pause_is_counted_while_it_goes_on_and_once() -> None:
     now = [100.0]
     metrics = WorkerMetrics(CollectorRegistry(), clock=lambda: now[0])
@@ -227,7 +244,8 @@ Get = Callable[[str], Any]
 @pytest.fixture
 async def served() -> AsyncIterator[tuple[Worker, Get]]:
     worker = Worker()
-    app = application(worker.health(), WorkerMetrics(CollectorRegistry()))
+    health = worker.health()
+    app = application(health, WorkerMetrics(CollectorRegistry()), Cells(worker, worker, 5_000, lambda: None, health.is_away))
     async with AsyncExitStack() as stack, ClientSession() as session:
         port = await serve_health(stack, app, 0)
 
@@ -254,4 +272,5 @@ async def test_metrics_are_of_the_moment(served: tuple[Worker, Get]) -> None:
     assert 'frontdesk_partition_stopped{partition="3"} 1.0' in text
     assert 'frontdesk_partition_stopped{partition="0"} 0.0' in text
     assert "frontdesk_ready 0.0" in text
+    assert "frontdesk_metric_cells_left_out 0\n" in text
     assert (await get("/nothing"))[0] == 404

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from events.rejection import Reason
-from projections.case import ENCODE, MOST_EVENTS, decode_case, events_of
+from projections.case import ENCODE, FOLD, MOST_EVENTS, decode_case, events_of
 from projections.partition import CLOCK_KEY, Archived, Changes, Partition
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS, row_version, window_version
 from tests.unit.stories import (
@@ -347,7 +347,7 @@ def test_a_record_of_another_fold_is_folded_again_and_its_old_keys_are_deleted()
     heir = tables.restored()
     assert heir.pending == 1
     changes = heir.drain()
-    assert decode_case(dict(changes.changelog)[KEY]).fold == 1  # type: ignore[arg-type] # no tombstone
+    assert decode_case(dict(changes.changelog)[KEY]).fold == FOLD  # type: ignore[arg-type] # no tombstone
     assert [(row["episode"].split()[1], row["is_deleted"]) for row in case_rows(changes)] == [("c", 0), ("other", 1)]
     assert heir.pending == 0
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.schedule import FIRST, LAST, Schedule
+from events.schedule import Schedule
+from events.zone import FIRST, LAST
 
 MINUTE, HOUR = 60_000, 3_600_000
 CHICAGO = "America/Chicago"

@@ -1,14 +1,12 @@
 -- Open time of each schedule up to each instant that matters: that of the last opening before it, and how much of that had passed.
 CREATE TEMPORARY TABLE verify_clocks AS
 WITH
-    (SELECT max(revision) FROM directory_revisions) AS newest,
     instants AS
     (
         SELECT DISTINCT p.schedule AS schedule, arrayJoin(arrayFilter(x -> x IS NOT NULL, [e.received, e.responded, e.first_resolved, e.last_resolved])) AS at
         FROM verify_episodes AS e
         INNER JOIN verify_promises AS p
-            ON p.district = e.district AND p.school = e.school AND p.department = e.department
-            AND p.priority = e.priority AND p.audience = e.audience AND p.channel = e.channel
+            ON p.district = e.district AND p.subject = e.subject AND p.number = e.number
         WHERE e.number > 0
     )
 SELECT i.schedule AS schedule, i.at AS at, o.before + least(i.at, o.closes) - o.opens AS open
@@ -17,5 +15,5 @@ ASOF LEFT JOIN
 (
     SELECT schedule, toUnixTimestamp64Milli(opens_at) AS opens, toUnixTimestamp64Milli(closes_at) AS closes, open_before_ms AS before
     FROM openings FINAL
-    WHERE revision = newest
+    WHERE schedule IN (SELECT schedule FROM verify_promises)
 ) AS o ON o.schedule = i.schedule AND o.opens <= i.at

@@ -2,7 +2,6 @@
 -- much open time has passed, in the first opening that has it; else plain addition.
 CREATE TEMPORARY TABLE verify_deadlines AS
 WITH
-    (SELECT max(revision) FROM directory_revisions) AS newest,
     promised AS
     (
         SELECT
@@ -15,8 +14,7 @@ WITH
             ])) AS promise
         FROM verify_episodes AS e
         INNER JOIN verify_promises AS p
-            ON p.district = e.district AND p.school = e.school AND p.department = e.department
-            AND p.priority = e.priority AND p.audience = e.audience AND p.channel = e.channel
+            ON p.district = e.district AND p.subject = e.subject AND p.number = e.number
         WHERE e.number > 0
     ),
     wanted AS
@@ -37,7 +35,7 @@ WITH
         (
             SELECT schedule, toUnixTimestamp64Milli(opens_at) AS opens, toUnixTimestamp64Milli(closes_at) AS closes, open_before_ms AS before
             FROM openings FINAL
-            WHERE revision = newest
+            WHERE schedule IN (SELECT schedule FROM verify_promises)
         ) AS o ON o.schedule = w.schedule AND o.before < w.open
     )
 SELECT

@@ -33,8 +33,7 @@ SELECT
     e.messages AS messages
 FROM verify_episodes AS e
 LEFT JOIN verify_promises AS p
-    ON p.district = e.district AND p.school = e.school AND p.department = e.department
-    AND p.priority = e.priority AND p.audience = e.audience AND p.channel = e.channel
+    ON p.district = e.district AND p.subject = e.subject AND p.number = e.number
 LEFT JOIN verify_deadlines AS d ON d.district = e.district AND d.subject = e.subject AND d.number = e.number
 LEFT JOIN verify_clocks AS received ON received.schedule = p.schedule AND received.at = e.received
 LEFT JOIN verify_clocks AS responded ON responded.schedule = p.schedule AND responded.at = e.responded

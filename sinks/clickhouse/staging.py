@@ -1,0 +1,80 @@
+"""Tables beside those that are read: made, filled up with what workers wrote meanwhile, switched, dropped.
+
+They lie in a database of their own, so `EXCHANGE TABLES` swaps each with its old one in one step, the old one is kept under the
+same name, and one statement drops what is not wanted. A table's UUID goes with it, so it can be told whether it was switched.
+Rows are absolute and versioned: copying the same ones twice, or older ones beside newer ones, changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from clickhouse_driver import Client
+
+from projections.rows import row_version
+from sinks.clickhouse.connection import ClickHouse
+from sinks.clickhouse.migration import migrate
+
+FACTS: Final = ("events", "cases", "windows", "progress")
+"""What can be computed again, in the order of switching: each is whole before and after. The last one is of the log, not of its events."""
+HISTORY_FEED: Final = "windows_to_history"
+
+
+def make(server: ClickHouse, database: str) -> dict[str, str]:
+    """Empty tables in `database`; those that are there stay as they are. Returns the UUID of each that can be switched.
+
+    History is what was known then: nothing that is counted again goes there.
+    """
+    beside = replace(server, database=database)
+    migrate(beside)
+    with beside.connect() as client:
+        client.execute(f"DROP VIEW IF EXISTS {HISTORY_FEED} SYNC")
+        return uuids(client)
+
+
+def drop(client: Client, database: str) -> None:
+    client.execute(f"DROP DATABASE IF EXISTS {database} SYNC")
+
+
+def uuids(client: Client) -> dict[str, str]:
+    """UUID of each table that can be switched, of the database that the client is connected to."""
+    query = "SELECT name, toString(uuid) FROM system.tables WHERE database = currentDatabase() AND name IN %(names)s"
+    return dict(client.execute(query, {"names": FACTS}))
+
+
+# -- what workers write meanwhile -----------------------------------------------------------------------------------------
+def written_since(table: str, partition: int, epoch: int, offset: int, clock: int) -> str:
+    """Rows that a worker wrote of records at `offset` and later, or as of later than `clock` ms and those records."""
+    if table == "events":
+        return f"partition = {partition} AND offset >= {offset}"
+    if table == "cases":
+        return f"partition = {partition} AND version >= toUInt128('{row_version(epoch, offset, 0)}')"
+    return f"partition = {partition} AND version >= toUInt128('{(clock // 60_000 << 64 | offset) + 1 << 32}')"
+
+
+def carry_over(client: Client, source: str, target: str, tables: Sequence[str], since: Sequence[str]) -> None:
+    """Copy those rows of each table from one database to the other; `since` are conditions as of `written_since`, by table."""
+    for table, condition in zip(tables, since, strict=True):
+        client.execute(f"INSERT INTO {target}.{table} SELECT * FROM {source}.{table} WHERE {condition}")
+
+
+# -- the switch -----------------------------------------------------------------------------------------------------------
+def exchange(client: Client, live: str, beside: str, table: str) -> None:
+    client.execute(f"EXCHANGE TABLES {live}.{table} AND {beside}.{table}")
+
+
+def feed_history_again(client: Client) -> None:
+    """Let the history's feed, which may have followed the old `windows`, look for the table by its name, and make up for what it missed."""
+    client.execute(f"DETACH TABLE IF EXISTS {HISTORY_FEED} SYNC")
+    client.execute(f"ATTACH TABLE IF NOT EXISTS {HISTORY_FEED}")
+    client.execute("INSERT INTO windows_history SELECT toStartOfFifteenMinutes(as_of), * FROM windows FINAL")
+
+
+def begin_epoch(client: Client, epoch: int, topic_id: str, partitions: int) -> None:
+    """From here on rows come from this topic. Doing it twice changes nothing."""
+    client.execute("INSERT INTO log (epoch, topic_id, partitions) VALUES", [(epoch, topic_id, partitions)])
+
+
+def add_dead_letters(client: Client, source: str, target: str) -> None:
+    """Those of the new log beside those of the old one."""
+    client.execute(f"INSERT INTO {target}.dead_letters SELECT * FROM {source}.dead_letters")

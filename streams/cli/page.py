@@ -1,0 +1,21 @@
+"""`frontdesk page`: the three indicators in a browser, live."""
+
+# ruff: noqa: PLC0415 - so that --help is instant
+
+from streams.cli.options import Folder
+
+
+def page(folder: Folder = None) -> int:
+    """Show the numbers of every district in a browser, as they change. Reads ClickHouse and changes nothing.
+
+    Listens on FRONTDESK_PAGE_HOST and FRONTDESK_PAGE_PORT, by default on this machine only; beyond it FRONTDESK_PAGE_TOKEN must be
+    set, and the page be opened once with ?token=... behind its address. Ctrl-C ends it.
+    """
+    from streams.cli.configuration import load_settings
+    from streams.cli.screen import results
+    from streams.log import configure_logging
+    from streams.page.service import run_page
+
+    settings = load_settings(folder)
+    configure_logging(settings.log_format)
+    return run_page(settings, lambda address: results().print(f"the page is at {address}", markup=False, soft_wrap=True))

@@ -1,0 +1,64 @@
+"""The body of a request, read within its time and its size, each byte claimed when it arrives."""
+
+import asyncio
+from typing import Final
+
+from aiohttp import HttpVersion11
+from aiohttp.client_exceptions import ClientError
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import BaseRequest, RequestPayloadError
+
+from streams.intake.problem import Problem, Refusal
+from streams.intake.room import Claim
+from streams.intake.unpacking import unpacked
+
+MOST_BYTES: Final = 1 << 20
+WITHIN_S: Final = 15.0
+
+
+async def read(request: BaseRequest, claim: Claim, within_s: float) -> bytes:
+    """The bytes as they came. Raises `Problem`."""
+    if (request.content_length or 0) > MOST_BYTES:
+        raise _too_large()
+    await _go_on(request)
+    try:
+        async with asyncio.timeout(within_s):
+            return await _within_size(request, claim)
+    except TimeoutError as error:
+        raise Problem(Refusal.TOO_SLOW, f"the body did not arrive within {within_s:g} s", closes=True) from error
+    except (RequestPayloadError, HttpProcessingError, ClientError) as error:
+        raise Problem(Refusal.UNREADABLE, "the body does not end as it says", closes=True) from error
+
+
+async def _within_size(request: BaseRequest, claim: Claim) -> bytes:
+    parts, size = [], 0
+    while part := await request.content.readany():
+        size += len(part)
+        if size > MOST_BYTES:
+            raise _too_large()
+        claim.grow(len(part))
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _go_on(request: BaseRequest) -> None:
+    """Let a client that asks first send its body: only now is it known that we want it."""
+    expected = request.headers.get("Expect")
+    if expected is None or request.version < HttpVersion11:
+        return
+    if expected.lower() != "100-continue":
+        raise Problem(Refusal.EXPECTATION, "the only expectation that can be met is 100-continue", closes=True)
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # the answer has not begun
+
+
+def unpack(request: BaseRequest, body: bytes, claim: Claim) -> bytes:
+    """The body without its content encoding; what it grows by is claimed."""
+    plain = unpacked(body, request.headers.get("Content-Encoding", "").strip().lower(), MOST_BYTES)
+    if plain is not body:
+        claim.grow(len(plain))
+    return plain
+
+
+def _too_large() -> Problem:
+    return Problem(Refusal.TOO_LARGE, f"a request may have {MOST_BYTES:,} bytes", closes=True)

@@ -1,0 +1,292 @@
+"""The door: each request to what answers it, each refusal counted, logged without its body, and told as a problem document.
+
+Requests are routed here rather than by aiohttp's application, so that every answer, also to nonsense, is one of ours.
+"""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+import structlog
+from aiohttp.web import BaseRequest, Response, StreamResponse
+from prometheus_client.exposition import choose_encoder
+
+from sinks.intake_metrics import IntakeMetrics, IntakeStanding
+from streams.clock import Clock
+from streams.intake import body as bodies
+from streams.intake.allowance import Allowances
+from streams.intake.answer import ACCEPTED, REJECTED, UNKNOWN, answer
+from streams.intake.gate import SIGNER, Gate, is_from_here
+from streams.intake.grant import Grant
+from streams.intake.hook import Hook
+from streams.intake.judgement import Judge, Judgement, Record
+from streams.intake.kafka_link import Place
+from streams.intake.openapi import text as openapi_text
+from streams.intake.problem import MEDIA_TYPE, Problem, Refusal
+from streams.intake.room import Claim, Room
+from streams.intake.signature import Deliveries, Verify, verified
+from streams.intake.submission import Mode, Posted, mode_of, posted_in, refuse_doubled, refuse_other_than_json
+
+ANSWERED_WITHIN_S: Final = 15.0
+JUDGED_AT_ONCE: Final = 100
+"""Then others have their turn."""
+REQUESTS_A_MINUTE: Final = "*"
+"""For the handshake of webhooks: the rate is that of the token."""
+
+Handler = Callable[[BaseRequest], Awaitable[Response]]
+Told = tuple[int, dict[str, Any]]
+"""Status and body of an answer."""
+Taking = Callable[[BaseRequest, Grant, Judge, Claim], Awaitable[Told]]
+log = structlog.get_logger("intake")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a client may take, in seconds: to send the body of its request, and to read the answer."""
+
+    body_s: float = bodies.WITHIN_S
+    answer_s: float = ANSWERED_WITHIN_S
+
+
+class Link(Protocol):
+    """What is asked of Kafka; see `kafka_link`."""
+
+    @property
+    def away(self) -> str | None: ...
+    def judge(self) -> Judge: ...
+    async def send(self, records: Sequence[Record], claim: Claim) -> list[Place | None]: ...
+
+
+class Front:
+    """Everything that is asked of one intake. `stopping` is set when it is about to end."""
+
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        link: Link,
+        room: Room,
+        metrics: IntakeMetrics,
+        clock: Clock,
+        connections: Callable[[], int],
+        hooks: Mapping[str, Hook] = MappingProxyType({}),
+        patience: Patience = Patience(),
+    ) -> None:
+        self.gate = gate
+        self.stopping = False
+        self.allowances = Allowances(time.monotonic)
+        self._link = link
+        self._patience = patience
+        self._room = room
+        self._metrics = metrics
+        self._clock = clock
+        self._connections = connections
+        self._deliveries = Deliveries()
+        self._openapi = openapi_text().encode()
+        self._routes: dict[str, dict[str, Handler]] = {
+            "/events": {"POST": self._events, "OPTIONS": self._handshake},
+            "/events/signed": {"POST": self._signed_events, "OPTIONS": self._handshake_of_signer},
+            "/openapi.yaml": {"GET": self._document},
+            "/health/live": {"GET": self._live},
+            "/health/ready": {"GET": self._ready},
+            "/metrics": {"GET": self._exposed},
+            **{f"/hooks/{name}": {"POST": partial(self._hooked, hook)} for name, hook in hooks.items()},
+        }
+
+    async def handle(self, request: BaseRequest) -> StreamResponse:
+        """Answer one request. Never raises but for a client that is gone."""
+        try:
+            response = await self._handler(request)(request)
+        except Problem as problem:
+            response = self.refused(request, problem)
+        except Exception:
+            log.exception("a mistake in the intake")
+            response = self.refused(request, Problem(Refusal.MISTAKE, "the intake made a mistake; its log says which", closes=True))
+        await _send(request, response, self._patience.answer_s)
+        return response
+
+    def refused(self, request: BaseRequest, problem: Problem) -> Response:
+        """Count, log and tell a refusal."""
+        self._metrics.refused(problem.refusal.value)
+        path = request.rel_url.raw_path
+        known = path if path in self._routes else "(other)"
+        log.warning("refused", refusal=problem.refusal.value, status=problem.status, path=known, peer=request.remote)
+        response = Response(body=_json(problem.body), status=problem.status, content_type=MEDIA_TYPE, headers=problem.headers)
+        if problem.closes:
+            response.force_close()
+        return response
+
+    def _handler(self, request: BaseRequest) -> Handler:
+        methods = self._routes.get(request.rel_url.raw_path)
+        if methods is None:
+            raise Problem(Refusal.NOT_FOUND, "there is no such page", closes=True)
+        method = "GET" if request.method == "HEAD" else request.method
+        if method not in methods:
+            allowed = ", ".join(methods)
+            raise Problem(Refusal.METHOD, f"this page knows {allowed}", headers={"Allow": allowed}, closes=True)
+        return methods[method]
+
+    # -- events --------------------------------------------------------------------------------------------------------
+    async def _events(self, request: BaseRequest) -> Response:
+        return await self._answered(request, self.gate.of_token, self._taken)
+
+    async def _signed_events(self, request: BaseRequest) -> Response:
+        return await self._answered(request, self.gate.of_signer, self._taken_once)
+
+    async def _answered(self, request: BaseRequest, asked: Callable[[BaseRequest, int], Grant], take: Taking) -> Response:
+        begun = time.monotonic()
+        grant = self._admitted(request, asked)
+        judge = self._link.judge()
+        claim = self._room.claim()
+        try:
+            status, told = await take(request, grant, judge, claim)
+        finally:
+            claim.let_go()
+            self._metrics.answered(time.monotonic() - begun)
+        return Response(body=_json(told), status=status, content_type="application/json")
+
+    def _admitted(self, request: BaseRequest, asked: Callable[[BaseRequest, int], Grant]) -> Grant:
+        """Whatever can be known before the body is read, the cheapest first."""
+        if self.stopping:
+            raise Problem(Refusal.STOPPING, "this process is about to end: ask again", retry_after_s=1, closes=True)
+        refuse_doubled(_headers(request))
+        grant = asked(request, self._clock.now())
+        self.allowances.ask(grant)
+        return grant
+
+    async def _taken(self, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim) -> Told:
+        mode = mode_of(_headers(request))
+        body = bodies.unpack(request, await bodies.read(request, claim, self._patience.body_s), claim)
+        return await self._published(grant, judge, claim, posted_in(mode, _headers(request), body))
+
+    async def _taken_once(self, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim) -> Told:
+        mode = mode_of(_headers(request))
+        if mode is Mode.BINARY:
+            raise Problem(Refusal.MEDIA_TYPE, "a signature covers the body only: send the event in structured mode", closes=True)
+        packed = await bodies.read(request, claim, self._patience.body_s)
+        with self._once(grant, verified, request, packed):
+            body = bodies.unpack(request, packed, claim)
+            return await self._published(grant, judge, claim, posted_in(mode, _headers(request), body))
+
+    async def _hooked(self, hook: Hook, request: BaseRequest) -> Response:
+        """A webhook of another system, with a token or signed."""
+        if SIGNER in request.rel_url.query:
+            return await self._answered(request, self.gate.of_signer, partial(self._translated, hook, hook.verified))
+        return await self._answered(request, self.gate.of_token, partial(self._translated, hook, None))
+
+    async def _translated(  # noqa: PLR0917 - the first two are of the hook
+        self, hook: Hook, verify: Verify | None, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim
+    ) -> Told:
+        refuse_other_than_json(_headers(request))
+        packed = await bodies.read(request, claim, self._patience.body_s)
+        with self._once(grant, verify, request, packed):
+            return await self._published(grant, judge, claim, hook.posted(bodies.unpack(request, packed, claim)))
+
+    @contextmanager
+    def _once(self, grant: Grant, verify: Verify | None, request: BaseRequest, packed: bytes) -> Iterator[None]:
+        """A signed delivery is good, and remembered if what follows succeeds. Raises `Problem`."""
+        if verify is None:
+            yield
+            return
+        now_s = self._clock.now() // 1000
+        delivery = verify(grant, request.headers, packed, now_s)
+        self._deliveries.begin(grant, delivery, now_s)
+        try:
+            yield
+        except BaseException:
+            self._deliveries.forget(grant, delivery)
+            raise
+
+    async def _published(self, grant: Grant, judge: Judge, claim: Claim, posted: list[Posted]) -> Told:
+        self.allowances.charge(grant, len(posted))
+        judgement = await self._judged(judge, posted, grant)
+        records = judgement.records
+        places = await self._link.send(records, claim) if records else []
+        self._count(grant, judgement, places)
+        return answer(judgement, places)
+
+    async def _judged(self, judge: Judge, posted: list[Posted], grant: Grant) -> Judgement:
+        judgement = Judgement()
+        for begin in range(0, len(posted), JUDGED_AT_ONCE):
+            judge.judged(posted[begin : begin + JUDGED_AT_ONCE], grant, self._clock.now(), judgement)
+            await asyncio.sleep(0)
+        return judgement
+
+    def _count(self, grant: Grant, judgement: Judgement, places: list[Place | None]) -> None:
+        unknown = places.count(None)
+        self._metrics.counted(grant.id, ACCEPTED, len(places) - unknown)
+        self._metrics.counted(grant.id, UNKNOWN, unknown)
+        self._metrics.dropped(judgement.dropped)
+        reasons = Counter(each.reason for each in judgement.rejected)
+        if reasons:
+            self._metrics.counted(grant.id, REJECTED, reasons.total())
+            self._metrics.rejected(reasons)
+            log.warning("rejected", token=grant.id, events=len(judgement.verdicts), **reasons)
+
+    async def _handshake(self, request: BaseRequest) -> Response:
+        return self._agreed(request, self.gate.of_token)
+
+    async def _handshake_of_signer(self, request: BaseRequest) -> Response:
+        return self._agreed(request, self.gate.of_signer)
+
+    def _agreed(self, request: BaseRequest, asked: Callable[[BaseRequest, int], Grant]) -> Response:
+        """CloudEvents' protection against abuse: whoever is known may send here. Without an origin it only tells the methods."""
+        headers = {"Allow": "POST, OPTIONS"}
+        origin = request.headers.get("WebHook-Request-Origin")
+        if origin is not None:
+            grant = asked(request, self._clock.now())
+            rate = str(max(1, int(grant.rate * 60))) if grant.rate else REQUESTS_A_MINUTE
+            headers |= {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": rate}
+        return Response(status=200, headers=headers)
+
+    # -- about itself --------------------------------------------------------------------------------------------------
+    async def _document(self, _: BaseRequest) -> Response:
+        return Response(body=self._openapi, content_type="application/yaml")
+
+    async def _live(self, _: BaseRequest) -> Response:
+        return Response(body=_json({"live": True}), content_type="application/json")
+
+    async def _ready(self, _: BaseRequest) -> Response:
+        reasons = self._reasons()
+        return Response(
+            body=_json({"ready": not reasons, "reasons": reasons}), status=503 if reasons else 200, content_type="application/json"
+        )
+
+    def _reasons(self) -> list[str]:
+        """Why no event can be taken; none when it can."""
+        return [reason for reason in (self._link.away, "stopping" if self.stopping else None) if reason]
+
+    async def _exposed(self, request: BaseRequest) -> Response:
+        """For programs on this machine, and for tokens that may read it: it tells what whom sends how much."""
+        if not is_from_here(request) and not self.gate.of_token(request, self._clock.now()).reads_metrics:
+            raise Problem(Refusal.FORBIDDEN, "this token may not read the metrics")
+        self._metrics.stands(IntakeStanding(not self._reasons(), self._room.held, self._connections()))
+        encode, kind = choose_encoder(request.headers.get("Accept", ""))
+        return Response(body=encode(self._metrics.registry), headers={"Content-Type": kind})
+
+
+async def _send(request: BaseRequest, response: StreamResponse, within_s: float) -> None:
+    """Write the answer; a client that does not read it in time is cut off."""
+    response.headers["Server"] = "frontdesk"
+    try:
+        async with asyncio.timeout(within_s):
+            await response.prepare(request)
+            await response.write_eof()
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+
+
+def _headers(request: BaseRequest) -> list[tuple[str, str]]:
+    return list(request.headers.items())
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

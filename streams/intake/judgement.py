@@ -1,0 +1,98 @@
+"""Judges each event of a request: by the contract, with the worker's own decoder, and by what its publisher may send.
+
+What is accepted is a record, ready for the partition of its district, with the timestamp that it was judged by. Members of
+`data` that the contract does not know are left out of it, so that they are stored nowhere, and named in the answer.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from events.codec import Decoder
+from events.contract import MODELS, known_data, known_only
+from events.event import Event
+from events.partition import partition_of
+from events.rejection import Rejection
+from streams.intake.grant import TYPES, Grant
+from streams.intake.submission import Posted
+from streams.publisher import STRUCTURED, Headers
+
+FORBIDDEN = "forbidden"
+"""Beside the reasons of the contract: the token does not cover the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One event for Kafka; `timestamp` in ms."""
+
+    partition: int
+    key: bytes
+    value: bytes
+    headers: Headers
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Why an event was not taken. `reason` is one of `events.rejection.Reason`, or `FORBIDDEN`."""
+
+    reason: str
+    path: str
+    message: str
+
+
+Verdict = Record | Rejected
+
+
+@dataclass
+class Judgement:
+    """Verdicts in the order of the request, and the names of members that were left out, with how many events had them."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def records(self) -> list[Record]:
+        return [verdict for verdict in self.verdicts if isinstance(verdict, Record)]
+
+    @property
+    def rejected(self) -> list[Rejected]:
+        return [verdict for verdict in self.verdicts if isinstance(verdict, Rejected)]
+
+
+class Judge:
+    """Judges for a topic with so many partitions."""
+
+    def __init__(self, partitions: int) -> None:
+        self._partitions = partitions
+        self._decoder = Decoder()
+
+    def judged(self, posted: Sequence[Posted], grant: Grant, now: int, into: Judgement) -> None:
+        """Add a verdict on each of these; `now` (ms) becomes the timestamp of the records."""
+        into.verdicts.extend(self._verdict(each, grant, now, into.dropped) for each in posted)
+
+    def _verdict(self, posted: Posted, grant: Grant, now: int, dropped: dict[str, int]) -> Verdict:
+        decoded = posted.spoilt or self._decoder.decode(posted.value, posted.headers, now)
+        if isinstance(decoded, Rejection):
+            return Rejected(decoded.reason.value, decoded.path, decoded.message)
+        district, _, event = decoded
+        forbidden = grant.forbids(district, event)
+        unknown = list(self._unknown())
+        if forbidden is not None:
+            return Rejected(FORBIDDEN, forbidden, "this token may not publish that")
+        value = posted.value
+        if unknown:
+            value = _without_unknown(posted, event)
+            dropped.update({name: dropped.get(name, 0) + 1 for name in unknown})
+        return Record(partition_of(district, self._partitions), district.encode(), value, posted.headers, now)
+
+    def _unknown(self) -> Iterator[str]:
+        """What the decoder has counted since it was asked last: of one event."""
+        counted = self._decoder.unknown_members
+        if counted:
+            yield from counted
+            counted.clear()
+
+
+def _without_unknown(posted: Posted, event: Event) -> bytes:
+    model = MODELS[TYPES[type(event)]]
+    return known_only(posted.value, model) if posted.headers is STRUCTURED else known_data(posted.value, model)

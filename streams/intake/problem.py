@@ -1,0 +1,106 @@
+"""Why a request was refused, as RFC 9457 tells it: raised anywhere on the way in, answered and counted at the door.
+
+The text never quotes the request, because answers and logs are read by more people than the events.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Refusal(StrEnum):
+    """Closed set of reasons for which a request is refused as a whole; the words are part of the contract."""
+
+    UNAUTHORIZED = "unauthorized"
+    """No token, or none that is known."""
+    EXPIRED = "expired"
+    """The token has expired or was revoked."""
+    BAD_SIGNATURE = "bad_signature"
+    """The signature is not that of the body, or its time is over five minutes from now."""
+    REPLAYED = "replayed"
+    """A delivery with this `webhook-id` was accepted before."""
+    NOT_LOCAL = "not_local"
+    """Without tokens only this machine may publish, and the request comes from elsewhere."""
+    FORBIDDEN = "forbidden"
+    """The token may not do that: another source, district or type of event."""
+    NOT_FOUND = "not_found"
+    METHOD = "method"
+    EXPECTATION = "expectation"
+    UNREADABLE = "unreadable"
+    """The request or its encoding cannot be read, or a header stands twice."""
+    MEDIA_TYPE = "media_type"
+    """A content type or a content encoding that is not taken."""
+    TOO_LARGE = "too_large"
+    """Over 1 MiB, as it came or unpacked, or over 5,000 events."""
+    TOO_SLOW = "too_slow"
+    """The body did not arrive in time."""
+    REJECTED = "rejected"
+    """None of the events keeps the contract."""
+    TOO_FAST = "too_fast"
+    """The token's rate is used up."""
+    CROWDED = "crowded"
+    """The memory for requests under way, or the number of connections, is used up."""
+    KAFKA_AWAY = "kafka_away"
+    """Kafka does not answer. What became of events that were on the way is not known; sending them again does no harm."""
+    STOPPING = "stopping"
+    """This process is about to end; another one will answer."""
+    MISTAKE = "mistake"
+    """A mistake in the intake itself."""
+
+
+STATUS: Final[Mapping[Refusal, int]] = {
+    Refusal.UNREADABLE: 400,
+    Refusal.UNAUTHORIZED: 401,
+    Refusal.EXPIRED: 401,
+    Refusal.BAD_SIGNATURE: 401,
+    Refusal.NOT_LOCAL: 403,
+    Refusal.FORBIDDEN: 403,
+    Refusal.NOT_FOUND: 404,
+    Refusal.METHOD: 405,
+    Refusal.TOO_SLOW: 408,
+    Refusal.REPLAYED: 409,
+    Refusal.TOO_LARGE: 413,
+    Refusal.MEDIA_TYPE: 415,
+    Refusal.EXPECTATION: 417,
+    Refusal.REJECTED: 422,
+    Refusal.TOO_FAST: 429,
+    Refusal.MISTAKE: 500,
+    Refusal.CROWDED: 503,
+    Refusal.KAFKA_AWAY: 503,
+    Refusal.STOPPING: 503,
+}
+
+
+class Problem(Exception):
+    """A request that is refused. `closes` where the rest of the body was not read and the connection is of no more use."""
+
+    def __init__(
+        self,
+        refusal: Refusal,
+        detail: str,
+        *,
+        retry_after_s: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+        closes: bool = False,
+    ) -> None:
+        super().__init__(detail)
+        self.refusal = refusal
+        self.status = STATUS[refusal]
+        self.headers = dict(headers or {}) | ({"Retry-After": str(retry_after_s)} if retry_after_s is not None else {})
+        self.closes = closes
+        self._more = more or {}
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Members of the problem document."""
+        title = self.refusal.value.replace("_", " ")
+        return {
+            "type": f"urn:frontdesk:problem:{self.refusal.value}",
+            "title": title,
+            "status": self.status,
+            "detail": str(self),
+            **self._more,
+        }

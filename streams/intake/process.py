@@ -1,0 +1,105 @@
+"""One intake from its settings to its exit code."""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from sinks.intake_metrics import IntakeMetrics
+from streams.clock import WallClock
+from streams.intake.front import Front
+from streams.intake.gate import Gate, is_loopback
+from streams.intake.hook import hooks_of
+from streams.intake.kafka_link import KafkaLink
+from streams.intake.problem import Refusal
+from streams.intake.room import Room
+from streams.intake.server import Server
+from streams.intake.token_file import Register, TokenFileError, register_of
+from streams.settings import Settings
+
+DRAINED_WITHIN_S: Final = 20.0
+MIB: Final = 1 << 20
+
+log = structlog.get_logger("intake")
+
+
+def run_intake(settings: Settings) -> int:
+    """Take events until SIGTERM or SIGINT; 0 then. Raises what kept it from starting."""
+    return asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    register = _register(settings)
+    metrics, link, room = IntakeMetrics(CollectorRegistry()), KafkaLink(settings), Room(settings.intake_memory_mib * MIB)
+    front = Front(
+        gate=Gate(register),
+        link=link,
+        room=room,
+        metrics=metrics,
+        clock=WallClock(),
+        connections=lambda: len(server.connections),
+        hooks=hooks_of(settings),
+    )
+    server = Server(front.handle, front.refused, lambda: metrics.refused(Refusal.CROWDED.value))
+    loop.add_signal_handler(signal.SIGHUP, lambda: _read_again(settings.intake_tokens, front, metrics))
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(_ended, asyncio.create_task(link.run()))
+        port = await _listen(stack, server, settings)
+        log.info("intake starts", host=settings.intake_host, port=port, tokens=None if register is None else len(register.grants))
+        await stop.wait()
+        front.stopping = True
+        log.info("intake drains", connections=len(server.connections))
+    log.info("intake stopped")
+    return 0
+
+
+def _register(settings: Settings) -> Register | None:
+    """Who may publish. Raises `TokenFileError` where nobody is named and others than this machine could come."""
+    if settings.intake_tokens is not None:
+        return register_of(settings.intake_tokens)
+    if not is_loopback(settings.intake_host):
+        raise TokenFileError(
+            f"without tokens the intake listens on this machine only, not on {settings.intake_host}: "
+            "make some with `frontdesk token create` and set FRONTDESK_INTAKE_TOKENS"
+        )
+    return None
+
+
+def _read_again(file: Path | None, front: Front, metrics: IntakeMetrics) -> None:
+    """On SIGHUP. A file that cannot be used changes nothing."""
+    if file is None:
+        return
+    try:
+        register = register_of(file)
+    except (TokenFileError, OSError) as error:
+        metrics.reloaded("refused")
+        log.error("the token file stays as it was read before", why=str(error))  # noqa: TRY400 - its text says it all
+        return
+    front.gate.register = register
+    front.allowances.only(set(register.grants))
+    metrics.reloaded("read")
+    log.info("token file read again", tokens=len(register.grants))
+
+
+async def _listen(stack: AsyncExitStack, server: Server, settings: Settings) -> int:
+    """Answer until the stack unwinds: then no more connections, and those with a request under way are answered first."""
+    runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=DRAINED_WITHIN_S)
+    stack.push_async_callback(runner.cleanup)
+    await runner.setup()
+    await web.TCPSite(runner, settings.intake_host, settings.intake_port, backlog=512).start()
+    return int(runner.addresses[0][1])
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

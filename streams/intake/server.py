@@ -1,0 +1,73 @@
+"""aiohttp's low-level server with bounds: on connections, on how long one may be silent, and on what its errors say.
+
+A connection that does not bring the head of a request in time is closed by aiohttp's keep-alive timer, which runs from
+the first moment; so clients that send one byte a second hold nothing but a socket, and that not for long.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from streams.intake.problem import Problem, Refusal
+
+MOST_CONNECTIONS: Final = 800
+SILENT_S: Final = 15.0
+LINGER_S: Final = 2.0
+READ_BYTES: Final = 64 * 1024
+LARGEST_HEADER: Final = 8 * 1024
+
+Refused = Callable[[web.BaseRequest, Problem], web.Response]
+
+
+class Connection(RequestHandler):
+    """One client. What is no HTTP is refused like everything else, and its bytes are logged nowhere."""
+
+    def __init__(self, server: "Server", *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
+        super().__init__(server, loop=loop, **options)
+        self._refused = server.refused
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,  # noqa: ARG002 - aiohttp's signature
+        message: str | None = None,  # noqa: ARG002 - it quotes the request
+    ) -> web.StreamResponse:
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun")
+        refusal = Refusal.UNREADABLE if status < 500 else Refusal.MISTAKE  # noqa: PLR2004 - HTTP's own border
+        return self._refused(request, Problem(refusal, "this is no request of HTTP", closes=True))
+
+
+class Server(web.Server):
+    """Makes connections, up to a number."""
+
+    def __init__(
+        self, handler: Callable[[web.BaseRequest], Any], refused: Refused, overcrowded: Callable[[], None], silent_s: float = SILENT_S
+    ) -> None:
+        super().__init__(handler)
+        self.refused = refused
+        self._overcrowded = overcrowded
+        self._silent_s = silent_s
+
+    def __call__(self) -> Connection:
+        return Connection(
+            self,
+            loop=self._loop,
+            keepalive_timeout=self._silent_s,
+            lingering_time=LINGER_S,
+            read_bufsize=READ_BYTES,
+            max_line_size=LARGEST_HEADER,
+            max_field_size=LARGEST_HEADER,
+            auto_decompress=False,
+            access_log=None,
+        )
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            self._overcrowded()
+            transport.abort()

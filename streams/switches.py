@@ -1,0 +1,45 @@
+"""How a worker learns that a rebuild has put new tables in the place of those it wrote to: it then writes all its windows again.
+
+Windows may be written when nothing but a minute has passed, so no offset tells whether such a row went to the old table or the new.
+"""
+
+import asyncio
+from typing import Final, Protocol
+
+import structlog
+
+from sinks.clickhouse.connection import ClickHouse
+from sinks.clickhouse.rebuilds import last_switch
+from sinks.clickhouse.retry import code_of
+
+ASKED_EVERY_S: Final = 2.0
+
+log = structlog.get_logger("switches")
+
+
+class Writing(Protocol):
+    """What is asked of the desk."""
+
+    def write_windows_again(self) -> None: ...
+
+
+async def follow_switches(desk: Writing, server: ClickHouse, known: int) -> None:
+    """Until cancelled; `known` is the last switch before this worker. An outage of ClickHouse passes; another error of it is raised."""
+    while True:
+        await asyncio.sleep(ASKED_EVERY_S)
+        try:
+            number = await asyncio.to_thread(_last_switch, server)
+        except Exception as failure:
+            if code_of(failure) is None:
+                raise
+            log.warning("switches are asked for again", why=str(failure))
+            continue
+        if number > known:
+            log.info("the tables were rebuilt", rebuild=number)
+            desk.write_windows_again()
+            known = number
+
+
+def _last_switch(server: ClickHouse) -> int:
+    with server.connect() as client:
+        return last_switch(client)

@@ -1,0 +1,147 @@
+"""What one intake takes: events for each CPU-second, answers, memory, alone and beside slow and oversized clients.
+
+    python -m tests.benchmarks.intake [--quick]
+
+Rates are by the CPU-seconds of the intake's process: what one core of its own would do. Times are by the wall, of as many
+publishers as are named, on whatever else the machine does.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import aiohttp
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from deploy.embedded.process import Child
+from streams.settings import Settings
+from tests.benchmarks.rig import servers
+from tests.intakes import BATCH, STRUCTURED, event, free_port, intake, wire
+
+BODIES = 200
+SLOW, OVERSIZED = 50, 50
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Load:
+    """What was measured."""
+
+    what: str
+    events: int
+    per_cpu_s: float
+    per_wall_s: float
+    p50_ms: float
+    p99_ms: float
+    resident_mib: tuple[int, int, int]
+    """Before, half way, at the end."""
+
+
+async def measure(  # noqa: PLR0917 - a line of the table
+    settings: Settings, child: Child, what: str, size: int, requests: int, publishers: int
+) -> Load:
+    """Publishers that wait for each answer; every one must be 202."""
+    process = psutil.Process(child.identity.pid)
+    bodies = [body(number, size) for number in range(BODIES)]
+    headers, times, resident = BATCH if size > 1 else STRUCTURED, list[float](), [process.memory_info().rss]
+    numbers = iter(range(requests))
+    begun, cpu = perf_counter(), sum(process.cpu_times()[:2])
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{settings.intake_port}") as client:
+
+        async def publish() -> None:
+            for number in numbers:
+                asked = perf_counter()
+                async with client.post("/events", data=bodies[number % BODIES], headers=headers) as answer:
+                    await answer.read()
+                    assert answer.status == 202, answer.status
+                times.append(perf_counter() - asked)
+                if len(times) == requests // 2:
+                    resident.append(process.memory_info().rss)
+
+        await asyncio.gather(*(publish() for _ in range(publishers)))
+    wall, cpu = perf_counter() - begun, sum(process.cpu_times()[:2]) - cpu
+    resident.append(process.memory_info().rss)
+    times.sort()
+    before, half_way, end = (each // MIB for each in resident)
+    p50, p99 = (times[int(len(times) * share)] * 1000 for share in (0.5, 0.99))
+    return Load(what, size * requests, size * requests / cpu, size * requests / wall, p50, p99, (before, half_way, end))
+
+
+def body(number: int, size: int) -> bytes:
+    events = [event(number * size + each, f"district-{each % 20}", channel="web", topic="bus-late") for each in range(size)]
+    return wire(events if size > 1 else events[0])
+
+
+@asynccontextmanager
+async def bad_neighbours(settings: Settings) -> AsyncIterator[None]:
+    """Clients that send a byte now and then, and clients that send too much, again and again."""
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{settings.intake_port}") as client:
+        tasks = [asyncio.create_task(slow(settings)) for _ in range(SLOW)]
+        tasks += [asyncio.create_task(oversized(client)) for _ in range(OVERSIZED)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def slow(settings: Settings) -> None:
+    while True:
+        reader, writer = await asyncio.open_connection("127.0.0.1", settings.intake_port)
+        writer.write(b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000000\r\n\r\n")
+        while not reader.at_eof() and not writer.is_closing():
+            writer.write(b"{")
+            await asyncio.sleep(0.5)
+        writer.close()
+
+
+async def oversized(client: aiohttp.ClientSession) -> None:
+    while True:
+        try:
+            async with client.post("/events", data=b"x" * 2 * MIB, headers=BATCH) as answer:
+                assert answer.status == 413, answer.status
+        except aiohttp.ClientConnectionError:  # told and cut off while it still sent
+            pass
+        await asyncio.sleep(1)
+
+
+async def run(settings: Settings, child: Child, scale: int) -> list[Load]:
+    loads = [
+        await measure(settings, child, "batches of 100", 100, 600 * scale, 8),
+        await measure(settings, child, "one by one", 1, 6_000 * scale, 32),
+    ]
+    async with bad_neighbours(settings):
+        loads.append(await measure(settings, child, f"batches of 100 beside {SLOW} slow and {OVERSIZED} oversized", 100, 600 * scale, 8))
+    loads.append(await measure(settings, child, "one by one, one publisher", 1, 500 * scale, 1))
+    return loads
+
+
+def main() -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        servers(intake_port=free_port()) as settings,
+        intake(settings, Path(folder) / "intake.log") as child,
+    ):
+        loads = asyncio.run(run(settings, child, 1 if "--quick" in sys.argv else 10))
+    table = Table(title="One intake on this machine", title_justify="left")
+    for heading in ("what", "events", "a CPU-second", "a second", "p50 ms", "p99 ms", "resident MiB"):
+        table.add_column(heading)
+    for load in loads:
+        resident = " / ".join(map(str, load.resident_mib))
+        figures = (f"{load.events:,}", f"{load.per_cpu_s:,.0f}", f"{load.per_wall_s:,.0f}", f"{load.p50_ms:.1f}", f"{load.p99_ms:.1f}")
+        table.add_row(load.what, *figures, resident)
+    Console(width=160).print(table)
+    print(json.dumps([load.__dict__ for load in loads]))
+
+
+if __name__ == "__main__":
+    main()
