@@ -43,7 +43,7 @@ pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 @pytest.fixture(scope="module")
 def counted(kafka: Kafka, clickhouse: ClickHouseServer, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A topic that a worker has counted to its end; no worker runs any more."""
-    settings = fresh_settings("rebuild", kafka, clickhouse, partitions=2, session_timeout_s=6)
+    settings = fresh_settings("rebuild", kafka, clickhouse, partitions=2)
     asyncio.run(publish_disorder(settings, cases(1, 300)))
     log = tmp_path_factory.mktemp("rebuild") / "worker.log"
     with worker(settings, log) as child:
@@ -258,7 +258,6 @@ sys.exit(run(["rebuild", "--yes", *{arguments!r}]))
 """
 KILL_POINTS = {
     "half of the districts are done": "Journal.note = after(4, Journal.note)",
-    "the tables are made": "staging.make = after(1, staging.make)",
     "one of two tables is switched": "staging.exchange = after(1, staging.exchange)",
     "both are switched": "staging.exchange = after(2, staging.exchange)",
     "the new log is half counted": "desk.tables_of = after(2, desk.tables_of)",
@@ -302,7 +301,7 @@ def test_killed_and_resumed_it_is_the_same(
 def test_while_a_worker_counts_and_somebody_reads(
     kafka: Kafka, clickhouse: ClickHouseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    settings, log = fresh_settings("rebuild_live", kafka, clickhouse, partitions=2, session_timeout_s=6), tmp_path / "worker.log"
+    settings, log = fresh_settings("rebuild_live", kafka, clickhouse, partitions=2), tmp_path / "worker.log"
     asyncio.run(publish_disorder(settings, cases(5, 200)))
     with worker(settings, log) as child:
         wait_until_counted(settings, child, log)
@@ -399,9 +398,7 @@ def wait_for(condition: Callable[[], bool], within_s: float = 90) -> None:
 def test_after_a_changed_rule_it_equals_a_fresh_run(
     kafka: Kafka, clickhouse: ClickHouseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    settings = fresh_settings(
-        "rebuild_rule", kafka, clickhouse, partitions=2, session_timeout_s=6, directory=directory(tmp_path, 1, "4 business hours")
-    )
+    settings = fresh_settings("rebuild_rule", kafka, clickhouse, partitions=2, directory=directory(tmp_path, 1, "4 business hours"))
     later = settings.model_copy(update={"directory": directory(tmp_path, 2, "9 business hours")})
     asyncio.run(publish_of_old(settings, 60))
     asyncio.run(publish_disorder(settings, cases(7, 100)))
