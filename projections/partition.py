@@ -60,7 +60,6 @@ from projections.rows import (
     columns,
     event_row,
     gone,
-    progress_version,
     row_version,
     window_version,
 )
@@ -609,7 +608,7 @@ class Partition:
         if minute == self._progress_told:
             return []
         self._progress_told = minute
-        return [[self.number], [minute * 60], [self._next_offset], [progress_version(minute, self._next_offset)]]
+        return [[self.number], [minute * 60], [self._next_offset], [window_version(minute, self._next_offset, 0)]]
 
     def _with_clock(self, changelog: list[tuple[bytes, bytes | None]], has_spoken: bool) -> list[tuple[bytes, bytes | None]]:
         """End with the clock's record when anything changed or was said; a clock that only moved within its minute can wait."""

@@ -65,11 +65,6 @@ def offset_of(version: int) -> int:
     return version >> 32 & 0xFFFFFFFFFFFFFFFF
 
 
-def progress_version(minute: int, next_offset: int) -> int:
-    """Version of a row of `progress`, UInt128: minute of `as_of` (32 bits) | largest folded offset + 1 (64) | 32 bits of nothing."""
-    return minute << 96 | next_offset << 32
-
-
 def event_row(district: str, subject: str, event: Event, delivery: Row) -> Row:
     """One row of `events`; `delivery` is (partition, offset, produced_at, backfill, version)."""
     return _what_happened(district, subject, event) + delivery

@@ -6,7 +6,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from streams.broker import client_options
+from streams.broker import administration, client_options
 from streams.settings import Settings
 from streams.topics import partition_counts
 
@@ -25,26 +25,18 @@ class Backlog:
 
 async def backlog(settings: Settings) -> Backlog:
     """Ask the brokers; nothing is produced where there is no topic yet. Raises aiokafka's `KafkaError` when they are away."""
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    try:
-        await admin.start()
+    async with administration(settings) as admin:
         count = (await partition_counts(admin)).get(settings.topic, 0)
         partitions = [TopicPartition(settings.topic, number) for number in range(count)]
         ends = await _ends(settings, partitions)
         committed = await committed_offsets(admin, settings.group, partitions)
-    finally:
-        await admin.close()
     return Backlog(sum(ends.values()), sum(min(committed.get(p, 0), ends[p]) for p in partitions))
 
 
 async def has_offset(settings: Settings, partition: int) -> bool:
     """Whether the workers' group has committed anything in that partition of the event topic."""
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    try:
-        await admin.start()
+    async with administration(settings) as admin:
         return bool(await committed_offsets(admin, settings.group, [TopicPartition(settings.topic, partition)]))
-    finally:
-        await admin.close()
 
 
 async def _ends(settings: Settings, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:

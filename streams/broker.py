@@ -1,8 +1,12 @@
 """How this project's own Kafka clients reach the brokers: one translation of the settings into aiokafka's arguments."""
 
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.settings import Settings
 
@@ -29,6 +33,17 @@ def client_options(settings: Settings) -> dict[str, Any]:
             "sasl_plain_password": settings.kafka_password.get_secret_value(),
         }
     return options
+
+
+@asynccontextmanager
+async def administration(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A client that asks and changes topics and groups. Raises aiokafka's `KafkaError` when the brokers are away."""
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
 
 
 def trusted(authority: Path | None) -> ssl.SSLContext:

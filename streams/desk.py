@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import chain
 
 import structlog
 
@@ -322,8 +321,7 @@ class Desk:
             await self._outbox.send_on([m for s in turn.sorted for m in s.misrouted])
         if said:
             self._check(said)
-            await self._outbox.announce(said)
-            self._count(said.values())
+            await self._announce([each for announcements in said.values() for each in announcements])
         for number, items in logs.items():
             self._check({number})
             await self._log(number, items)
@@ -348,8 +346,9 @@ class Desk:
             self._meter.refused(refused.rejection.reason.value)
         self._meter.forwarded(sum(len(s.misrouted) for s in turn.sorted))
 
-    def _count(self, said: Iterable[Iterable[Announcement]]) -> None:
-        for each in chain.from_iterable(said):
+    async def _announce(self, said: Sequence[Announcement]) -> None:
+        await self._outbox.announce(said)
+        for each in said:
             self._meter.announced(each.passed.target, each.passed.stage, each.state)
 
     # -- recovery -----------------------------------------------------------------------------------------------------

@@ -212,12 +212,3 @@ def application(health: Health, metrics: WorkerMetrics, cells: Cells) -> web.App
 
 def _answer(content: Mapping[str, object], status: int = 200) -> web.Response:
     return web.Response(text=json.dumps(content, indent=1) + "\n", status=status, content_type="application/json")
-
-
-async def serve_health(stack: AsyncExitStack, app: web.Application, port: int, host: str = "127.0.0.1") -> int:
-    """Answer until the stack unwinds; returns the port (0 lets the system choose). Raises OSError where it is taken."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-    stack.push_async_callback(runner.cleanup)
-    await runner.setup()
-    await web.TCPSite(runner, host, port).start()
-    return int(runner.addresses[0][1])

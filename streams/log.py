@@ -41,7 +41,6 @@ def configure_logging(form: Format = "auto", stream: TextIO | None = None, level
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        cache_logger_on_first_use=True,
     )
     render: list[structlog.typing.Processor] = (
         [structlog.dev.ConsoleRenderer(colors=out.isatty())]

@@ -13,14 +13,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaTimeoutError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.memory_records import MemoryRecords
 
 from streams.backlog import committed_offsets
-from streams.broker import client_options
+from streams.broker import administration, client_options
 from streams.settings import Settings
 
 FETCH_BYTES = 8 << 20
@@ -88,12 +87,8 @@ class LogReader:
 
     async def committed(self) -> dict[int, int]:
         """By partition, where the group has committed anything."""
-        admin = AIOKafkaAdminClient(**client_options(self._settings))
-        try:
-            await admin.start()
+        async with administration(self._settings) as admin:
             offsets = await committed_offsets(admin, self._settings.group, self._topics)
-        finally:
-            await admin.close()
         return {p.partition: offset for p, offset in offsets.items()}
 
     async def ends(self) -> dict[int, int]:

@@ -1,10 +1,9 @@
 """Who is at work: whether any worker is a member of the consumer group."""
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from streams.broker import client_options
+from streams.broker import administration, client_options
 from streams.settings import Settings
 
 WITHOUT_MEMBERS = {"Empty", "Dead"}
@@ -12,14 +11,11 @@ WITHOUT_MEMBERS = {"Empty", "Dead"}
 
 async def has_members(settings: Settings) -> bool:
     """A worker that was killed is one until its session ends. Raises aiokafka's `KafkaError` when the brokers are away."""
-    admin = AIOKafkaAdminClient(**client_options(settings))
     try:
-        await admin.start()
-        [response] = await admin.describe_consumer_groups([settings.group])
+        async with administration(settings) as admin:
+            [response] = await admin.describe_consumer_groups([settings.group])
     except GroupCoordinatorNotAvailableError:  # the brokers have never seen any group
         return False
-    finally:
-        await admin.close()
     return any(state not in WITHOUT_MEMBERS for _, _, state, *_ in response.groups)
 
 

@@ -5,7 +5,7 @@ counted nor set aside would be lost.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaProducer
 
@@ -75,8 +75,8 @@ class Outbox:
             ]
         )
 
-    async def announce(self, said: Mapping[int, Sequence[Announcement]]) -> None:
-        """Write what each partition has to say of its promises, in order, with the district as key."""
+    async def announce(self, said: Iterable[Announcement]) -> None:
+        """Write what there is to say of promises, in order, with the district as key."""
         await self._all(
             [
                 await self._producer.send(
@@ -85,8 +85,7 @@ class Outbox:
                     value=breach_of(each).model_dump_json(exclude_none=True).encode(),
                     headers=[("content-type", STRUCTURED)],
                 )
-                for announcements in said.values()
-                for each in announcements
+                for each in said
             ]
         )
 

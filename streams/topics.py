@@ -7,10 +7,10 @@ partition of the same number. So a topic with another number of partitions than 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from streams.broker import client_options
+from streams.broker import administration
 from streams.settings import Settings
 
 FOR_EVER = "-1"
@@ -54,16 +54,12 @@ async def ensure_topics(settings: Settings) -> list[str]:
 
     Raises `TopicMismatch`, or aiokafka's `KafkaError` when the brokers are away or refuse.
     """
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    try:
-        await admin.start()
-        wanted = topics(settings)
+    wanted = topics(settings)
+    async with administration(settings) as admin:
         existing = await partition_counts(admin)
         missing = [topic for topic in wanted if topic.name not in existing]
         await _make(admin, missing)
         _compare(wanted[0], await partition_counts(admin) if missing else existing)
-    finally:
-        await admin.close()
     return [topic.name for topic in missing]
 
 
@@ -71,36 +67,17 @@ async def ensure_changelog(settings: Settings, epoch: int, partitions: int) -> N
     """Make the changelog of an epoch where it is missing."""
     [ours] = [topic for topic in topics(settings) if topic.name == settings.changelog_topic]
     wanted = replace(ours, name=changelog_of(settings, epoch), partitions=partitions)
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    try:
-        await admin.start()
+    async with administration(settings) as admin:
         if wanted.name not in await partition_counts(admin):
             await _make(admin, [wanted])
-    finally:
-        await admin.close()
-
-
-async def widen_breaches(settings: Settings, partitions: int) -> None:
-    """Let the breach topic have as many partitions as the events have got: workers write to it by partition."""
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    try:
-        await admin.start()
-        if (await partition_counts(admin)).get(settings.breach_topic, partitions) < partitions:
-            await admin.create_partitions({settings.breach_topic: NewPartitions(partitions)})
-    finally:
-        await admin.close()
 
 
 async def forget_changelog(settings: Settings, epoch: int) -> None:
     """Delete the changelog of an epoch that never came into force."""
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    try:
-        await admin.start()
-        name = changelog_of(settings, epoch)
+    name = changelog_of(settings, epoch)
+    async with administration(settings) as admin:
         if name in await partition_counts(admin):
             await admin.delete_topics([name])
-    finally:
-        await admin.close()
 
 
 async def partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:

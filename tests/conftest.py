@@ -1,10 +1,12 @@
 """Real servers for whoever asks: one Kafka and one ClickHouse a session, on temporary folders, stopped whatever happens."""
 
+import logging
 import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from hypothesis import settings
 
 if TYPE_CHECKING:
@@ -16,6 +18,17 @@ settings.load_profile("frontdesk")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of a shell's background job; commands that tests start would ignore Ctrl-C too
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Commands that a test calls in this process set up its logs: their level is nothing to the next test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from clickhouse_driver import Client
 
+from sinks.clickhouse.queries import dictionaries
+
 Row = dict[str, Any]
 
 WAITING_LISTED: Final = 100
@@ -61,7 +63,7 @@ def cells(client: Client, district: str, window: str) -> list[Row]:
         FROM indicators
         WHERE district = %(district)s AND window = %(window)s AND scope IN ('district', 'school', 'department')
         ORDER BY contacts DESC, scope, school, department"""
-    return _dictionaries(client, query, {"district": district, "window": window})
+    return _plain_rows(client, query, {"district": district, "window": window})
 
 
 def waiting(client: Client, district: str) -> tuple[int, list[Row]]:
@@ -73,7 +75,7 @@ def waiting(client: Client, district: str) -> tuple[int, list[Row]]:
         WHERE district = %(district)s AND waiting_since IS NOT NULL
         ORDER BY waiting_since, subject
         LIMIT %(limit)s"""
-    rows = _dictionaries(client, query, {"district": district, "limit": WAITING_LISTED})
+    rows = _plain_rows(client, query, {"district": district, "limit": WAITING_LISTED})
     count = int(rows[0]["all_waiting"]) if rows else 0
     return count, [{name: value for name, value in row.items() if name != "all_waiting"} for row in rows]
 
@@ -86,7 +88,7 @@ def days(client: Client, district: str, zone: str, first: str) -> list[Row]:
         WHERE district = %(district)s AND is_deleted = 0 AND status != 'spam' AND day >= %(first)s
         GROUP BY day
         ORDER BY day"""
-    return _dictionaries(client, query, {"district": district, "zone": zone, "first": first})
+    return _plain_rows(client, query, {"district": district, "zone": zone, "first": first})
 
 
 def true_as_of(client: Client, district: str) -> int | None:
@@ -98,10 +100,8 @@ def true_as_of(client: Client, district: str) -> int | None:
     return int(seconds) * 1000 or None
 
 
-def _dictionaries(client: Client, query: str, parameters: Mapping[str, Any]) -> list[Row]:
-    rows, columns = client.execute(query, parameters, with_column_types=True)
-    names = [name for name, _ in columns]
-    return [dict(zip(names, map(_plain, row), strict=True)) for row in rows]
+def _plain_rows(client: Client, query: str, parameters: Mapping[str, Any]) -> list[Row]:
+    return [{name: _plain(value) for name, value in row.items()} for row in dictionaries(client, query, parameters)]
 
 
 def _plain(value: Any) -> Any:

@@ -126,17 +126,15 @@ def indicators(
     client: Client, *, scope: str = "department", window: str = "28d", district: str | None = None, limit: int = 100
 ) -> list[dict[str, Any]]:
     """Rows of the view `indicators` for one scope and window, as dictionaries, the busiest cells first."""
-    rows, columns = client.execute(
+    return dictionaries(
+        client,
         f"""
         SELECT * FROM indicators
         WHERE scope = %(scope)s AND window = %(window)s {"AND district = %(district)s" if district is not None else ""}
         ORDER BY contacts DESC, district, school, department
         LIMIT %(limit)s""",
         {"scope": scope, "window": window, "district": district, "limit": limit},
-        with_column_types=True,
     )
-    names = [name for name, _ in columns]
-    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def waiting(
@@ -148,7 +146,8 @@ def waiting(
     """
     places = {"district": district, "school": school, "department": department}
     wanted = "".join(f" AND {name} = %({name})s" for name, place in places.items() if place is not None)
-    rows, columns = client.execute(
+    return dictionaries(
+        client,
         f"""
         WITH now64(3, 'UTC') AS at
         SELECT district, school, department, subject, priority, channel, language, topic, received_at, waiting_since,
@@ -165,7 +164,11 @@ def waiting(
         ORDER BY due_at ASC NULLS LAST, waiting_since, district, subject
         LIMIT %(limit)s""",
         {**places, "limit": limit},
-        with_column_types=True,
     )
+
+
+def dictionaries(client: Client, query: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of an answer by the names of its columns."""
+    rows, columns = client.execute(query, parameters, with_column_types=True)
     names = [name for name, _ in columns]
     return [dict(zip(names, row, strict=True)) for row in rows]

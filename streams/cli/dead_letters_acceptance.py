@@ -3,10 +3,9 @@
 import asyncio
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from sinks.clickhouse.dead_letters import accept
-from streams.broker import client_options
+from streams.broker import administration, client_options
 from streams.cli.outcome import ExitCode, Stop
 from streams.cli.screen import remarks
 from streams.settings import Settings
@@ -36,14 +35,12 @@ async def _standing(settings: Settings, partition: int) -> tuple[TopicIdentity, 
     if partition >= identity.partitions:
         raise Stop(ExitCode.USAGE, f"--partition {partition}: {settings.topic} has partitions 0 to {identity.partitions - 1}")
     place = TopicPartition(settings.topic, partition)
-    admin = AIOKafkaAdminClient(**client_options(settings))
     consumer = AIOKafkaConsumer(**client_options(settings))
     try:
-        await admin.start()
         await consumer.start()
-        offsets = await admin.list_consumer_group_offsets(settings.group, partitions=[place])
+        async with administration(settings) as admin:
+            offsets = await admin.list_consumer_group_offsets(settings.group, partitions=[place])
         end = (await consumer.end_offsets([place]))[place]
     finally:
         await consumer.stop()
-        await admin.close()
     return identity, max(0, offsets[place].offset), end

@@ -4,7 +4,6 @@ A proxy on this machine would make the whole world look local, and a web page ca
 without tokens a request that was forwarded, or that names another host, is refused as well.
 """
 
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ from aiohttp.web import BaseRequest
 from streams.intake.grant import EVERYONE_HERE, Grant
 from streams.intake.problem import Problem, Refusal
 from streams.intake.token_file import Register
+from streams.loopback import is_loopback
 
 SIGNER: Final = "signer"
 """Parameter of the query: the id of whoever signs."""
@@ -58,17 +58,6 @@ def is_from_here(request: BaseRequest) -> bool:
         and not any(name in request.headers for name in FORWARDED)
         and all(is_loopback(_host(each)) for each in request.headers.getall("Host", []))
     )
-
-
-def is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 def _host(header: str) -> str:

@@ -13,13 +13,14 @@ from prometheus_client import CollectorRegistry
 from sinks.intake_metrics import IntakeMetrics
 from streams.clock import WallClock
 from streams.intake.front import Front
-from streams.intake.gate import Gate, is_loopback
+from streams.intake.gate import Gate
 from streams.intake.hook import hooks_of
 from streams.intake.kafka_link import KafkaLink
 from streams.intake.problem import Refusal
 from streams.intake.room import Room
 from streams.intake.server import Server
 from streams.intake.token_file import Register, TokenFileError, register_of
+from streams.loopback import is_loopback
 from streams.settings import Settings
 
 DRAINED_WITHIN_S: Final = 20.0

@@ -4,12 +4,11 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from ipaddress import ip_address
-
-from aiohttp import web
 
 from streams.clock import WallClock
 from streams.directory import directory_of
+from streams.http_site import answer
+from streams.loopback import is_loopback
 from streams.page.hub import Hub
 from streams.page.reading import Reader
 from streams.page.server import application
@@ -26,14 +25,6 @@ def run_page(settings: Settings, say: Callable[[str], None]) -> int:
     if not settings.page_token.get_secret_value() and not is_loopback(settings.page_host):
         raise NeedsToken(f"{settings.page_host} can be reached from elsewhere: set FRONTDESK_PAGE_TOKEN, or listen on 127.0.0.1")
     return asyncio.run(_run(settings, say))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine gets there. A name is not looked up: it may mean something else tomorrow."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 async def _run(settings: Settings, say: Callable[[str], None]) -> int:
@@ -56,12 +47,8 @@ async def serve_page(stack: AsyncExitStack, settings: Settings) -> tuple[Hub, in
     server, directory, clock = clickhouse_of(settings), directory_of(settings), WallClock()
     hub = Hub(lambda view: Reader(view, server, directory, clock), clock, settings.stale_after_s)
     app = application(hub, server, settings.page_token.get_secret_value())
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     stack.push_async_callback(hub.close)
-    stack.push_async_callback(runner.cleanup)
-    await runner.setup()
-    await web.TCPSite(runner, settings.page_host, settings.page_port).start()
-    return hub, int(runner.addresses[0][1])
+    return hub, await answer(stack, app, settings.page_port, settings.page_host)
 
 
 def _in_address(host: str) -> str:

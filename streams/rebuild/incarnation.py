@@ -26,7 +26,7 @@ from streams.membership import begin_again
 from streams.publisher import STRUCTURED_BACKFILL, Publisher
 from streams.rebuild.journal import Journal
 from streams.settings import Settings
-from streams.topics import ensure_changelog, widen_breaches
+from streams.topics import ensure_changelog
 from streams.worker import run_beside
 
 ASKED_EVERY_S: Final = 0.5
@@ -44,7 +44,6 @@ def introduce(journal: Journal, server: ClickHouse, settings: Settings, partitio
     """Once: let the group begin at the first record, and let the tables beside belong to the new log."""
     begun = journal.now
     asyncio.run(ensure_changelog(settings, begun.epoch, partitions))
-    asyncio.run(widen_breaches(settings, partitions))
     if begun.read_to:
         return
     asyncio.run(begin_again(settings, partitions))

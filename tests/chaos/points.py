@@ -138,7 +138,7 @@ class WatchedOutbox(Watched):
         if misrouted:
             self._pass(AFTER_FORWARDS)
 
-    async def announce(self, said: Mapping[int, Sequence[Any]]) -> None:
+    async def announce(self, said: Sequence[Any]) -> None:
         await self._inner.announce(said)
         self._pass(AFTER_BREACHES)
 

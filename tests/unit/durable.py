@@ -157,9 +157,9 @@ class Outside:
             if (row["district"], row["subject"]) == (district, subject)
         ]
 
-    async def announce(self, said: dict[int, list[Announcement]]) -> None:
+    async def announce(self, said: list[Announcement]) -> None:
         self._deed("announcements")
-        self.durable.said += [each for announcements in said.values() for each in announcements]
+        self.durable.said += said
         self._deed("announcements acknowledged")
 
     async def set_aside(self, refused: list[Refused]) -> None:

@@ -19,7 +19,8 @@ from projections.partition import Partition
 from sinks.metrics import FRESHNESS, NAMES_TOLD, OTHERS, PartitionStanding, Standing, WorkerMetrics
 from streams.breaker import Flood
 from streams.cells import Cells
-from streams.health import AWAY_MS, Health, Progress, application, serve_health
+from streams.health import AWAY_MS, Health, Progress, application
+from streams.http_site import answer
 
 NOW = 1_790_000_000_000
 
@@ -247,7 +248,7 @@ async def served() -> AsyncIterator[tuple[Worker, Get]]:
     health = worker.health()
     app = application(health, WorkerMetrics(CollectorRegistry()), Cells(worker, worker, 5_000, lambda: None, health.is_away))
     async with AsyncExitStack() as stack, ClientSession() as session:
-        port = await serve_health(stack, app, 0)
+        port = await answer(stack, app, 0)
 
         async def get(path: str) -> tuple[int, Any]:
             async with session.get(f"http://127.0.0.1:{port}{path}") as response:

@@ -6,14 +6,13 @@ import io
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-import structlog
 import yaml
 import yarl
 from jsonschema import Draft202012Validator
@@ -188,13 +187,11 @@ TABLE = [
 
 
 @pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+def log() -> io.StringIO:
     """All that is logged, down to the lines for debugging."""
-    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     out = io.StringIO()
     configure_logging("json", out, logging.DEBUG)
-    yield out
-    structlog.reset_defaults()
+    return out
 
 
 @pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)

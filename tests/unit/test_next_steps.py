@@ -38,17 +38,11 @@ def test_the_list_names_only_what_is_told() -> None:
 
 
 @pytest.fixture
-def logged() -> Iterator[io.StringIO]:
-    """What is written to the log, as JSON; everything is as before afterwards."""
-    root, config = logging.getLogger(), structlog.get_config()
-    handlers, level, out = root.handlers[:], root.level, io.StringIO()
+def logged() -> io.StringIO:
+    """What is written to the log, as JSON."""
+    out = io.StringIO()
     configure_logging("json", out)
-    try:
-        yield out
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        structlog.configure(**config)
+    return out
 
 
 def test_a_line_of_the_log_bears_it(logged: io.StringIO) -> None:
