@@ -129,9 +129,9 @@ JUNK = st.one_of(
     STRANGE_TEXTS,
     NAMES,
     st.sampled_from(["routine", "web", "human", "fax", "Web", "internal", "spam"]),
-    st.just([]),
-    st.just(Members()),
-    st.just(Members([("district", "d")])),
+    st.builds(list),
+    st.builds(Members),
+    st.builds(lambda: Members([("district", "d")])),  # a new one each time: mistakes are put into it
     st.sampled_from(["tru", "'a'", '"\\x"', '"\\ud800"', '"\\ud83d\\ude00"', '"\\u0000"', '"\x01"', "[1,]", "{,}", "/**/1"]).map(Token),
     st.sampled_from([50, 149, 150, 151, 190, 195, 199, 200, 201, 400, 900, 3000]).map(lambda depth: Token("[" * depth + "]" * depth)),
     st.sampled_from([50, 149, 190, 199, 201]).map(lambda depth: Token('{"a":' * depth + "1" + "}" * depth)),
