@@ -50,7 +50,7 @@ class Schedule:
     ) -> None:
         """Days are dates of the wall clock. `others` have hours of their own; what is closed is closed in any case.
 
-        `holidays` are closed too; many schedules share one set. A schedule that never opens is a ValueError: no target could be due.
+        `holidays` are closed too; many schedules share one set. On a schedule that never opens nothing falls due before 2041.
         """
         self.zone = zone
         self._hours = hours
@@ -60,9 +60,7 @@ class Schedule:
         self._others = {day_number(day): tuple(intervals) for day, intervals in (others or {}).items()}
         self._tables: dict[int, Table] = {}
         openings = self.openings()
-        if not openings:
-            raise ValueError("a schedule needs open hours")
-        self._first, self._last = openings[0][0], openings[-1][1]
+        self._first, self._last = (openings[0][0], openings[-1][1]) if openings else (END, END)
         self._sums = _sums(openings)
 
     def open_ms(self, at: int) -> int:
@@ -157,6 +155,9 @@ def _sums(openings: Sequence[tuple[int, int, int]]) -> list[int]:
     sums = []
     for begins in range(BEGIN, END + SPAN_MS, SPAN_MS):
         row = bisect_right(opens, begins) - 1
-        opens_at, closes_at, before = openings[max(row, 0)]
-        sums.append(0 if row < 0 else before + min(begins, closes_at) - opens_at)
+        if row < 0:
+            sums.append(0)
+        else:
+            opens_at, closes_at, before = openings[row]
+            sums.append(before + min(begins, closes_at) - opens_at)
     return sums

@@ -48,8 +48,8 @@ class Continuity:
         if not await self.has_offset(partition):
             raise StateMissing(
                 f"the records at offsets {offsets} of {where} were deleted before they were counted, and the group has no offset "
-                "there any more. Let their publishers send them again; then `frontdesk rebuild`, or, to go on without them, "
-                f"set the group's offset of that partition to {first} with kafka-consumer-groups --reset-offsets"
+                "there any more. Let their publishers send them again; then `frontdesk rebuild --from log+events`, or, to go on without "
+                f"them, set the group's offset of that partition to {first} with kafka-consumer-groups --reset-offsets"
             )
         log.error(
             "records were deleted before they were counted, and the group's offset was set beyond them",

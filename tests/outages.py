@@ -14,14 +14,13 @@ from typing import Any
 
 import psutil
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.embedded.port import chosen
 from deploy.embedded.process import Child, tail
 from events.partition import partition_of
 from sinks.clickhouse.verification import differences
-from streams.broker import client_options
+from streams.broker import administration, client_options
 from streams.publisher import STRUCTURED
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
@@ -117,12 +116,8 @@ def watched(settings: Settings, log: Path) -> Iterator[Watched]:
 
 
 async def _members(settings: Settings) -> set[str]:
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    try:
-        await admin.start()
+    async with administration(settings) as admin:
         [response] = await admin.describe_consumer_groups([settings.group])
-    finally:
-        await admin.close()
     return {member[0] for group in response.groups for member in group[5]}
 
 

@@ -16,7 +16,7 @@ def demo(
     folder: Annotated[
         Path | None,
         typer.Option(
-            "--folder", metavar="FOLDER", file_okay=False, help="Keep the data here. [default: a folder that is deleted at the end]"
+            "--folder", metavar="FOLDER", file_okay=False, help="Keep the data here.", show_default="a folder that is deleted at the end"
         ),
     ] = None,
 ) -> int:

@@ -17,7 +17,7 @@ class Form(StrEnum):
 
 def oncall(
     *,
-    district: Annotated[str | None, typer.Option(help="Only this district. [default: all]")] = None,
+    district: Annotated[str | None, typer.Option(help="Only this district.", show_default="all")] = None,
     school: Annotated[str | None, typer.Option(help="Only contacts to this school.")] = None,
     department: Annotated[str | None, typer.Option(help="Only contacts to this department.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Print the list and end; also where the output is no terminal.")] = False,

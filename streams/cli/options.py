@@ -8,6 +8,6 @@ import typer
 Folder = Annotated[
     Path | None,
     typer.Option(
-        "--folder", metavar="FOLDER", help="Folder of the embedded servers. [default: FRONTDESK_FOLDER or .frontdesk]", file_okay=False
+        "--folder", metavar="FOLDER", help="Folder of the embedded servers.", show_default="FRONTDESK_FOLDER or .frontdesk", file_okay=False
     ),
 ]

@@ -20,7 +20,7 @@ def publish(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="NDJSON: one structured CloudEvent on each line; - for standard input.")],
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every line, send nothing.")] = False,
-    rate: Annotated[float | None, typer.Option(min=0.001, help="Events a second. [default: as fast as it goes]")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="Events a second.", show_default="as fast as it goes")] = None,
     backfill: Annotated[
         bool,
         typer.Option(

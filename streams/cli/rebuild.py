@@ -25,8 +25,8 @@ def rebuild(
             "--from",
             help="events: cases and windows anew from the archive in ClickHouse. topic: the archive, too, from Kafka. "
             "log: what workers remember, too, for a changelog that was lost; workers must be stopped. "
-            "log+events: the same, and what only the archive has is sent to the topic again, for one that lost records. "
-            "[default: events; log where the topic is another one than before]",
+            "log+events: the same, and what only the archive has is sent to the topic again, for one that lost records.",
+            show_default="events; log where the topic is another one than before",
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Switch to the new tables without asking, whatever differs.")] = False,

@@ -16,7 +16,7 @@ def simulate(
     districts: Annotated[int, typer.Option(min=1, max=10_000, help="Districts, all of the same size.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and end give the same events.")] = 1,
     until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="End, such as 2026-11-20T16:00 (the district's clock) or ...Z. [default: now]")
+        str | None, typer.Option(metavar="TIME", help="End, such as 2026-11-20T16:00 (the district's clock) or ...Z.", show_default="now")
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Go on in real time after the history, until Ctrl-C.")] = False,
     out: Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 File = Annotated[
-    Path | None, typer.Option("--file", metavar="FILE", help="The token file. [default: FRONTDESK_INTAKE_TOKENS]", dir_okay=False)
+    Path | None, typer.Option("--file", metavar="FILE", help="The token file.", show_default="FRONTDESK_INTAKE_TOKENS", dir_okay=False)
 ]
 
 
@@ -17,10 +17,10 @@ def create(
     *,
     name: Annotated[str, typer.Option("--name", help="For people: which system this is.")] = "",
     source: Annotated[
-        list[str] | None, typer.Option("--source", help="Only this source, or all below it: /riverside/*. [default: all]")
+        list[str] | None, typer.Option("--source", help="Only this source, or all below it: /riverside/*.", show_default="all")
     ] = None,
-    district: Annotated[list[str] | None, typer.Option("--district", help="Only this district. [default: all]")] = None,
-    kind: Annotated[list[str] | None, typer.Option("--type", help="Only this type: org.frontdesk.contact.v1. [default: all]")] = None,
+    district: Annotated[list[str] | None, typer.Option("--district", help="Only this district.", show_default="all")] = None,
+    kind: Annotated[list[str] | None, typer.Option("--type", help="Only this type: org.frontdesk.contact.v1.", show_default="all")] = None,
     days: Annotated[int, typer.Option("--days", min=1, max=3650, help="Days until it expires.")] = 365,
     rate: Annotated[float, typer.Option("--rate", min=0, help="Events a second; 0 for no limit.")] = 0.0,
     metrics: Annotated[bool, typer.Option("--metrics", help="It may read /metrics.")] = False,

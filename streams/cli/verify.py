@@ -13,7 +13,7 @@ from streams.cli.options import Folder
 def verify(
     *,
     district: Annotated[
-        list[str] | None, typer.Option("--district", metavar="NAME", help="Only this one; may be given again. [default: all]")
+        list[str] | None, typer.Option("--district", metavar="NAME", help="Only this one; may be given again.", show_default="all")
     ] = None,
     since: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only cases opened on this day (UTC) or later; then no windows.")

@@ -61,12 +61,12 @@ def hole(tp: TopicPartition, start: int, first: int, end: int) -> str:
         return (
             f"{stands}the records at offsets {end} to {start - 1} were counted and are not in the topic any more: "
             "it lost its end, or was made anew. `frontdesk verify` shows what the tables hold beyond it; "
-            "`frontdesk rebuild` counts what there is into fresh tables"
+            "`frontdesk rebuild --from log+events` counts anew what the topic and the tables have"
         )
     return (
         f"{stands}the records at offsets {start} to {first - 1} were deleted before they were counted "
-        "(the topic's retention.ms should be -1). Let their publishers send them again; then `frontdesk rebuild`, or, to go on "
-        f"without them, set the group's offset of that partition to {first} with kafka-consumer-groups --reset-offsets"
+        "(the topic's retention.ms should be -1). Let their publishers send them again; then `frontdesk rebuild --from log+events`, "
+        f"or, to go on without them, set the group's offset of that partition to {first} with kafka-consumer-groups --reset-offsets"
     )
 
 

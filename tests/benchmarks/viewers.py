@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median, quantiles
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 from streams.cli.configuration import environment_of
 from streams.clock import WallClock
@@ -39,13 +39,15 @@ class Viewers:
 
 
 class Audience:
-    """What the viewers have seen: how many contacts, and when the last of them saw it."""
+    """What the viewers have seen: how many contacts, and when; and how many of them look."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[int, float]] = []
+        self.looking = 0
 
     async def look(self, session: ClientSession, address: str) -> None:
         async with session.get(f"{address}live?district={DISTRICT}&window=28d") as answer:
+            self.looking += 1
             async for line in answer.content:
                 if line.startswith(b'data: {"district"'):
                     [whole] = [cell for cell in json.loads(line[6:])["cells"] if cell["scope"] == "district"]
@@ -77,9 +79,13 @@ def page(settings: Settings) -> Iterator[Process]:
 async def _watch(settings: Settings, page: Process, address: str, updates: int) -> Viewers:
     audience = Audience()
     before = page.read(0)
-    async with ClientSession(timeout=ClientTimeout(total=None), read_bufsize=1 << 20) as session, asyncio.TaskGroup() as looking:
+    connections = TCPConnector(limit=VIEWERS)
+    async with (
+        ClientSession(connector=connections, timeout=ClientTimeout(total=None), read_bufsize=1 << 20) as session,
+        asyncio.TaskGroup() as looking,
+    ):
         tasks = [looking.create_task(audience.look(session, address)) for _ in range(VIEWERS)]
-        await _until(lambda: len(audience.seen) >= VIEWERS)
+        await _until(lambda: audience.looking == VIEWERS and audience.seen)
         began, delays = page.read(0), []
         async with Publisher(settings) as publisher:
             for number in range(updates):

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import SecretStr
 
 from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.jars import cache_folder
 from deploy.embedded.kafka import Kafka, installed
 from sinks.clickhouse.migration import migrate
-from streams.broker import client_options
+from streams.broker import administration
 from streams.settings import Settings
 from streams.topics import ensure_topics, topics
 from streams.warehouse import clickhouse_of
@@ -110,9 +109,5 @@ def drop(settings: Settings) -> None:
 
 
 async def _drop_topics(settings: Settings) -> None:
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    try:
-        await admin.start()
+    async with administration(settings) as admin:
         await admin.delete_topics([topic.name for topic in topics(settings)])
-    finally:
-        await admin.close()

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import NewPartitions
 
 from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
@@ -24,7 +24,7 @@ from deploy.embedded.stack import Stack
 from events.codec import AHEAD_MS
 from events.partition import partition_of
 from events.rejection import Reason
-from streams.broker import client_options
+from streams.broker import administration, client_options
 from streams.cli.configuration import environment_of
 from streams.cli.outcome import ExitCode
 from streams.clock import WallClock
@@ -220,24 +220,16 @@ def introduced(settings: Settings, log: Path) -> None:
 
 
 async def deleted_and_made_again(settings: Settings) -> None:
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    await admin.start()
-    try:
+    async with administration(settings) as admin:
         await admin.delete_topics([settings.topic])
-    finally:
-        await admin.close()
     async with asyncio.timeout(30):
         while settings.topic not in await ensure_topics(settings):  # noqa: ASYNC110 - the broker deletes in its own time
             await asyncio.sleep(0.05)
 
 
 async def with_more_partitions(settings: Settings, topic: str, count: int) -> None:
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    await admin.start()
-    try:
+    async with administration(settings) as admin:
         await admin.create_partitions({topic: NewPartitions(count)})
-    finally:
-        await admin.close()
 
 
 # -- files ---------------------------------------------------------------------------------------------------------------

@@ -6,21 +6,23 @@ is stopped and started again. FRONTDESK_FULL=1 lets it be away for two minutes i
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.process import tail
-from streams.broker import client_options
+from streams.broker import administration, client_options
+from streams.cli.configuration import environment_of
 from streams.cli.outcome import ExitCode
 from streams.settings import Settings
 from streams.topics import ensure_topics
@@ -48,16 +50,6 @@ def counted(settings: Settings, tmp_path: Path) -> Iterator[tuple[Watched, Traff
         worker.wait_until_ready()
         worker.wait_until_counted()
         yield worker, traffic
-
-
-@asynccontextmanager
-async def administration(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    try:
-        await admin.start()
-        yield admin
-    finally:
-        await admin.close()
 
 
 async def _delete(settings: Settings, topic: str) -> None:
@@ -259,7 +251,7 @@ def test_the_dead_letter_topic_is_deleted_and_a_bad_record_comes(counted: tuple[
 def test_records_that_nobody_had_read_are_deleted(counted: tuple[Watched, Traffic], tmp_path: Path) -> None:
     worker, traffic = counted
     worker.child.stop()
-    ends = {0: 0, 1: 0}
+    known = traffic.sent
     traffic.send(20)
     ends = asyncio.run(_ends(worker.settings))
     asyncio.run(_delete_records(worker.settings, {p: end - 1 for p, end in ends.items() if end}))
@@ -267,6 +259,38 @@ def test_records_that_nobody_had_read_are_deleted(counted: tuple[Watched, Traffi
     assert "were deleted before they were counted" in line
     assert "retention.ms should be -1" in line
     assert "kafka-consumer-groups --reset-offsets" in line
+
+    assert "Let their publishers send them again; then `frontdesk rebuild --from log+events`" in line
+    sent, traffic.sent = traffic.sent, known
+    traffic.send(20)
+    rebuilt(worker.settings, "log+events")
+    with watched(worker.settings, tmp_path / "last.log") as another:
+        another.wait_until_counted()
+    assert_exact(worker.settings, sent)
+
+
+def rebuilt(settings: Settings, source: str) -> None:
+    """By the command that the worker names."""
+    command = [sys.executable, "-m", "streams.cli", "rebuild", "--yes", "--from", source]
+    done = subprocess.run(command, env=os.environ | environment_of(settings), capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.OK, done.stdout + done.stderr
+
+
+def test_a_topic_that_lost_its_end(counted: tuple[Watched, Traffic], tmp_path: Path) -> None:
+    """As after an unclean leader election; what the tables had counted from it stays counted."""
+    worker, traffic = counted
+    worker.child.stop()
+    ends = asyncio.run(_ends(worker.settings))
+    asyncio.run(_commit(worker.settings, {p: end + 5 for p, end in ends.items()}))
+    line = started_and_stopped(worker.settings, tmp_path / "next.log")
+    assert "were counted and are not in the topic any more" in line
+
+    assert "`frontdesk rebuild --from log+events`" in line
+    rebuilt(worker.settings, "log+events")
+    with watched(worker.settings, tmp_path / "last.log") as another:
+        traffic.send(20)
+        another.wait_until_counted()
+    assert_exact(worker.settings, traffic.sent)
 
 
 def test_the_offset_was_set_forward_past_records_that_are_there(counted: tuple[Watched, Traffic], tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.admin import NewPartitions, NewTopic
 
 from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
@@ -24,7 +24,7 @@ from events.partition import partition_of
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse.rebuilds import newest, record
 from sinks.clickhouse.verification import Scope, differences
-from streams.broker import client_options
+from streams.broker import administration, client_options
 from streams.cli import run
 from streams.cli.configuration import environment_of
 from streams.cli.outcome import ExitCode
@@ -162,24 +162,16 @@ def held_by(settings: Settings, who: str) -> None:
 # -- another log ----------------------------------------------------------------------------------------------------------
 async def made_again(settings: Settings, topic: str, partitions: int) -> None:
     """Delete a topic and make it again with so many partitions."""
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    await admin.start()
-    try:
+    async with administration(settings) as admin:
         await admin.delete_topics([topic])
         while topic in await partition_counts(admin):  # noqa: ASYNC110 - brokers tell nobody
             await asyncio.sleep(0.1)
         await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs={"retention.ms": "-1"})])
-    finally:
-        await admin.close()
 
 
 async def with_more_partitions(settings: Settings, partitions: int) -> None:
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    await admin.start()
-    try:
+    async with administration(settings) as admin:
         await admin.create_partitions({settings.topic: NewPartitions(partitions)})
-    finally:
-        await admin.close()
 
 
 @pytest.mark.parametrize("way", ["made again", "more partitions", "changelog lost"])

@@ -136,6 +136,8 @@ def test_outside_the_table_no_open_time_passes() -> None:
     assert CHICAGO_OFFICE.instant(10**15) == closes
 
 
-def test_a_schedule_that_never_opens_is_refused() -> None:
-    with pytest.raises(ValueError, match="open hours"):
-        Schedule(CHICAGO, {})
+def test_on_a_schedule_that_never_opens_nothing_falls_due() -> None:
+    """As where the closed days of a district and a school leave none."""
+    never = Schedule(CHICAGO, {})
+    assert never.open_ms(at("2026-11-23T10:00")) == 0
+    assert never.instant(HOUR) == never.instant(0) > at("2040-12-31T16:00")

@@ -4,7 +4,7 @@ CREATE TABLE IF NOT EXISTS rebuilds ${ON_CLUSTER}
 (
     number UInt32 COMMENT 'Counts rebuilds',
     state LowCardinality(String) COMMENT 'building, built, switching, switched, dropped or abandoned',
-    source LowCardinality(String) COMMENT 'Where events are read: events (the archive), topic, or log (a new topic, by a worker)',
+    source LowCardinality(String) COMMENT 'Where events are read: events (the archive), topic, log (a new topic, by a worker), or log+events (the archive sent to it, too)',
     database String COMMENT 'Where the new tables are made; the old ones are there once they are switched',
     epoch UInt16 COMMENT 'Incarnation of the log that the rows are of',
     topic_id String COMMENT 'Kafka id of the events topic',
