@@ -16,15 +16,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from deploy.embedded import Unavailable, jars
 from deploy.embedded.java import Java, environment
 from deploy.embedded.listener import CONTROLLER, Certificate, Protocol, certificate, properties
 from deploy.embedded.lock import exclusive
 from deploy.embedded.port import HOST, chosen, is_free
-from deploy.embedded.process import Child, Failed, Identity, launch, until, wait_ready
+from deploy.embedded.process import Failed, launch, until, wait_ready
+from deploy.embedded.server import Server
 
 LEAST_FREE_BYTES = 1 << 29
 """Kafka stops its log folder for good when the disk is full, so it is not started on one that nearly is."""
@@ -62,13 +61,15 @@ SETTINGS = {
 }
 
 
-class Kafka:
+class Kafka(Server):
     """One Kafka in the folder `data`. `port` is that of the plain listener: 0 for the one it had before, or any free one.
 
     `advertised` is the port that clients of the plain listener are told to use, where something in between forwards it to the real one.
     `listeners` adds protocols beside the plain one, `users` (name -> password) are those of SASL/PLAIN. `cache` and `repository` say where
-    the jars are kept and come from. Used as a context manager it is started, and stopped whatever happens.
+    the jars are kept and come from.
     """
+
+    name = "Kafka"
 
     def __init__(
         self,
@@ -84,8 +85,7 @@ class Kafka:
         least_free_bytes: int = LEAST_FREE_BYTES,
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.data = data.absolute()
-        self.log = self.data / "kafka.log"
+        super().__init__(data)
         self._wanted_port = port
         self._advertised = {"PLAINTEXT": advertised} if advertised else {}
         self._protocols: tuple[Protocol, ...] = ("PLAINTEXT", *(each for each in listeners if each != "PLAINTEXT"))
@@ -96,7 +96,6 @@ class Kafka:
         self._least_free_bytes = least_free_bytes
         self._progress = progress
         self._ports: dict[str, int] = {}
-        self._child: Child | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -117,24 +116,7 @@ class Kafka:
         """The PEM file by which clients know the TLS listeners."""
         return self._certificate().authority
 
-    @property
-    def identity(self) -> Identity:
-        """The running process, for finding it again."""
-        return self._running().identity
-
-    def alive(self) -> bool:
-        """Whether the process that this object started still runs."""
-        return self._child is not None and self._child.alive()
-
-    def resident_bytes(self) -> int:
-        """Resident memory of the running process."""
-        return self._running().resident_bytes()
-
     def start(self, *, outlive: bool = False) -> None:
-        """Start, and return when clients are served. With `outlive` Kafka goes on when this process ends.
-
-        Raises `Unavailable`, its message saying what to do; nothing is left running then.
-        """
         if self.alive():
             return
         with (
@@ -144,30 +126,6 @@ class Kafka:
             self._check_folder()
             java = self._java or installed(self._cache, self._repository, self._progress)
             self._start(java, outlive=outlive)
-
-    def stop(self, grace_s: float = 30.0) -> None:
-        """End it in order, within `grace_s` seconds; after that, by force."""
-        child, self._child = self._child, None
-        if child:
-            child.stop(grace_s)
-
-    def kill(self) -> None:
-        """End it with SIGKILL, as a crash would."""
-        child, self._child = self._child, None
-        if child:
-            child.kill()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
-
-    def _running(self) -> Child:
-        if self._child is None:
-            raise Unavailable(f"Kafka in {self.data} was not started")
-        return self._child
 
     def _start(self, java: Java, *, outlive: bool) -> None:
         for attempt in range(1, ATTEMPTS + 1):
@@ -240,7 +198,7 @@ class Kafka:
     def _serve(self, java: Java, *, outlive: bool) -> None:
         self._child = launch(java.command("kafka.Kafka", self._properties), self.log, outlive=outlive, environment=environment())
         try:
-            wait_ready(self._child, lambda: answers(self.port), self.log, name="Kafka", within_s=START_S, telling=telling)
+            wait_ready(self._child, lambda: answers(self.port), self.log, name=self.name, within_s=START_S, telling=telling)
         except BaseException:
             self.kill()
             raise

@@ -8,27 +8,28 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from deploy.embedded import Unavailable
 from deploy.embedded.clickhouse.config import ALLOCATOR
 from deploy.embedded.clickhouse.users import USERS_VARIABLE, User, dumped
 from deploy.embedded.port import is_free
-from deploy.embedded.process import Child, Failed, Identity, launch, wait_ready
+from deploy.embedded.process import Child, Failed, launch, wait_ready
+from deploy.embedded.server import Server
 
 START_S = 60.0
-STOP_S = 30.0
 MODULE = "deploy.embedded.clickhouse"
 ROOT = Path(__file__).parents[3]
 
 
-class ClickHouseServer:
+class ClickHouseServer(Server):
     """One ClickHouse in the folder `data`. A port of 0 is the one that it had before, or any free one.
 
     `users` are all who may come in; without them it is `default` without a password, as on a new server. With `tls`
-    (certificate and key, PEM files) a second native port speaks TLS. Used as a context manager it is started, and stopped whatever happens.
+    (certificate and key, PEM files) a second native port speaks TLS.
     """
+
+    name = "ClickHouse"
 
     def __init__(
         self,
@@ -40,14 +41,12 @@ class ClickHouseServer:
         tls: tuple[Path, Path] | None = None,
         memory_bytes: int | None = None,
     ) -> None:
-        self.data = data.absolute()
-        self.log = self.data / "clickhouse.log"
+        super().__init__(data)
         self._wanted = {"native_port": native_port, "http_port": http_port}
         self._users = tuple(users) if users is not None else None
         self._tls = tls
         self._memory_bytes = memory_bytes
         self._ready: dict[str, Any] = {}
-        self._child: Child | None = None
 
     @property
     def native_port(self) -> int:
@@ -64,24 +63,7 @@ class ClickHouseServer:
         """Where clickhouse-driver connects with TLS, once started with a certificate."""
         return int(self._ready["secure_native_port"])
 
-    @property
-    def identity(self) -> Identity:
-        """The running process, for finding it again."""
-        return self._running().identity
-
-    def alive(self) -> bool:
-        """Whether the process that this object started still runs."""
-        return self._child is not None and self._child.alive()
-
-    def resident_bytes(self) -> int:
-        """Resident memory of the running process."""
-        return self._running().resident_bytes()
-
     def start(self, *, outlive: bool = False) -> None:
-        """Start, and return when clients are served. With `outlive` it goes on when this process ends.
-
-        Raises `Unavailable`, its message saying why; nothing is left running then.
-        """
         if self.alive():
             return
         before = self._said()
@@ -90,7 +72,7 @@ class ClickHouseServer:
         except OSError as error:
             raise Unavailable(f"the data folder {self.data} cannot be written: {error.strerror}") from error
         try:
-            wait_ready(child, lambda: self._is_ready(child, before), self.log, name="ClickHouse", within_s=START_S)
+            wait_ready(child, lambda: self._is_ready(child, before), self.log, name=self.name, within_s=START_S)
         except Failed as failure:
             child.kill()
             raise self._plainly(failure) from failure
@@ -99,30 +81,6 @@ class ClickHouseServer:
             raise
         self._child = child
         (self.data / "ports.json").write_text(json.dumps({name: self._ready[name] for name in self._wanted}))
-
-    def stop(self, grace_s: float = STOP_S) -> None:
-        """End it in order, within `grace_s` seconds; after that, by force."""
-        child, self._child = self._child, None
-        if child:
-            child.stop(grace_s)
-
-    def kill(self) -> None:
-        """End it with SIGKILL, as a crash would."""
-        child, self._child = self._child, None
-        if child:
-            child.kill()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
-
-    def _running(self) -> Child:
-        if self._child is None:
-            raise Unavailable(f"ClickHouse in {self.data} was not started")
-        return self._child
 
     def _command(self) -> list[str | Path]:
         ports = self._ports()
