@@ -3,7 +3,7 @@
     python -m tests.contract.score_simulation        renews the table in docs/score.md
 
 A district has 40 schools. The true shares of a school's answers are drawn around its district's (Dirichlet), so that the true
-means of schools differ with a standard deviation of `SPREAD`; then `n` ratings, and twice as many promises, are drawn.
+means of schools differ with the variance s² / m that the score assumes; then `n` ratings, and twice as many promises, are drawn.
 `raw` takes the plain means of the answers, `shrunk` is the score. Everything here is invented.
 """
 
@@ -19,7 +19,7 @@ from projections.score import FEWEST_RATINGS, NOTHING_KNOWN, Z90, Cell, Tally, W
 PAGE = Path(__file__).parents[2] / "docs" / "score.md"
 BEGIN, END = "<!-- simulation -->\n", "<!-- /simulation -->\n"
 SIZES = (5, 10, 20, 50)
-DISTRICTS, SCHOOLS, SPREAD = 100, 40, 0.08
+DISTRICTS, SCHOOLS = 100, 40
 LEVELS = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 RATINGS = np.array([0.10, 0.10, 0.15, 0.25, 0.40])
 KEPT, GOOD = np.array([0.2, 0.8]), np.array([0.3, 0.7])
@@ -56,9 +56,7 @@ class Row:
 
 
 def answers(rng: np.random.Generator, levels: Floats, shares: Floats, n: int) -> Answers:
-    mean = float(shares @ levels)
-    concentration = (float(shares @ levels**2) - mean * mean) / SPREAD**2 - 1
-    of_schools = rng.dirichlet(shares * concentration, size=SCHOOLS)
+    of_schools = rng.dirichlet(shares * (Weights().m - 1), size=SCHOOLS)  # variance s² / (concentration + 1)
     return Answers(levels, of_schools @ levels, rng.multinomial(n, of_schools))
 
 

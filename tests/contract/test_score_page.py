@@ -11,4 +11,4 @@ def test_the_table_is_current() -> None:
 def test_the_score_is_nearer_to_the_truth_than_plain_means_and_its_interval_keeps_its_word() -> None:
     for row in map(simulated, SIZES):
         assert row.shrunk < row.raw
-        assert 0.88 <= row.coverage <= 0.97
+        assert 0.87 <= row.coverage <= 0.93
