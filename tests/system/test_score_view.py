@@ -1,9 +1,9 @@
 """The view `scores` says what `projections.score` says, for every kind of cell."""
 
 import asyncio
-import random
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from events.directory import Directory
@@ -28,6 +28,8 @@ SHAPES = [
     ("department", "", "bus"),
     ("school_department", "north", "bus"),
 ]
+DISTRICTS = 2_000
+"""With five cells each."""
 SIZES = (0, 1, 9, 10, 11, 40, 5_000)
 
 DIRECTORY = Directory.parse("""
@@ -48,13 +50,12 @@ Numbers = dict[str, int]
 Name = tuple[str, str, str, str]
 
 
-def drawn(rng: random.Random) -> Numbers:
-    ratings = [rng.choice((0, 2_500, 5_000, 7_500, 10_000)) for _ in range(rng.choice(SIZES))]
-    due, resolved = rng.choice(SIZES), rng.choice(SIZES)
-    squares = sum(r * r for r in ratings)
-    return dict(
-        zip(TALLIES, (len(ratings), sum(ratings), squares, due, rng.randint(0, due), resolved, rng.randint(0, resolved)), strict=True)
-    )
+def drawn(rng: np.random.Generator) -> Numbers:
+    ratings, due, resolved = map(int, rng.choice(SIZES, 3))
+    levels = np.array([0, 2_500, 5_000, 7_500, 10_000])
+    counts = rng.multinomial(ratings, rng.dirichlet(np.ones(len(levels))))
+    told = (ratings, counts @ levels, counts @ levels**2, due, rng.integers(0, due + 1), resolved, rng.integers(0, resolved + 1))
+    return dict(zip(TALLIES, map(int, told), strict=True))
 
 
 def cell(numbers: Numbers) -> Cell:
@@ -72,8 +73,8 @@ def told(clickhouse: "ClickHouseServer") -> tuple[dict[Name, Numbers], dict[Name
     migrate(server)
     with server.connect() as client:
         write_directory(client, DIRECTORY)
-    rng = random.Random(1)
-    written = {(f"d{number}", *shape): drawn(rng) for number in range(40) for shape in SHAPES}
+    rng = np.random.default_rng(1)
+    written = {(f"d{number}", *shape): drawn(rng) for number in range(DISTRICTS) for shape in SHAPES}
     rows = [_row(name, numbers) for name, numbers in written.items()]
     asyncio.run(_write(server, [list(column) for column in zip(*rows, strict=True)]))
     with server.connect() as client:
