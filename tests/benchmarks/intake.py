@@ -8,10 +8,11 @@ publishers as are named, on whatever else the machine does.
 
 import asyncio
 import json
+import multiprocessing
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -29,6 +30,9 @@ from tests.intakes import BATCH, STRUCTURED, event, free_port, intake, wire
 BODIES = 200
 SLOW, OVERSIZED = 50, 50
 MIB = 1 << 20
+HEAD = b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
+LENGTH = b"Content-Length: %d\r\n\r\n" % (2 * MIB) + b"x" * 2 * MIB
+CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n" + (b"10000\r\n" + b"x" * (1 << 16) + b"\r\n") * 32 + b"0\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -80,38 +84,47 @@ def body(number: int, size: int) -> bytes:
     return wire(events if size > 1 else events[0])
 
 
-@asynccontextmanager
-async def bad_neighbours(settings: Settings) -> AsyncIterator[None]:
-    """Clients that send a byte now and then, and clients that send too much, again and again."""
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{settings.intake_port}") as client:
-        tasks = [asyncio.create_task(slow(settings)) for _ in range(SLOW)]
-        tasks += [asyncio.create_task(oversized(client)) for _ in range(OVERSIZED)]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+@contextmanager
+def bad_neighbours(port: int) -> Iterator[None]:
+    """In a process of their own, so that they take nothing from the publishers."""
+    neighbours = multiprocessing.get_context("spawn").Process(target=misbehave, args=[port])
+    neighbours.start()
+    try:
+        yield
+    finally:
+        neighbours.kill()
+        neighbours.join()
 
 
-async def slow(settings: Settings) -> None:
+def misbehave(port: int) -> None:
+    """Clients that send a byte now and then, and clients that send too much, at once again when they were refused."""
+
+    async def all_of_them() -> None:
+        bodies = (LENGTH, CHUNKS)
+        await asyncio.gather(*(slow(port) for _ in range(SLOW)), *(oversized(port, bodies[each % 2]) for each in range(OVERSIZED)))
+
+    asyncio.run(all_of_them())
+
+
+async def slow(port: int) -> None:
     while True:
-        reader, writer = await asyncio.open_connection("127.0.0.1", settings.intake_port)
-        writer.write(b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000000\r\n\r\n")
-        while not reader.at_eof() and not writer.is_closing():
-            writer.write(b"{")
-            await asyncio.sleep(0.5)
-        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):
+            writer.write(HEAD + b"Content-Length: 1000000\r\n\r\n")
+            while not reader.at_eof():
+                writer.write(b"{")
+                await asyncio.sleep(0.5)
+        writer.transport.abort()
 
 
-async def oversized(client: aiohttp.ClientSession) -> None:
+async def oversized(port: int, body: bytes) -> None:
     while True:
-        try:
-            async with client.post("/events", data=b"x" * 2 * MIB, headers=BATCH) as answer:
-                assert answer.status == 413, answer.status
-        except aiohttp.ClientConnectionError:  # told and cut off while it still sent
-            pass
-        await asyncio.sleep(1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):  # cut off while it still sends
+            writer.write(HEAD + body)
+            await writer.drain()
+            await reader.read()
+        writer.transport.abort()
 
 
 async def run(settings: Settings, child: Child, scale: int) -> list[Load]:
@@ -119,7 +132,7 @@ async def run(settings: Settings, child: Child, scale: int) -> list[Load]:
         await measure(settings, child, "batches of 100", 100, 600 * scale, 8),
         await measure(settings, child, "one by one", 1, 6_000 * scale, 32),
     ]
-    async with bad_neighbours(settings):
+    with bad_neighbours(settings.intake_port):
         loads.append(await measure(settings, child, f"batches of 100 beside {SLOW} slow and {OVERSIZED} oversized", 100, 600 * scale, 8))
     loads.append(await measure(settings, child, "one by one, one publisher", 1, 500 * scale, 1))
     return loads

@@ -17,6 +17,7 @@ import yaml
 import yarl
 from jsonschema import Draft202012Validator
 
+from streams.intake.body import MOST_CHUNKS
 from streams.intake.front import Patience
 from streams.intake.grant import Grant
 from streams.intake.openapi import document, text
@@ -24,10 +25,12 @@ from streams.intake.problem import MEDIA_TYPE, STATUS, Problem, Refusal
 from streams.intake.signature import signature
 from streams.intake.submission import MOST_EVENTS
 from streams.intake.token_file import Register, new_token
+from streams.intake.turns import Turns
 from streams.log import configure_logging
 from tests.intakes import BATCH, NDJSON, STRUCTURED, Door, door, event, wire
 
 MIB = 1 << 20
+STREAMED = b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
 ROOT = Path(__file__).parents[2]
 SECRET = "Invented Person 555-0100"
 """Stands for what must be logged nowhere."""
@@ -369,6 +372,53 @@ async def test_a_slow_body_is_not_waited_for() -> None:
         assert b" 408 " in head
         assert answer["type"] == "urn:frontdesk:problem:too_slow"
         assert impatient.room.held == 0
+
+
+LARGE_CHUNK, SMALL_CHUNK = b"10000\r\n" + bytes(1 << 16) + b"\r\n", b"1\r\nx\r\n"
+
+
+@pytest.mark.parametrize("chunks", [LARGE_CHUNK * 17, SMALL_CHUNK * (MOST_CHUNKS + 1)], ids=["too much", "too many"])
+async def test_chunks_are_read_up_to_a_limit(chunks: bytes, local: Door) -> None:
+    head, answer = await exchanged(local, STREAMED + chunks)
+    assert b" 413 " in head.splitlines()[0]
+    assert answer["type"] == "urn:frontdesk:problem:too_large"
+    assert local.room.held == 0
+
+
+async def test_a_client_that_sends_all_before_it_reads_finds_its_answer(guarded: Door) -> None:
+    """And what looks like another request in what was not read is none."""
+    smuggled = STREAMED + b"0\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", guarded.port)
+    writer.write(STREAMED)
+    async with asyncio.timeout(30):
+        assert b" 401 " in await reader.readline()
+        for _ in range(2 * MIB // len(smuggled)):
+            writer.write(smuggled)
+        await writer.drain()
+        assert (await reader.read()).count(b"HTTP/1.1") == 0
+    writer.close()
+    assert guarded.refusals() == {"unauthorized": 1}
+
+
+async def test_who_goes_on_sending_after_the_answer_is_cut_off(guarded: Door) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", guarded.port)
+    writer.write(STREAMED)
+
+    async def go_on() -> None:
+        while True:
+            writer.write(bytes(MIB))
+            await writer.drain()
+
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(go_on(), 30)
+
+
+async def test_a_crowd_that_sends_too_much_waits_for_itself() -> None:
+    crowded, patient = Turns(1_000, 500), Turns(0.01, 10)
+    assert await asyncio.gather(*(crowded.come() for _ in range(3))) == [True, False, False]
+    begun = asyncio.get_running_loop().time()
+    assert all(await asyncio.gather(*(patient.come() for _ in range(5))))
+    assert asyncio.get_running_loop().time() - begun >= 4 * 0.01
 
 
 @pytest.mark.parametrize("begin", [b"", b"POST /events HT", b"POST /events HTTP/1.1\r\nHost: x\r\nX-"])
