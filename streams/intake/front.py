@@ -273,7 +273,7 @@ class Front:
         """For programs on this machine, and for tokens that may read it: it tells what whom sends how much."""
         if not is_from_here(request) and not self.gate.of_token(request, self._clock.now()).reads_metrics:
             raise Problem(Refusal.FORBIDDEN, "this token may not read the metrics")
-        self._metrics.stands(IntakeStanding(not self._reasons(), self._room.held, self._connections()))
+        self._metrics.stands(IntakeStanding(not self._reasons(), self._room.held, self._room.most_bytes, self._connections()))
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
         return Response(body=encode(self._metrics.registry), headers={"Content-Type": kind})
 
