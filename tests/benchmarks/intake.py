@@ -1,15 +1,11 @@
 """What one intake takes: events for each CPU-second, answers, memory, alone and beside slow and oversized clients.
 
-    python -m tests.benchmarks.intake [--quick]
-
 Rates are by the CPU-seconds of the intake's process: what one core of its own would do. Times are by the wall, of as many
 publishers as are named, on whatever else the machine does.
 """
 
 import asyncio
-import json
 import multiprocessing
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,8 +15,6 @@ from time import perf_counter
 
 import aiohttp
 import psutil
-from rich.console import Console
-from rich.table import Table
 
 from deploy.embedded.process import Child
 from streams.settings import Settings
@@ -49,7 +43,7 @@ class Load:
     """Before, half way, at the end."""
 
 
-async def measure(  # noqa: PLR0917 - a line of the table
+async def loaded(  # noqa: PLR0917 - a line of the table
     settings: Settings, child: Child, what: str, size: int, requests: int, publishers: int
 ) -> Load:
     """Publishers that wait for each answer; every one must be 202."""
@@ -129,32 +123,20 @@ async def oversized(port: int, body: bytes) -> None:
 
 async def run(settings: Settings, child: Child, scale: int) -> list[Load]:
     loads = [
-        await measure(settings, child, "batches of 100", 100, 600 * scale, 8),
-        await measure(settings, child, "one by one", 1, 6_000 * scale, 32),
+        await loaded(settings, child, "batches of 100", 100, 600 * scale, 8),
+        await loaded(settings, child, "one by one", 1, 6_000 * scale, 32),
     ]
     with bad_neighbours(settings.intake_port):
-        loads.append(await measure(settings, child, f"batches of 100 beside {SLOW} slow and {OVERSIZED} oversized", 100, 600 * scale, 8))
-    loads.append(await measure(settings, child, "one by one, one publisher", 1, 500 * scale, 1))
+        loads.append(await loaded(settings, child, f"batches of 100 beside {SLOW} slow and {OVERSIZED} oversized", 100, 600 * scale, 8))
+    loads.append(await loaded(settings, child, "one by one, one publisher", 1, 500 * scale, 1))
     return loads
 
 
-def main() -> None:
+def measure(scale: int) -> list[Load]:
+    """All loads, with this many times the least number of requests."""
     with (
         tempfile.TemporaryDirectory() as folder,
         servers(intake_port=free_port()) as settings,
         intake(settings, Path(folder) / "intake.log") as child,
     ):
-        loads = asyncio.run(run(settings, child, 1 if "--quick" in sys.argv else 10))
-    table = Table(title="One intake on this machine", title_justify="left")
-    for heading in ("what", "events", "a CPU-second", "a second", "p50 ms", "p99 ms", "resident MiB"):
-        table.add_column(heading)
-    for load in loads:
-        resident = " / ".join(map(str, load.resident_mib))
-        figures = (f"{load.events:,}", f"{load.per_cpu_s:,.0f}", f"{load.per_wall_s:,.0f}", f"{load.p50_ms:.1f}", f"{load.p99_ms:.1f}")
-        table.add_row(load.what, *figures, resident)
-    Console(width=160).print(table)
-    print(json.dumps([load.__dict__ for load in loads]))
-
-
-if __name__ == "__main__":
-    main()
+        return asyncio.run(run(settings, child, scale))
