@@ -129,6 +129,11 @@ class Front:
             response.force_close()
         return response
 
+    def overcrowded(self) -> None:
+        """Count and log a connection that is one too many; it is not answered."""
+        self._metrics.refused(Refusal.CROWDED.value)
+        log.warning("refused", refusal=Refusal.CROWDED.value, connections=self._connections())
+
     def _handler(self, request: BaseRequest) -> Handler:
         methods = self._routes.get(request.rel_url.raw_path)
         if methods is None:

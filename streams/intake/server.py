@@ -79,12 +79,19 @@ class Server(web.Server):
     """Makes connections, up to a number."""
 
     def __init__(
-        self, handler: Callable[[web.BaseRequest], Any], refused: Refused, overcrowded: Callable[[], None], silent_s: float = SILENT_S
+        self,
+        handler: Callable[[web.BaseRequest], Any],
+        refused: Refused,
+        overcrowded: Callable[[], None],
+        *,
+        silent_s: float = SILENT_S,
+        most_connections: int = MOST_CONNECTIONS,
     ) -> None:
         super().__init__(handler)
         self.refused = refused
         self._overcrowded = overcrowded
         self._silent_s = silent_s
+        self._most_connections = most_connections
 
     def __call__(self) -> Connection:
         return Connection(
@@ -101,6 +108,6 @@ class Server(web.Server):
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+        if len(self.connections) > self._most_connections:
             self._overcrowded()
             transport.abort()

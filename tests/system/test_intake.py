@@ -241,8 +241,9 @@ def test_an_intake_starts_while_kafka_is_away(own: tuple[Kafka, Settings], tmp_p
 
 
 # -- kill -9 -----------------------------------------------------------------------------------------------------------
-ROUNDS = 4 if FULL else 1
-BETWEEN = 5_000 if FULL else 200
+LASTS_S = 60 if FULL else 0
+"""At least one round of kills, and rounds for so long."""
+BETWEEN = 2_000 if FULL else 200
 EVENTS_OF_A_REQUEST, SENDERS = 10, 4
 
 
@@ -294,7 +295,9 @@ def test_kills_lose_nothing_that_was_accepted(own: tuple[Kafka, Settings], tmp_p
 
         intake_child, worker_child = started(intake), started(worker)
         sending = [senders.submit(traffic.run) for _ in range(SENDERS)]
-        for _ in range(ROUNDS):
+        begun, rounds = time.monotonic(), 0
+        while rounds == 0 or time.monotonic() - begun < LASTS_S:
+            rounds += 1
             traffic.grown(BETWEEN)
             intake_child.kill()
             intake_child = started(intake)
