@@ -6,6 +6,7 @@ then by the contract itself (`contract.judge`), which alone decides what is refu
 stricter than the contract, at the price of time, but never more lenient; `tests/unit/test_contract_parity.py` shows it.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -27,6 +28,7 @@ from events.reply import Reply, replied
 from events.resolution import Resolution, resolved
 from events.vocabulary import are_names, is_json_type, is_language
 
+_is_identifier = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*").fullmatch
 Decoded = tuple[str, str, Event]
 """District, subject, event."""
 Headers = Sequence[tuple[str, bytes | None]]
@@ -37,6 +39,7 @@ AHEAD_MS = 5 * 60_000
 NAMES_COUNTED = 1_000
 """How many different unknown members are counted by name (of which 64 characters are kept); further ones count as OTHER."""
 OTHER = "(other)"
+"""So does what a program would call no member: it may be a person's name or address, and these counts are told."""
 
 _SHORT = 500
 """Bytes up to which an event cannot be nested more than 200 deep, where the contract's JSON reader stops."""
@@ -95,7 +98,7 @@ class Decoder:
     def _count(self, names: set[str]) -> None:
         for name in names:
             known = name[:64]
-            if known not in self.unknown_members and len(self.unknown_members) >= NAMES_COUNTED:
+            if not _is_identifier(known) or (known not in self.unknown_members and len(self.unknown_members) >= NAMES_COUNTED):
                 known = OTHER
             self.unknown_members[known] += 1
 

@@ -19,6 +19,7 @@ class IntakeStanding:
 
     ready: bool
     held_bytes: int
+    most_held_bytes: int
     connections: int
 
 
@@ -40,6 +41,7 @@ class IntakeMetrics:
         self._reloads = Counter("frontdesk_intake_reloads", "Readings of the token file after SIGHUP", ["outcome"], registry=registry)
         self._ready = Gauge("frontdesk_intake_ready", "1 while /health/ready answers 200", registry=registry)
         self._held = Gauge("frontdesk_intake_held_bytes", "Bytes of requests under way", registry=registry)
+        self._most_held = Gauge("frontdesk_intake_most_held_bytes", "Bytes of requests that may be under way", registry=registry)
         self._connections = Gauge("frontdesk_intake_connections", "Open connections", registry=registry)
 
     def counted(self, token: str, outcome: str, events: int) -> None:
@@ -70,4 +72,5 @@ class IntakeMetrics:
         """Show this moment."""
         self._ready.set(standing.ready)
         self._held.set(standing.held_bytes)
+        self._most_held.set(standing.most_held_bytes)
         self._connections.set(standing.connections)

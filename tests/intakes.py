@@ -34,6 +34,8 @@ STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCH = {"content-type": "application/cloudevents-batch+json"}
 NDJSON = {"content-type": "application/x-ndjson"}
 PARTITIONS = 8
+MOST_CONNECTIONS = 120
+"""Of a door: fewer than of a process, but all that a test with two crowds of fifty needs."""
 
 
 def event(number: int, district: str = "riverside", **data: Any) -> dict[str, Any]:
@@ -112,7 +114,7 @@ class Door:
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Door"]:
         self.server = Server(
-            self.front.handle, self.front.refused, lambda: self.metrics.refused(Refusal.CROWDED.value), silent_s=self.silent_s
+            self.front.handle, self.front.refused, self.front.overcrowded, silent_s=self.silent_s, most_connections=MOST_CONNECTIONS
         )
         runner = web.ServerRunner(self.server, handle_signals=False, shutdown_timeout=5.0)
         await runner.setup()

@@ -168,11 +168,12 @@ class Journal:
         """0 where nothing was begun, or something else."""
         try:
             told = json.loads(self._file.read_bytes())
+            imported, rows = str(told["import"]), int(told["rows"])
         except FileNotFoundError:
             return 0
-        except ValueError as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise Stop(ExitCode.USAGE, f"{self._file} is damaged: remove it; importing from the beginning does no harm") from error
-        return int(told["rows"]) if told["import"] == self._fingerprint else 0
+        return rows if imported == self._fingerprint else 0
 
     def write(self, rows: int) -> None:
         fresh = self._file.with_name(f"{self._file.name}.new")

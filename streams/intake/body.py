@@ -13,6 +13,8 @@ from streams.intake.room import Claim
 from streams.intake.unpacking import unpacked
 
 MOST_BYTES: Final = 1 << 20
+MOST_CHUNKS: Final = 10_000
+"""Of HTTP, which each cost as much as a hundred bytes."""
 WITHIN_S: Final = 15.0
 
 
@@ -31,10 +33,11 @@ async def read(request: BaseRequest, claim: Claim, within_s: float) -> bytes:
 
 
 async def _within_size(request: BaseRequest, claim: Claim) -> bytes:
-    parts, size = [], 0
-    while part := await request.content.readany():
-        size += len(part)
-        if size > MOST_BYTES:
+    parts, size, chunks = list[bytes](), 0, 0
+    while not request.content.at_eof():
+        part, ends_chunk = await request.content.readchunk()
+        size, chunks = size + len(part), chunks + ends_chunk
+        if size > MOST_BYTES or chunks > MOST_CHUNKS:
             raise _too_large()
         claim.grow(len(part))
         parts.append(part)
@@ -61,4 +64,4 @@ def unpack(request: BaseRequest, body: bytes, claim: Claim) -> bytes:
 
 
 def _too_large() -> Problem:
-    return Problem(Refusal.TOO_LARGE, f"a request may have {MOST_BYTES:,} bytes", closes=True)
+    return Problem(Refusal.TOO_LARGE, f"a request may have {MOST_BYTES:,} bytes, in {MOST_CHUNKS:,} chunks", closes=True)

@@ -33,6 +33,7 @@ from streams.intake.problem import MEDIA_TYPE, Problem, Refusal
 from streams.intake.room import Claim, Room
 from streams.intake.signature import Deliveries, Verify, verified
 from streams.intake.submission import Mode, Posted, mode_of, posted_in, refuse_doubled, refuse_other_than_json
+from streams.intake.turns import Turns
 
 ANSWERED_WITHIN_S: Final = 15.0
 JUDGED_AT_ONCE: Final = 100
@@ -89,6 +90,7 @@ class Front:
         self._clock = clock
         self._connections = connections
         self._deliveries = Deliveries()
+        self._turns = Turns()
         self._openapi = openapi_text().encode()
         self._routes: dict[str, dict[str, Handler]] = {
             "/events": {"POST": self._events, "OPTIONS": self._handshake},
@@ -102,14 +104,18 @@ class Front:
 
     async def handle(self, request: BaseRequest) -> StreamResponse:
         """Answer one request. Never raises but for a client that is gone."""
+        refusal = None
         try:
             response = await self._handler(request)(request)
         except Problem as problem:
-            response = self.refused(request, problem)
+            refusal, response = problem.refusal, self.refused(request, problem)
         except Exception:
             log.exception("a mistake in the intake")
             response = self.refused(request, Problem(Refusal.MISTAKE, "the intake made a mistake; its log says which", closes=True))
-        await _send(request, response, self._patience.answer_s)
+        if refusal is not Refusal.TOO_LARGE or await self._turns.come():
+            await _send(request, response, self._patience.answer_s)
+        else:
+            _cut_off(request)
         return response
 
     def refused(self, request: BaseRequest, problem: Problem) -> Response:
@@ -122,6 +128,11 @@ class Front:
         if problem.closes:
             response.force_close()
         return response
+
+    def overcrowded(self) -> None:
+        """Count and log a connection that is one too many; it is not answered."""
+        self._metrics.refused(Refusal.CROWDED.value)
+        log.warning("refused", refusal=Refusal.CROWDED.value, connections=self._connections())
 
     def _handler(self, request: BaseRequest) -> Handler:
         methods = self._routes.get(request.rel_url.raw_path)
@@ -267,7 +278,7 @@ class Front:
         """For programs on this machine, and for tokens that may read it: it tells what whom sends how much."""
         if not is_from_here(request) and not self.gate.of_token(request, self._clock.now()).reads_metrics:
             raise Problem(Refusal.FORBIDDEN, "this token may not read the metrics")
-        self._metrics.stands(IntakeStanding(not self._reasons(), self._room.held, self._connections()))
+        self._metrics.stands(IntakeStanding(not self._reasons(), self._room.held, self._room.most_bytes, self._connections()))
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
         return Response(body=encode(self._metrics.registry), headers={"Content-Type": kind})
 
@@ -280,8 +291,12 @@ async def _send(request: BaseRequest, response: StreamResponse, within_s: float)
             await response.prepare(request)
             await response.write_eof()
     except TimeoutError:
-        if request.transport is not None:
-            request.transport.abort()
+        _cut_off(request)
+
+
+def _cut_off(request: BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _headers(request: BaseRequest) -> list[tuple[str, str]]:

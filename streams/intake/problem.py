@@ -33,7 +33,7 @@ class Refusal(StrEnum):
     MEDIA_TYPE = "media_type"
     """A content type or a content encoding that is not taken."""
     TOO_LARGE = "too_large"
-    """Over 1 MiB, as it came or unpacked, or over 5,000 events."""
+    """Over 1 MiB, as it came or unpacked, over 5,000 events, or over 10,000 chunks."""
     TOO_SLOW = "too_slow"
     """The body did not arrive in time."""
     REJECTED = "rejected"

@@ -16,7 +16,6 @@ from streams.intake.front import Front
 from streams.intake.gate import Gate
 from streams.intake.hook import hooks_of
 from streams.intake.kafka_link import KafkaLink
-from streams.intake.problem import Refusal
 from streams.intake.room import Room
 from streams.intake.server import Server
 from streams.intake.token_file import Register, TokenFileError, register_of
@@ -50,7 +49,7 @@ async def _run(settings: Settings) -> int:
         connections=lambda: len(server.connections),
         hooks=hooks_of(settings),
     )
-    server = Server(front.handle, front.refused, lambda: metrics.refused(Refusal.CROWDED.value))
+    server = Server(front.handle, front.refused, front.overcrowded)
     loop.add_signal_handler(signal.SIGHUP, lambda: _read_again(settings.intake_tokens, front, metrics))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_ended, asyncio.create_task(link.run()))

@@ -1,7 +1,8 @@
 """aiohttp's low-level server with bounds: on connections, on how long one may be silent, and on what its errors say.
 
 A connection that does not bring the head of a request in time is closed by aiohttp's keep-alive timer, which runs from
-the first moment; so clients that send one byte a second hold nothing but a socket, and that not for long.
+the first moment; so clients that send one byte a second hold nothing but a socket, and that not for long. What a refused
+client still sends is dropped without being parsed.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from streams.intake.problem import Problem, Refusal
 MOST_CONNECTIONS: Final = 800
 SILENT_S: Final = 15.0
 LINGER_S: Final = 2.0
+LINGER_BYTES: Final = 4 << 20
 READ_BYTES: Final = 64 * 1024
 LARGEST_HEADER: Final = 8 * 1024
 
@@ -28,6 +30,37 @@ class Connection(RequestHandler):
     def __init__(self, server: "Server", *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(server, loop=loop, **options)
         self._refused = server.refused
+        self._gone = loop.create_future()
+        self._droppable_bytes: int | None = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._droppable_bytes is None:
+            super().data_received(data)
+            return
+        self._droppable_bytes -= len(data)
+        if self._droppable_bytes < 0:
+            self.force_close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._gone.set_result(None)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        finished = await super().finish_response(request, resp, start_time)
+        if not (resp.keep_alive or request.content.is_eof()):
+            await self._drop_the_rest()
+        return finished
+
+    async def _drop_the_rest(self) -> None:
+        """Let the client read its answer: a connection that is closed while it sends is reset, and what it was told is lost."""
+        if self.transport is not None and not self.transport.is_closing():
+            self._droppable_bytes = LINGER_BYTES
+            self.transport.write_eof()
+            self.resume_reading(resume_parser=False)
+            await asyncio.wait([self._gone], timeout=LINGER_S)
+        self.force_close()
 
     def handle_error(
         self,
@@ -46,12 +79,19 @@ class Server(web.Server):
     """Makes connections, up to a number."""
 
     def __init__(
-        self, handler: Callable[[web.BaseRequest], Any], refused: Refused, overcrowded: Callable[[], None], silent_s: float = SILENT_S
+        self,
+        handler: Callable[[web.BaseRequest], Any],
+        refused: Refused,
+        overcrowded: Callable[[], None],
+        *,
+        silent_s: float = SILENT_S,
+        most_connections: int = MOST_CONNECTIONS,
     ) -> None:
         super().__init__(handler)
         self.refused = refused
         self._overcrowded = overcrowded
         self._silent_s = silent_s
+        self._most_connections = most_connections
 
     def __call__(self) -> Connection:
         return Connection(
@@ -68,6 +108,6 @@ class Server(web.Server):
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+        if len(self.connections) > self._most_connections:
             self._overcrowded()
             transport.abort()

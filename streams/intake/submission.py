@@ -104,16 +104,16 @@ def posted_in(mode: Mode, headers: HttpHeaders, body: bytes) -> list[Posted]:
         return [_binary(headers, body)]
     if mode is Mode.STRUCTURED:
         return [Posted(body)]
-    values = _values_of_batch(body) if mode is Mode.BATCHED else [line for line in body.split(b"\n") if line.strip()]
+    values: Sequence[bytes | Raw] = _values_of_batch(body) if mode is Mode.BATCHED else [line for line in body.split(b"\n") if line.strip()]
     if len(values) > MOST_EVENTS:
         raise Problem(Refusal.TOO_LARGE, f"a request may have {MOST_EVENTS:,} events")
-    return [Posted(value) for value in values]
+    return [Posted(bytes(value)) for value in values]
 
 
-def _values_of_batch(body: bytes) -> list[bytes]:
+def _values_of_batch(body: bytes) -> list[Raw]:
     try:
         body.decode()
-        return [bytes(raw) for raw in _batch(body)]
+        return _batch(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(Refusal.UNREADABLE, "a batch is a JSON array of events, in UTF-8") from error
 

@@ -4,8 +4,10 @@ import asyncio
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,14 @@ from deploy.embedded.kafka import Kafka
 from deploy.embedded.process import launch, tail, until
 from streams.backlog import backlog
 from streams.cli.configuration import environment_of
+from streams.cli.rows import rows_of
+from streams.mapping.mapping import Table, read_mapping
+from streams.mapping.translation import Translation
 from streams.settings import Settings
-from tests.acceptance.helpdesk import rows_of, summaries
+from tests.acceptance import helpdesk
+from tests.acceptance.helpdesk import summaries
 from tests.acceptance.test_helpdesk import INVENTED, stored
+from tests.system.test_publish import records_of
 from tests.workers import fresh_settings, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
@@ -39,17 +46,16 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path, dict
     file = tmp_path / "helpdesk.csv.gz"
     longer = [line.replace("Case ", f"Case {copy}00", 1) for copy in range(30) for line in lines]
     file.write_bytes(gzip.compress("\n".join([heading, *longer, ""]).encode()))
-    return request.param, file, summaries(rows_of(file))
+    return request.param, file, summaries(helpdesk.rows_of(file))
 
 
-def command(settings: Settings, file: Path) -> list[str]:
-    assert settings.topic
-    return [sys.executable, "-m", "streams.cli", "import", str(file), "--mapping", str(MAPPING), "--backfill"]
+def command(file: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "streams.cli", "import", str(file), "--mapping", str(MAPPING), "--backfill", *options]
 
 
-def imported(settings: Settings, file: Path) -> str:
+def imported(settings: Settings, file: Path, *options: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK_")} | environment_of(settings)
-    run = subprocess.run(command(settings, file), env=environment, capture_output=True, text=True, check=False)
+    run = subprocess.run(command(file, *options), env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return run.stderr
 
@@ -59,7 +65,7 @@ def test_every_number_by_mapping_alone_killed_half_way_and_twice(
 ) -> None:
     name, file, expected = log
     settings = fresh_settings(f"import_{name}", kafka, clickhouse)
-    killed = launch(command(settings, file), tmp_path / "killed.log", outlive=False, environment=environment_of(settings))
+    killed = launch(command(file), tmp_path / "killed.log", outlive=False, environment=environment_of(settings))
     journal = file.with_name(f"{file.name}.import-progress")
     try:
         assert until(lambda: journal.exists() or not killed.alive(), 120)
@@ -82,3 +88,20 @@ def test_every_number_by_mapping_alone_killed_half_way_and_twice(
         wait_until_counted(settings, child, tmp_path / "worker.log", within_s=180)
     assert stored(settings, expected) == expected
     assert query(settings, "SELECT count() FROM events FINAL") == once
+
+
+def test_a_demonstration_ends_now_on_the_same_weekday_and_hour(kafka: Kafka, clickhouse: ClickHouseServer, tmp_path: Path) -> None:
+    settings = fresh_settings("import_shifted", kafka, clickhouse)
+    file = tmp_path / "helpdesk.csv"
+    shutil.copy(INVENTED, file)
+    translation = Translation(read_mapping(MAPPING), None)
+    still = sorted(time_of(event) for line, row in rows_of(file, Table()) if row is not None for event in translation.events(row, line))
+    imported(settings, file, "--shift-to-now")
+    moved = sorted(time_of(json.loads(record.value)) for record in asyncio.run(records_of(settings)))
+    [by] = {after - before for before, after in zip(still, moved, strict=True)}
+    assert by % timedelta(weeks=1) == timedelta()
+    assert timedelta() <= datetime.now(UTC) - moved[-1] < timedelta(weeks=1)
+
+
+def time_of(event: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(event["time"])

@@ -1,82 +1,138 @@
 """`make bench`: what Frontdesk can do on this machine, as a table for people and a JSON line in `bench.jsonl` for the record.
 
-    python -m tests.benchmarks [--quick]
+    python -m tests.benchmarks [--quick] [PART ...]
 
 Rates are events per CPU-second of a process, so that what else runs on the machine matters less; the ratio to a stock
 Faust agent is taken in the same run.
 """
 
+import argparse
 import json
 import platform
-import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import fold, freshness, throughput, viewers
+from tests.benchmarks import fold, freshness, intake, throughput, viewers
 
 RATES = (500, 2_766)
 """Events a second: a very large district at its peak, and all of Texas."""
 RECORD = Path("bench.jsonl")
 MINIMUM, AIM, LEAST_RATIO = 20_000, 40_000, 5
 
+Row = tuple[str, str, str]
+"""What, what was measured, what is to hold."""
+
+
+class Part(NamedTuple):
+    """One benchmark: what it does meanwhile, how it is taken (quickly or in full), and how its result is told."""
+
+    says: str
+    measure: Callable[[bool], Any]
+    rows: Callable[[Any], Iterator[Row]]
+
+
+def of_throughput(flow: dict[str, Any]) -> Iterator[Row]:
+    yield "events per CPU-second of the worker", f"{flow['worker']:,.0f}", f"{MINIMUM:,}, aim {AIM:,}"
+    yield "... of a stock Faust agent, smaller job", f"{flow['stock']:,.0f}", ""
+    yield "ratio", f"{flow['ratio']:.1f}", f"{LEAST_RATIO}"
+    yield "events", f"{flow['events']:,}", ""
+    yield "resident memory of the worker", f"{flow['resident_mb']:,.0f} MB", ""
+
+
+def of_freshness(rates: Sequence[dict[str, Any]]) -> Iterator[Row]:
+    for fresh in rates:
+        seen = f"{fresh['p50_s']:.3f} / {fresh['p99_s']:.3f} / {fresh['worst_s']:.3f} s"
+        yield f"freshness at {fresh['rate']:,} events/s, p50 / p99 / worst", seen, "0.3 / 1 s"
+        yield "  until every table has its rows, p50 / p99", f"{fresh['all_rows_p50_s']:.3f} / {fresh['all_rows_p99_s']:.3f} s", ""
+
+
+def of_viewers(page: dict[str, Any]) -> Iterator[Row]:
+    seen = f"{page['p50_s']:.2f} / {page['p99_s']:.2f} / {page['worst_s']:.2f} s"
+    yield f"{page['viewers']} viewers of the page see a contact after, p50 / p99 / worst", seen, "2 s"
+    yield "  CPU and memory of the page", f"{page['of_one_core']:.0%}, {page['resident_mb']:,.0f} MB", ""
+
+
+def of_state(state: dict[str, Any]) -> Iterator[Row]:
+    yield "bytes per remembered case", f"{state['bytes_per_case']:,.0f}", "600, at most 1,200"
+    yield "cases recovered per CPU-second", f"{state['recovered_per_s']:,.0f}", "200,000"
+
+
+def of_intake(loads: Sequence[dict[str, Any]]) -> Iterator[Row]:
+    for load in loads:
+        yield f"intake, {load['what']}: events per CPU-second", f"{load['per_cpu_s']:,.0f}", ""
+        resident = " / ".join(map(str, load["resident_mib"]))
+        yield "  answer p50 / p99; memory before / half way / after", f"{load['p50_ms']:.1f} / {load['p99_ms']:.1f} ms; {resident} MiB", ""
+
+
+PARTS = {
+    "throughput": Part(
+        "simulate, publish, then a stock agent, then the worker",
+        lambda quick: asdict(throughput.measure(days=5 if quick else 28)),
+        of_throughput,
+    ),
+    "freshness": Part(
+        f"events at {RATES[0]} and {RATES[1]} a second",
+        lambda quick: [asdict(freshness.measure(rate, 10 if quick else 60)) for rate in RATES],
+        of_freshness,
+    ),
+    "viewers": Part(
+        f"the page, with {viewers.VIEWERS} viewers",
+        lambda quick: asdict(viewers.measure(5 if quick else viewers.UPDATES)),
+        of_viewers,
+    ),
+    "state": Part("the fold: memory and recovery", lambda quick: fold.measure(50_000 if quick else 300_000), of_state),
+    "intake": Part(
+        "publishers by HTTP, alone and beside bad neighbours",
+        lambda quick: [asdict(load) for load in intake.measure(1 if quick else 10)],
+        of_intake,
+    ),
+}
+
 
 def main() -> None:
-    quick = "--quick" in sys.argv
+    asked = arguments().parse_args()
     console = Console(stderr=True)
-    console.print("throughput: simulate, publish, then a stock agent, then the worker ...")
-    flow = throughput.measure(days=5 if quick else 28)
-    fresh = []
-    for rate in RATES:
-        console.print(f"freshness at {rate} events/s ...")
-        fresh.append(freshness.measure(rate, 10 if quick else 60))
-    console.print(f"the page, with {viewers.VIEWERS} viewers ...")
-    looking = viewers.measure(5 if quick else viewers.UPDATES)
-    console.print("the fold: memory and recovery ...")
-    state = fold.measure(50_000 if quick else 300_000)
-    results = {
+    results: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        "quick": quick,
-        "throughput": asdict(flow),
-        "freshness": [asdict(f) for f in fresh],
-        "viewers": asdict(looking),
-        "state": state,
+        "quick": asked.quick,
     }
-    show(results)
+    for name in asked.parts or PARTS:
+        console.print(f"{name}: {PARTS[name].says} ...")
+        results[name] = PARTS[name].measure(asked.quick)
+    Console().print(table(results))
     with RECORD.open("a") as file:
         file.write(json.dumps(results) + "\n")
     console.print(f"written to {RECORD}")
 
 
-def show(results: dict[str, Any]) -> None:
-    table = Table(title="Frontdesk on this machine", title_justify="left")
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="What Frontdesk can do on this machine.")
+    parser.add_argument("--quick", action="store_true", help="less of everything: minutes in place of a quarter of an hour")
+    parser.add_argument("parts", nargs="*", metavar="PART", type=part, help=f"only these, of {', '.join(PARTS)}")
+    return parser
+
+
+def part(name: str) -> str:
+    if name not in PARTS:
+        raise argparse.ArgumentTypeError(f"there is no part {name}: name some of {', '.join(PARTS)}")
+    return name
+
+
+def table(results: dict[str, Any]) -> Table:
+    made = Table(title="Frontdesk on this machine", title_justify="left")
     for heading in ("what", "measured", "to hold"):
-        table.add_column(heading)
-    flow, state = results["throughput"], results["state"]
-    table.add_row("events per CPU-second of the worker", f"{flow['worker']:,.0f}", f"{MINIMUM:,}, aim {AIM:,}")
-    table.add_row("... of a stock Faust agent, smaller job", f"{flow['stock']:,.0f}", "")
-    table.add_row("ratio", f"{flow['ratio']:.1f}", f"{LEAST_RATIO}")
-    table.add_row("events", f"{flow['events']:,}", "")
-    table.add_row("resident memory of the worker", f"{flow['resident_mb']:,.0f} MB", "")
-    for fresh in results["freshness"]:
-        table.add_row(
-            f"freshness at {fresh['rate']:,} events/s, p50 / p99 / worst",
-            f"{fresh['p50_s']:.3f} / {fresh['p99_s']:.3f} / {fresh['worst_s']:.3f} s",
-            "0.3 / 1 s",
-        )
-        table.add_row("  until every table has its rows, p50 / p99", f"{fresh['all_rows_p50_s']:.3f} / {fresh['all_rows_p99_s']:.3f} s", "")
-    page = results["viewers"]
-    seen = f"{page['p50_s']:.2f} / {page['p99_s']:.2f} / {page['worst_s']:.2f} s"
-    table.add_row(f"{page['viewers']} viewers of the page see a contact after, p50 / p99 / worst", seen, "2 s")
-    table.add_row("  CPU and memory of the page", f"{page['of_one_core']:.0%}, {page['resident_mb']:,.0f} MB", "")
-    table.add_row("bytes per remembered case", f"{state['bytes_per_case']:,.0f}", "600, at most 1,200")
-    table.add_row("cases recovered per CPU-second", f"{state['recovered_per_s']:,.0f}", "200,000")
-    Console().print(table)
+        made.add_column(heading)
+    for name, each in PARTS.items():
+        for row in each.rows(results[name]) if name in results else ():
+            made.add_row(*row)
+    return made
 
 
 if __name__ == "__main__":

@@ -1,25 +1,20 @@
 """What one intake takes: events for each CPU-second, answers, memory, alone and beside slow and oversized clients.
 
-    python -m tests.benchmarks.intake [--quick]
-
 Rates are by the CPU-seconds of the intake's process: what one core of its own would do. Times are by the wall, of as many
 publishers as are named, on whatever else the machine does.
 """
 
 import asyncio
-import json
-import sys
+import multiprocessing
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 import aiohttp
 import psutil
-from rich.console import Console
-from rich.table import Table
 
 from deploy.embedded.process import Child
 from streams.settings import Settings
@@ -29,6 +24,9 @@ from tests.intakes import BATCH, STRUCTURED, event, free_port, intake, wire
 BODIES = 200
 SLOW, OVERSIZED = 50, 50
 MIB = 1 << 20
+HEAD = b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
+LENGTH = b"Content-Length: %d\r\n\r\n" % (2 * MIB) + b"x" * 2 * MIB
+CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n" + (b"10000\r\n" + b"x" * (1 << 16) + b"\r\n") * 32 + b"0\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Load:
     """Before, half way, at the end."""
 
 
-async def measure(  # noqa: PLR0917 - a line of the table
+async def loaded(  # noqa: PLR0917 - a line of the table
     settings: Settings, child: Child, what: str, size: int, requests: int, publishers: int
 ) -> Load:
     """Publishers that wait for each answer; every one must be 202."""
@@ -80,68 +78,65 @@ def body(number: int, size: int) -> bytes:
     return wire(events if size > 1 else events[0])
 
 
-@asynccontextmanager
-async def bad_neighbours(settings: Settings) -> AsyncIterator[None]:
-    """Clients that send a byte now and then, and clients that send too much, again and again."""
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{settings.intake_port}") as client:
-        tasks = [asyncio.create_task(slow(settings)) for _ in range(SLOW)]
-        tasks += [asyncio.create_task(oversized(client)) for _ in range(OVERSIZED)]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+@contextmanager
+def bad_neighbours(port: int) -> Iterator[None]:
+    """In a process of their own, so that they take nothing from the publishers."""
+    neighbours = multiprocessing.get_context("spawn").Process(target=misbehave, args=[port])
+    neighbours.start()
+    try:
+        yield
+    finally:
+        neighbours.kill()
+        neighbours.join()
 
 
-async def slow(settings: Settings) -> None:
+def misbehave(port: int) -> None:
+    """Clients that send a byte now and then, and clients that send too much, at once again when they were refused."""
+
+    async def all_of_them() -> None:
+        bodies = (LENGTH, CHUNKS)
+        await asyncio.gather(*(slow(port) for _ in range(SLOW)), *(oversized(port, bodies[each % 2]) for each in range(OVERSIZED)))
+
+    asyncio.run(all_of_them())
+
+
+async def slow(port: int) -> None:
     while True:
-        reader, writer = await asyncio.open_connection("127.0.0.1", settings.intake_port)
-        writer.write(b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000000\r\n\r\n")
-        while not reader.at_eof() and not writer.is_closing():
-            writer.write(b"{")
-            await asyncio.sleep(0.5)
-        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):
+            writer.write(HEAD + b"Content-Length: 1000000\r\n\r\n")
+            while not reader.at_eof():
+                writer.write(b"{")
+                await asyncio.sleep(0.5)
+        writer.transport.abort()
 
 
-async def oversized(client: aiohttp.ClientSession) -> None:
+async def oversized(port: int, body: bytes) -> None:
     while True:
-        try:
-            async with client.post("/events", data=b"x" * 2 * MIB, headers=BATCH) as answer:
-                assert answer.status == 413, answer.status
-        except aiohttp.ClientConnectionError:  # told and cut off while it still sent
-            pass
-        await asyncio.sleep(1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):  # cut off while it still sends
+            writer.write(HEAD + body)
+            await writer.drain()
+            await reader.read()
+        writer.transport.abort()
 
 
 async def run(settings: Settings, child: Child, scale: int) -> list[Load]:
     loads = [
-        await measure(settings, child, "batches of 100", 100, 600 * scale, 8),
-        await measure(settings, child, "one by one", 1, 6_000 * scale, 32),
+        await loaded(settings, child, "batches of 100", 100, 600 * scale, 8),
+        await loaded(settings, child, "one by one", 1, 6_000 * scale, 32),
     ]
-    async with bad_neighbours(settings):
-        loads.append(await measure(settings, child, f"batches of 100 beside {SLOW} slow and {OVERSIZED} oversized", 100, 600 * scale, 8))
-    loads.append(await measure(settings, child, "one by one, one publisher", 1, 500 * scale, 1))
+    with bad_neighbours(settings.intake_port):
+        loads.append(await loaded(settings, child, f"batches of 100 beside {SLOW} slow and {OVERSIZED} oversized", 100, 600 * scale, 8))
+    loads.append(await loaded(settings, child, "one by one, one publisher", 1, 500 * scale, 1))
     return loads
 
 
-def main() -> None:
+def measure(scale: int) -> list[Load]:
+    """All loads, with this many times the least number of requests."""
     with (
         tempfile.TemporaryDirectory() as folder,
         servers(intake_port=free_port()) as settings,
         intake(settings, Path(folder) / "intake.log") as child,
     ):
-        loads = asyncio.run(run(settings, child, 1 if "--quick" in sys.argv else 10))
-    table = Table(title="One intake on this machine", title_justify="left")
-    for heading in ("what", "events", "a CPU-second", "a second", "p50 ms", "p99 ms", "resident MiB"):
-        table.add_column(heading)
-    for load in loads:
-        resident = " / ".join(map(str, load.resident_mib))
-        figures = (f"{load.events:,}", f"{load.per_cpu_s:,.0f}", f"{load.per_wall_s:,.0f}", f"{load.p50_ms:.1f}", f"{load.p99_ms:.1f}")
-        table.add_row(load.what, *figures, resident)
-    Console(width=160).print(table)
-    print(json.dumps([load.__dict__ for load in loads]))
-
-
-if __name__ == "__main__":
-    main()
+        return asyncio.run(run(settings, child, scale))

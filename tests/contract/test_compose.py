@@ -100,7 +100,7 @@ def test_the_configuration_that_an_image_looks_for_is_mounted(name: str) -> None
 
 def test_prometheus_finds_the_workers_and_alertmanager() -> None:
     services = compose()["services"]
-    [job] = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    [job, _] = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
     [found] = job["dns_sd_configs"]
 
     assert set(found["names"]) <= services.keys()

@@ -30,11 +30,14 @@ from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.process import Child, tail, until
 from events.codec import Decoder
+from events.event import Contacted
+from events.partition import partition_of
 from streams.backlog import backlog
 from streams.intake.signature import signature
 from streams.intake.token_file import new_id, new_signing_key, new_token
 from streams.settings import Settings
 from tests.intakes import BATCH, STRUCTURED, answers, event, free_port, get, intake, metric, post, wire
+from tests.npm import with_packages
 from tests.system.test_publish import records_of
 from tests.workers import fresh_settings, query, wait_until_counted, worker
 
@@ -42,8 +45,7 @@ pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 
 FULL = "FRONTDESK_FULL" in os.environ
 MIB = 1 << 20
-CLIENT = Path(__file__).with_name("intake_client.mjs")
-CLOUDEVENTS_OF_NPM = "cloudevents@10.0.0"
+HERE = Path(__file__).parent
 
 
 @pytest.fixture
@@ -95,30 +97,41 @@ def test_the_python_sdk_and_confluent_kafka_without_the_intake(settings: Setting
     assert query(settings, "SELECT count() FROM dead_letters FINAL") == [(0,)]
 
 
-@pytest.fixture(scope="session")
-def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the npm SDK."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("no node and npm here")
-    folder = tmp_path_factory.mktemp("node")
-    install = subprocess.run(
-        ["npm", "install", "--no-audit", "--no-fund", CLOUDEVENTS_OF_NPM], cwd=folder, capture_output=True, text=True, check=False
-    )
-    if install.returncode != 0:
-        pytest.skip(f"npm cannot install {CLOUDEVENTS_OF_NPM} here")
-    shutil.copy(CLIENT, folder)
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the programs of node and the packages that they import."""
+    folder = with_packages(tmp_path_factory.mktemp("node"))
+    for client in HERE.glob("npm_*.mjs"):
+        shutil.copy(client, folder)
     return folder
 
 
-def test_the_npm_sdk_through_http(node_modules: Path, settings: Settings, tmp_path: Path) -> None:
+def run_node(folder: Path, *command: str) -> str:
+    run = subprocess.run(["node", *command], cwd=folder, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def test_the_npm_sdk_through_http(node: Path, settings: Settings, tmp_path: Path) -> None:
     with intake(settings, tmp_path / "intake.log"):
-        for mode in ("binary", "structured"):
-            url = f"http://127.0.0.1:{settings.intake_port}/events"
-            run = subprocess.run(["node", CLIENT.name, url, mode], cwd=node_modules, capture_output=True, text=True, check=False)
-            assert run.stdout.startswith("202 "), run.stdout + run.stderr
-    decoded = [Decoder().decode(r.value, r.headers, r.timestamp) for r in asyncio.run(records_of(settings))]
-    assert sorted(d[2].id for d in decoded if isinstance(d, tuple)) == ["node-binary", "node-structured"]
-    assert {(d[0], d[1], d[2].time) for d in decoded if isinstance(d, tuple)} == {("riverside", "case-node", 1_795_183_402_120)}
+        url = f"http://127.0.0.1:{settings.intake_port}/events"
+        answers = [run_node(node, "npm_http.mjs", url, mode) for mode in ("binary", "structured")]
+    assert [answer.partition(" ")[0] for answer in answers] == ["202", "202"], answers
+    assert_arrived(settings, {"node-binary", "node-structured"})
+
+
+def test_kafkajs_and_the_npm_sdk_without_the_intake(node: Path, settings: Settings) -> None:
+    run_node(node, "npm_kafka.mjs", settings.kafka_bootstrap, settings.topic)
+    assert_arrived(settings, {"kafkajs-binary", "kafkajs-structured"})
+
+
+def assert_arrived(settings: Settings, ids: set[str]) -> None:
+    """The event of the programs of node, under these ids, each where its district lives."""
+    records = asyncio.run(records_of(settings))
+    events = {Decoder().decode(record.value, record.headers, record.timestamp) for record in records}
+    expected = (Contacted(1_795_183_402_120, "/riverside/node", each, topic="bus-late") for each in ids)
+    assert events == {("riverside", "case-node", contact) for contact in expected}
+    assert {record.partition for record in records} == {partition_of("riverside", settings.partitions)}
 
 
 # -- where events are, and who may send them ---------------------------------------------------------------------------
@@ -228,8 +241,9 @@ def test_an_intake_starts_while_kafka_is_away(own: tuple[Kafka, Settings], tmp_p
 
 
 # -- kill -9 -----------------------------------------------------------------------------------------------------------
-ROUNDS = 4 if FULL else 1
-BETWEEN = 5_000 if FULL else 200
+LASTS_S = 60 if FULL else 0
+"""At least one round of kills, and rounds for so long."""
+BETWEEN = 2_000 if FULL else 200
 EVENTS_OF_A_REQUEST, SENDERS = 10, 4
 
 
@@ -281,7 +295,9 @@ def test_kills_lose_nothing_that_was_accepted(own: tuple[Kafka, Settings], tmp_p
 
         intake_child, worker_child = started(intake), started(worker)
         sending = [senders.submit(traffic.run) for _ in range(SENDERS)]
-        for _ in range(ROUNDS):
+        begun, rounds = time.monotonic(), 0
+        while rounds == 0 or time.monotonic() - begun < LASTS_S:
+            rounds += 1
             traffic.grown(BETWEEN)
             intake_child.kill()
             intake_child = started(intake)

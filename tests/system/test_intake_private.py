@@ -28,19 +28,21 @@ def test_nothing_private_is_found_anywhere(kafka: Kafka, clickhouse: ClickHouseS
         answers = [post(settings, wire(each), JSON, "/hooks/zendesk") for each in [*ZENDESK, *broken]]
         answers += [post(settings, wire(each), JSON, "/hooks/chatwoot") for each in [*CHATWOOT, *broken]]
         answers += [post(settings, wire(event(n, note=word)), STRUCTURED) for n, word in enumerate(PRIVATE)]
+        answers += [post(settings, wire(event(100 + n, **{word: "x"})), STRUCTURED) for n, word in enumerate(PRIVATE)]
         answers += [post(settings, wire({"id": word, "data": word}), STRUCTURED) for word in PRIVATE]
         metrics = get(settings, "/metrics")[1].decode()
         wait_until_counted(settings, child, worker_log)
     assert {status for status, _ in answers} == {202, 422}
     tables = [query(settings, f"SELECT * FROM {name}") for name in ("events", "cases", "windows", "dead_letters")]
-    topic = [(record.key, record.value, record.headers) for record in asyncio.run(records_of(settings))]
+    topics = [settings, settings.model_copy(update={"topic": settings.dead_letter_topic})]
+    records = [(record.key, record.value, record.headers) for each in topics for record in asyncio.run(records_of(each))]
     places = {
         "answers": repr([told for _, told in answers]),
         "metrics": metrics,
         "log": log.read_text(),
         "worker's log": worker_log.read_text(),
         "ClickHouse": repr(tables),
-        "Kafka": repr(topic),
+        "Kafka": repr(records),
     }
-    assert len(tables[0]) == 5 + 2 - 1 + 7 + len(PRIVATE), "the events of both webhooks and of the contract are there"
+    assert len(tables[0]) == 5 + 2 - 1 + 7 + 2 * len(PRIVATE), "the events of both webhooks and of the contract are there"
     assert [(place, word) for place, text in places.items() for word in PRIVATE if word in text] == []

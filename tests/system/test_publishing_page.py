@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from events.rejection import Rejection
 from streams.mapping.mapping import Mapping
 from streams.settings import Settings
 from tests.intakes import free_port, intake
+from tests.npm import needs, with_packages
 from tests.system.test_publish import records_of
 from tests.workers import fresh_settings
 
@@ -55,13 +55,7 @@ def python(text: str, folder: Path) -> list[str]:
 
 
 def node(text: str, folder: Path) -> list[str]:
-    needs("node", "npm")
-    (folder / "example.mjs").write_text(text)
-    install = subprocess.run(
-        ["npm", "install", "--no-audit", "--no-fund", "cloudevents@10.0.0"], cwd=folder, capture_output=True, check=False
-    )
-    if install.returncode != 0:
-        pytest.skip("npm cannot install cloudevents here")
+    (with_packages(folder) / "example.mjs").write_text(text)
     return ["node", "example.mjs"]
 
 
@@ -72,12 +66,6 @@ def java(text: str, folder: Path) -> list[str]:
         pytest.skip("java is here, but no compiler")
     (folder / "Publish.java").write_text(text)
     return ["java", "Publish.java"]
-
-
-def needs(*programs: str) -> None:
-    missing = [program for program in programs if shutil.which(program) is None]
-    if missing:
-        pytest.skip(f"no {', '.join(missing)} here")
 
 
 WAYS = {"curl": bash, "python_http": python, "node": node, "java": java, "python_kafka": python}

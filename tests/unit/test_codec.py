@@ -290,6 +290,13 @@ def test_a_rejected_record_counts_no_members() -> None:
     assert not decoder.unknown_members
 
 
+@pytest.mark.parametrize("name", ["Ada Invented", "ada@example.org", "+1 555 0100", "20978392", "", "né"])
+def test_what_is_no_name_of_a_member_is_counted_but_not_told(name: str) -> None:
+    decoder = Decoder()
+    decoder.decode(json.dumps(with_data(**{name: 1})).encode(), [], NOW)
+    assert decoder.unknown_members == {OTHER: 1}
+
+
 def test_the_names_that_are_counted_are_bounded_in_number_and_length() -> None:
     decoder = Decoder()
     many = {f"member-{number}": 1 for number in range(NAMES_COUNTED + 20)}

@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import aiohttp
 import pytest
 import yaml
 import yarl
+from backports import zstd
 from jsonschema import Draft202012Validator
 
+from streams.intake.body import MOST_CHUNKS
 from streams.intake.front import Patience
 from streams.intake.grant import Grant
 from streams.intake.openapi import document, text
@@ -24,10 +26,12 @@ from streams.intake.problem import MEDIA_TYPE, STATUS, Problem, Refusal
 from streams.intake.signature import signature
 from streams.intake.submission import MOST_EVENTS
 from streams.intake.token_file import Register, new_token
+from streams.intake.turns import Turns
 from streams.log import configure_logging
-from tests.intakes import BATCH, NDJSON, STRUCTURED, Door, door, event, wire
+from tests.intakes import BATCH, MOST_CONNECTIONS, NDJSON, STRUCTURED, Door, door, event, wire
 
 MIB = 1 << 20
+STREAMED = b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
 ROOT = Path(__file__).parents[2]
 SECRET = "Invented Person 555-0100"
 """Stands for what must be logged nowhere."""
@@ -110,9 +114,12 @@ async def test_a_batch_is_judged_event_by_event(client: aiohttp.ClientSession, l
     assert local.counted("rejections_total", reason="not_cloudevent") == 1
 
 
-async def test_a_batch_of_many_keeps_its_order(client: aiohttp.ClientSession, local: Door) -> None:
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("zstd", zstd.compress)])
+async def test_a_batch_of_many_keeps_its_order(
+    encoding: str, pack: Callable[[bytes], bytes], client: aiohttp.ClientSession, local: Door
+) -> None:
     body = b"\n".join(wire(event(number)) for number in range(3_000))
-    answer = await posted(client, local, gzip.compress(body), NDJSON, {"content-encoding": "gzip"})
+    answer = await posted(client, local, pack(body), NDJSON, {"content-encoding": encoding})
     assert answer.status == 202
     assert [json.loads(record.value)["id"] for record in local.link.records] == [f"e-{n}" for n in range(3_000)]
     assert local.room.held == 0
@@ -169,7 +176,8 @@ TABLE = [
     Case("no batch", 400, Refusal.UNREADABLE, SECRET.encode(), BEARER_ALL | BATCH),
     Case("oversized", 413, Refusal.TOO_LARGE, SECRET.encode() * 50_000, BEARER_ALL),
     Case("too many", 413, Refusal.TOO_LARGE, b"{}\n" * (MOST_EVENTS + 1), BEARER_ALL | NDJSON),
-    Case("bomb", 413, Refusal.TOO_LARGE, gzip.compress(bytes(64 * MIB)), BEARER_ALL | {"content-encoding": "gzip"}),
+    Case("bomb of gzip", 413, Refusal.TOO_LARGE, gzip.compress(bytes(64 * MIB)), BEARER_ALL | {"content-encoding": "gzip"}),
+    Case("bomb of zstd", 413, Refusal.TOO_LARGE, zstd.compress(bytes(64 * MIB)), BEARER_ALL | {"content-encoding": "zstd"}),
     Case("no gzip", 400, Refusal.UNREADABLE, SECRET.encode(), BEARER_ALL | {"content-encoding": "gzip"}),
     Case("brotli", 415, Refusal.MEDIA_TYPE, SECRET.encode(), BEARER_ALL | {"content-encoding": "br"}),
     Case("text", 415, Refusal.MEDIA_TYPE, SECRET.encode(), BEARER_ALL | {"content-type": "text/plain"}),
@@ -306,6 +314,7 @@ async def test_a_signed_delivery_is_taken_once(client: aiohttp.ClientSession, gu
     assert (await posted(client, guarded, body, STRUCTURED, headers, path="/events/signed?signer=signsign")).status == 202
     replay = await posted(client, guarded, body, STRUCTURED, headers, path="/events/signed?signer=signsign")
     assert (replay.status, replay.body["type"]) == (409, "urn:frontdesk:problem:replayed")
+    assert guarded.refusals() == {"replayed": 1}
     assert len(guarded.link.records) == 1
 
 
@@ -371,6 +380,64 @@ async def test_a_slow_body_is_not_waited_for() -> None:
         assert impatient.room.held == 0
 
 
+LARGE_CHUNK, SMALL_CHUNK = b"10000\r\n" + bytes(1 << 16) + b"\r\n", b"1\r\nx\r\n"
+
+
+@pytest.mark.parametrize("chunks", [LARGE_CHUNK * 17, SMALL_CHUNK * (MOST_CHUNKS + 1)], ids=["too much", "too many"])
+async def test_chunks_are_read_up_to_a_limit(chunks: bytes, local: Door) -> None:
+    head, answer = await exchanged(local, STREAMED + chunks)
+    assert b" 413 " in head.splitlines()[0]
+    assert answer["type"] == "urn:frontdesk:problem:too_large"
+    assert local.room.held == 0
+
+
+async def test_a_client_that_sends_all_before_it_reads_finds_its_answer(guarded: Door) -> None:
+    """And what looks like another request in what was not read is none."""
+    smuggled = STREAMED + b"0\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", guarded.port)
+    writer.write(STREAMED)
+    async with asyncio.timeout(30):
+        assert b" 401 " in await reader.readline()
+        for _ in range(2 * MIB // len(smuggled)):
+            writer.write(smuggled)
+        await writer.drain()
+        assert (await reader.read()).count(b"HTTP/1.1") == 0
+    writer.close()
+    assert guarded.refusals() == {"unauthorized": 1}
+
+
+async def test_who_goes_on_sending_after_the_answer_is_cut_off(guarded: Door) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", guarded.port)
+    writer.write(STREAMED)
+
+    async def go_on() -> None:
+        while True:
+            writer.write(bytes(MIB))
+            await writer.drain()
+
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(go_on(), 30)
+
+
+async def test_there_are_so_many_connections(local: Door, log: io.StringIO) -> None:
+    crowd = [await asyncio.open_connection("127.0.0.1", local.port) for _ in range(MOST_CONNECTIONS + 1)]
+    async with asyncio.timeout(30):
+        while not local.refusals():  # noqa: ASYNC110 - the door tells nobody
+            await asyncio.sleep(0.01)
+    assert local.refusals() == {"crowded": 1}
+    assert '"crowded"' in log.getvalue()
+    for _, writer in crowd:
+        writer.transport.abort()
+
+
+async def test_a_crowd_that_sends_too_much_waits_for_itself() -> None:
+    crowded, patient = Turns(1_000, 500), Turns(0.01, 10)
+    assert await asyncio.gather(*(crowded.come() for _ in range(3))) == [True, False, False]
+    begun = asyncio.get_running_loop().time()
+    assert all(await asyncio.gather(*(patient.come() for _ in range(5))))
+    assert asyncio.get_running_loop().time() - begun >= 4 * 0.01
+
+
 @pytest.mark.parametrize("begin", [b"", b"POST /events HT", b"POST /events HTTP/1.1\r\nHost: x\r\nX-"])
 async def test_a_slow_head_is_not_waited_for(begin: bytes) -> None:
     async with door(silent_s=0.3).open() as impatient:
@@ -426,7 +493,7 @@ async def test_a_process_that_ends_takes_nothing_more_and_answers_what_it_holds(
             await asyncio.sleep(0.01)
     local.front.stopping = True
     answer = await posted(client, local, wire(event(2)), STRUCTURED)
-    assert (answer.status, answer.body["type"]) == (503, "urn:frontdesk:problem:stopping")
+    assert (answer.status, answer.body["type"], answer.headers["Retry-After"]) == (503, "urn:frontdesk:problem:stopping", "1")
     local.link.waits.set()
     assert (await held).status == 202
 

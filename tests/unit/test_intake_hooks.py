@@ -1,8 +1,10 @@
 """Webhooks of Zendesk and Chatwoot through their mappings: the right events, nothing private, and only from whom it may be."""
 
+import copy
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,16 @@ from typing import Any
 import aiohttp
 import pytest
 import yarl
+from hypothesis import given
+from hypothesis import strategies as st
 
-from streams.intake.grant import Grant
-from streams.intake.hook import hooks_of
+from streams.intake.grant import EVERYONE_HERE, Grant
+from streams.intake.hook import Hook, HookFile, hooks_of
+from streams.intake.judgement import Judge, Judgement
+from streams.intake.problem import Problem
 from streams.intake.token_file import Register, new_token
 from streams.mapping.expression import MappingError, pseudonym
+from streams.mapping.mapping import read_as
 from streams.settings import Settings
 from tests.intakes import Door, door, wire
 from tests.webhooks import CHATWOOT, OF_CHATWOOT, OF_ZENDESK, PRIVATE, SECRET, ZENDESK, signed_by_chatwoot, signed_by_zendesk
@@ -131,6 +138,27 @@ async def test_what_is_no_delivery_is_refused(  # noqa: PLR0917 - a row of the t
         assert "Invented" not in await answer.text()
     assert open_door.link.records == []
     assert sum(open_door.refusals().values()) == 1
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from([("zendesk", each) for each in ZENDESK] + [("chatwoot", each) for each in CHATWOOT]), st.data())
+def test_a_delivery_with_anything_in_it_is_read_or_refused(delivery: tuple[str, dict[str, Any]], draw: st.DataObject) -> None:
+    """Whatever stands in place of any member."""
+    name, told = delivery
+    hook = Hook(read_as(HookFile, FOLDER / f"{name}.yaml"), KEY)
+    changed = at = copy.deepcopy(told)
+    while isinstance(at[member := draw.draw(st.sampled_from(sorted(at)))], dict) and at[member] and draw.draw(st.booleans()):
+        at = at[member]
+    at[member] = draw.draw(ANY_JSON)
+    with suppress(Problem):
+        judged = Judgement()
+        Judge(4).judged(hook.posted(wire(changed)), EVERYONE_HERE, 1_795_442_602_120, judged)
 
 
 def test_a_hook_with_a_mistake_is_told_by_its_file(tmp_path: Path) -> None:

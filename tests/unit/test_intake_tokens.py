@@ -6,6 +6,7 @@ import hmac
 import re
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,7 @@ from events.contact import Contact
 from events.event import Contacted, Event, Rated, Replied, Resolved
 from streams.cli import run
 from streams.cli.outcome import ExitCode
+from streams.intake import token_file
 from streams.intake.allowance import BURST_S, Allowances
 from streams.intake.grant import TYPES, Grant
 from streams.intake.problem import Problem, Refusal
@@ -104,6 +106,22 @@ def test_a_token_is_found_by_its_secret_only() -> None:
         "\udcff",
     ]
     assert [text for text in wrong if register.of_token(text)] == []
+
+
+def test_a_wrong_token_is_compared_like_a_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One comparison of two digests, in constant time, whether or not there is such an id, and whatever it may do."""
+    compared: list[tuple[int, int]] = []
+
+    def digests(one: bytes, other: bytes) -> bool:
+        compared.append((len(one), len(other)))
+        return hmac.compare_digest(one, other)
+
+    monkeypatch.setattr(token_file, "hmac", SimpleNamespace(compare_digest=digests))
+    token_id, token, sha256 = new_token()
+    register = Register({token_id: Grant(token_id, digest=bytes.fromhex(sha256)), "zzzzzzzz": Grant("zzzzzzzz", signing_key=KEY)})
+    for given in (token, f"fd_{token_id}_guess", new_token()[1], "fd_zzzzzzzz_guess", "nonsense", ""):
+        register.of_token(given)
+    assert compared == [(32, 32)] * 6
 
 
 def test_only_who_has_a_key_signs() -> None:

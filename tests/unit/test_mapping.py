@@ -271,6 +271,13 @@ def test_a_wrong_mapping_file(change: dict[str, Any], hint: str, files: tuple[st
     assert hint in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("journal", ["", "[]", '{"rows": 3}', '{"import": "x", "rows": "y"}'])
+def test_a_damaged_journal(journal: str, files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path(f"{files[0]}.import-progress").write_text(journal)
+    assert run(["import", files[0], "--mapping", files[1]]) == ExitCode.USAGE
+    assert "import-progress is damaged: remove it" in capsys.readouterr().err
+
+
 def test_a_file_of_another_kind(files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "rows.xlsx").touch()
     assert run(["import", str(tmp_path / "rows.xlsx"), "--mapping", files[1]]) == ExitCode.USAGE

@@ -1,4 +1,4 @@
-// The official npm SDK publishes one event in each content mode; the answers go to standard output.
+// The official npm SDK publishes an event by HTTP, in one content mode: `node npm_http.mjs URL MODE`. Its answer goes to standard output.
 import { CloudEvent, emitterFor, HTTP, httpTransport, Mode } from "cloudevents";
 
 const event = new CloudEvent({
