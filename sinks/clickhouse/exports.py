@@ -52,10 +52,11 @@ def districts(client: Client) -> list[str]:
     return [name for (name,) in client.execute("SELECT DISTINCT district FROM cases ORDER BY district")]
 
 
-def has_cases(client: Client, places: dict[str, str]) -> bool:
-    """Whether there ever was a case of the district, school and department that are named."""
-    wanted = " AND ".join(f"{name} = %({name})s" for name in places) or "1"
-    return bool(client.execute(f"SELECT 1 FROM cases WHERE {wanted} LIMIT 1", places))
+def is_known(client: Client, district: str | None, places: dict[str, str]) -> bool:
+    """Whether a case of the district (None: of any) ever was asked, answered or settled at the school and department that are named."""
+    parts = (" AND ".join(f"{part}{name} = %({name})s" for name in places) for part in ("", "responded_", "resolved_"))
+    query = f"SELECT 1 FROM cases WHERE ({' OR '.join(parts)}) {'' if district is None else 'AND district = %(district)s'} LIMIT 1"
+    return bool(client.execute(query, {"district": district} | places))
 
 
 def weeks(client: Client, chosen: Chosen) -> list[tuple[int, int]]:

@@ -29,6 +29,7 @@ from streams.export.period import MINUTE_MS, Period
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 
+MOST_NAMED: Final = 10
 FARTHEST_EAST: Final = timedelta(hours=14)
 """Where days begin first, ahead of UTC."""
 
@@ -57,6 +58,12 @@ class Asked:
     client: Client
     directory: Directory
     districts: Sequence[str]
+
+
+def listed(names: Sequence[str]) -> str:
+    """As many as one can take in."""
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return (", ".join(names[:MOST_NAMED]) or "none yet") + more
 
 
 class Exportation:
@@ -145,9 +152,9 @@ class Exportation:
         known = exports.districts(client)
         wanted = self._wanted.district
         if wanted is not None and wanted not in known:
-            raise Stop(ExitCode.USAGE, f"--district {wanted}: nothing was ever counted for it; there are {', '.join(known) or 'none yet'}")
+            raise Stop(ExitCode.USAGE, f"--district {wanted}: nothing was ever counted for it; there are {listed(known)}")
         place = self._wanted.place
-        if place and not exports.has_cases(client, place if wanted is None else {"district": wanted} | place):
+        if place and not exports.is_known(client, wanted, place):
             named = " and ".join(f"--{name} {value}" for name, value in place.items())
             raise Stop(ExitCode.USAGE, f"{named}: nothing was ever counted there; `frontdesk indicators --by school` shows what there is")
         return known if wanted is None else [wanted]

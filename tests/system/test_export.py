@@ -65,6 +65,8 @@ districts:
 """)
 WEIGHTS = Weights(0.4, 0.4, 0.2, 5)
 FORMS = ("csv", "parquet", "json")
+GHOST = ("district-0", datetime(2026, 11, 1, tzinfo=ZoneInfo("UTC")), "answered-elsewhere", "/a 1", "helpers", 1)
+"""Nobody is known to have asked it: it is in no export."""
 LAST_MINUTE = NOW // MINUTE
 UNTIL_S = 60.0
 
@@ -281,7 +283,7 @@ def test_indicators_count_the_cases_that_are_exported(scene: Scene) -> None:
         (["--district", ""], "--district : nothing was ever counted"),
         (["--school", "nowhere"], "--school nowhere: nothing was ever counted there"),
         (["--department", "'; DROP TABLE cases"], "nothing was ever counted there"),
-        (["--school", "north", "--department", "nursing"], "--school north and --department nursing: nothing"),
+        (["--school", "north", "--department", "none"], "--school north and --department none: nothing was ever counted there"),
         (["--output", "no/such/folder/out.csv"], "no/such/folder/out.csv: No such file or directory"),
     ],
 )
@@ -293,6 +295,15 @@ def test_what_is_not_there_is_told(arguments: list[str], hint: str, capfdbinary:
         assert said.out == b""
         assert hint in said.err.decode()
         assert said.err.count(b"\n") == 1
+
+
+def test_a_school_that_only_answers_is_known(filled: tuple[Settings, Histories]) -> None:
+    settings, _ = filled
+    with clickhouse_of(settings).connect() as client:
+        client.execute("INSERT INTO cases (district, opened_at, subject, episode, responded_school, version) VALUES", [GHOST])
+        assert exports.is_known(client, "district-0", {"school": "helpers"})
+        assert not exports.is_known(client, "district-1", {"school": "helpers"})
+        assert not exports.is_known(client, None, {"school": "helpers", "department": "nursing"})
 
 
 @pytest.mark.usefixtures("scene")
