@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 SEEDS ?= 50
 
-.PHONY: help install demo test soak check bench chaos format lock clean
+.PHONY: help install demo test soak check bench chaos format lock screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made here
@@ -47,6 +47,9 @@ bench: install ## events per CPU-second, freshness, memory, recovery
 
 chaos: install ## real servers under faults from SEEDS seeds, every number compared afterwards
 	@$(BIN)/python -m tests.chaos --seeds $(SEEDS)
+
+screenshots: install ## docs/img: the live page in Chromium, on a phone, a laptop and a wall
+	@$(BIN)/python -m tests.screenshots
 
 lock: install ## renew requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

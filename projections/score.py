@@ -16,6 +16,8 @@ FEWEST_RATINGS: Final = 10
 """Under so many there is no score: the ratings are half of it."""
 Z90: Final = 1.6448536269514722
 """Quantile of the normal distribution for a two-sided interval of 90 %."""
+Z95: Final = 1.959963984540054
+"""The same of 95 %."""
 POINTS: Final = 100
 
 
@@ -130,3 +132,10 @@ def score(cell: Cell, district: Cell | None = None, weights: Weights | None = No
     value = sum(points)
     margin = Z90 * POINTS * sqrt(sum(weight * weight * part.variance for weight, part in weighed))
     return Score(value, max(0.0, value - margin), min(float(POINTS), value + margin), "", *points)
+
+
+def share_interval(n: int, met: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share, `met` of at least one: it stays within 0..1, and is honest about few answers."""
+    share, z = met / n, Z95
+    middle, margin = share + z * z / (2 * n), z * sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    return (middle - margin) / (1 + z * z / n), (middle + margin) / (1 + z * z / n)

@@ -11,6 +11,7 @@ from streams.cli.dead_letters import dead_letters
 from streams.cli.demo import demo
 from streams.cli.directory import directory
 from streams.cli.down import down
+from streams.cli.export import export
 from streams.cli.history import import_history
 from streams.cli.indicators import indicators
 from streams.cli.intake import intake
@@ -54,6 +55,7 @@ def application() -> typer.Typer:
     for function, example in EXAMPLES.items():
         app.command(epilog=example)(function)
     app.command("import", epilog="Example: [bold]frontdesk import tickets.csv --mapping map.yaml --backfill --dry-run[/]")(import_history)
+    app.add_typer(export())
     app.add_typer(dead_letters())
     app.add_typer(token())
     app.add_typer(directory())

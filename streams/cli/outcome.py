@@ -55,6 +55,7 @@ CODES = {
     "MappingError": ExitCode.USAGE,
     "TokenFileError": ExitCode.USAGE,
     "NeedsToken": ExitCode.USAGE,
+    "NoPeriod": ExitCode.USAGE,
     "TopicMismatch": ExitCode.REFUSED,
     "Refused": ExitCode.REFUSED,
     "Fatal": ExitCode.REFUSED,

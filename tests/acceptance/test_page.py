@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(300)]
 
 WAIT_MS = 60_000
-PHONE, LAPTOP = {"width": 390, "height": 844}, {"width": 1366, "height": 900}
+PHONE, LAPTOP, WALL = {"width": 390, "height": 844}, {"width": 1366, "height": 900}, {"width": 1920, "height": 1080}
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,12 @@ def test_a_contact_changes_the_number_without_a_reload(scene: Scene) -> None:
     page = scene.open("?window=1h")
     page.wait_for_selector("#state[data-state=live]", timeout=WAIT_MS)
     page.evaluate("window.loadedOnce = true")
-    before = page.inner_text("#people")
+    before, waiting = page.inner_text("#people"), page.inner_text("#waiting-meaning")
     send(scene, contact(scene.district, 1))
     page.wait_for_function("before => document.querySelector('#people').textContent !== before", arg=before, timeout=WAIT_MS)
     assert int(page.inner_text("#people").replace(",", "")) == int(before.replace(",", "")) + 1
     assert page.evaluate("window.loadedOnce") is True
-    page.wait_for_selector("#waiting td:has-text('critical')", timeout=WAIT_MS)
+    page.wait_for_function("before => document.querySelector('#waiting-meaning').textContent !== before", arg=waiting, timeout=WAIT_MS)
 
 
 def test_what_it_shows_is_what_the_view_says(scene: Scene) -> None:
@@ -132,6 +133,16 @@ def test_a_school_has_a_page_of_its_own_that_can_be_sent_to_others(scene: Scene)
     again = scene.open("?" + page.url.split("?")[1])
     assert again.inner_text("#place") == page.inner_text("#place")
     assert again.get_attribute("#window input:checked", "value") == "28d"
+
+
+def test_of_a_school_it_does_not_say_that_nobody_else_waits(scene: Scene) -> None:
+    """The list holds those of the district who wait longest: it is no count of a school's."""
+    page = scene.open("?window=28d")
+    [(all_waiting,)] = query(scene.settings, "SELECT count() FROM open_cases WHERE waiting_since IS NOT NULL")
+    assert all_waiting > 100
+    assert f"{all_waiting:,} wait for an answer" in page.inner_text("#waiting-meaning")
+    page.locator("#schools button").first.click()
+    assert re.fullmatch(r"\d+ of the 100 who have waited longest in the district\.", page.inner_text("#waiting-meaning"))
 
 
 # -- everybody can use it -------------------------------------------------------------------------------------------------
@@ -161,9 +172,10 @@ def test_by_keyboard_alone(scene: Scene) -> None:
         ("?language=es", {}),
         ("?language=es", {"color_scheme": "dark", "viewport": PHONE}),
         ("?window=1h&clock=calendar", {"viewport": PHONE}),
+        ("", {"viewport": WALL}),
         ("", {"forced_colors": "active"}),
     ],
-    ids=["light", "dark", "Spanish", "Spanish dark phone", "phone", "forced colours"],
+    ids=["light", "dark", "Spanish", "Spanish dark phone", "phone", "wall", "forced colours"],
 )
 def test_axe_finds_nothing(scene: Scene, query: str, context: dict[str, Any]) -> None:
     page = scene.open(query, **context)
@@ -173,9 +185,16 @@ def test_axe_finds_nothing(scene: Scene, query: str, context: dict[str, Any]) ->
     assert violations(page) == []
 
 
-def test_a_phone_needs_no_sideways_scrolling(scene: Scene) -> None:
-    page = scene.open(viewport={"width": 320, "height": 700})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+@pytest.mark.parametrize("width", [320, 390, 1024, 1760, 1920, 3840])
+def test_no_screen_needs_sideways_scrolling(scene: Scene, width: int) -> None:
+    page = scene.open(viewport={"width": width, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("[...document.querySelectorAll('.large')].every(number => number.scrollWidth <= number.clientWidth)")
+
+
+def test_on_a_wall_all_tables_are_whole(scene: Scene) -> None:
+    page = scene.open(viewport=WALL)
+    assert page.evaluate("[...document.querySelectorAll('.scroll')].every(part => part.scrollWidth <= part.clientWidth)")
 
 
 def test_in_spanish_every_word_is_spanish(scene: Scene) -> None:

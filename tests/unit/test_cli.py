@@ -18,7 +18,7 @@ import pytest
 from streams.cli import run
 from streams.cli.outcome import ExitCode
 
-COMMANDS = ("up", "down", "status", "worker", "publish", "simulate", "migrate", "indicators", "demo")
+COMMANDS = ("up", "down", "status", "worker", "publish", "simulate", "migrate", "indicators", "export", "demo")
 EVENT = {
     "specversion": "1.0",
     "id": "e-1",

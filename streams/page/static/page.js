@@ -142,9 +142,9 @@ const rowHead = (text) => make("th", { scope: "row" }, text);
 const cellOf = (text, kind = null) => make("td", { class: kind }, text);
 
 function showWaiting(chosen) {
-  const here = numbers.waiting.filter((each) => !chosen || chosen.scope === "district" || each[chosen.scope] === chosen[chosen.scope]);
-  const all = !chosen || chosen.scope === "district" ? numbers.waiting_count : here.length;
-  $("waiting-meaning").textContent = all ? format.say("waiting-some", { count: format.count(all) }) : format.say("waiting-none");
+  const isWhole = !chosen || chosen.scope === "district";
+  const here = numbers.waiting.filter((each) => isWhole || each[chosen.scope] === chosen[chosen.scope]);
+  $("waiting-meaning").textContent = waitingMeaning(here.length, isWhole);
   const now = Date.now();
   const rows = here.slice(0, 20).map((each) =>
     make("tr", {},
@@ -156,6 +156,13 @@ function showWaiting(chosen) {
       cellOf(each.subject, "text"),
     ));
   replaceRows($("waiting"), "", rows.length ? [head("since"), head("due", "text"), head("priority", "text"), head("topic", "text"), head("where", "text"), head("case", "text")] : [], rows);
+}
+
+// Only those who wait longest in the district are told one by one: of a school there may be more.
+function waitingMeaning(here, isWhole) {
+  const listed = numbers.waiting.length, count = isWhole ? numbers.waiting_count : here;
+  if (!isWhole && listed < numbers.waiting_count) return format.say("waiting-listed", { count: format.count(here), listed: format.count(listed) });
+  return count ? format.say("waiting-some", { count: format.count(count) }) : format.say("waiting-none");
 }
 
 function dueOf({ due_at: due, follow_up: followUp }, now) {
