@@ -13,6 +13,9 @@ from typing import Final
 
 FEWEST: Final = 10
 """People of a number that may be shown."""
+MARGINS: Final = ((20, 20), (40, 10), (100, 5))
+"""(people, percents): how far a share of fewer people stays away from none and all."""
+LEAST_MARGIN: Final = 2
 
 
 def hidden_cells(people: Mapping[str, int], rest: int, drawn: Sequence[str], fewest: int = FEWEST) -> frozenset[str]:
@@ -39,3 +42,12 @@ def hidden_cells(people: Mapping[str, int], rest: int, drawn: Sequence[str], few
 def lot(district: str, month: date, cell: str) -> str:
     """What a part is drawn by: another order each month, so that not the same school is always missing."""
     return sha256(f"{district}\n{month}\n{cell}".encode()).hexdigest()
+
+
+def share(met: int, n: int, people: int) -> float:
+    """`met` of `n` in whole percents, half up, as 0..1, and never so near to 0 or 1 that it tells of everybody.
+
+    Top and bottom coding by the size of the group, as NCES 2011-603 describes it.
+    """
+    margin = next((percents for more, percents in MARGINS if people < more), LEAST_MARGIN)
+    return min(100 - margin, max(margin, (200 * met + n) // (2 * n))) / 100

@@ -120,6 +120,7 @@ MEANINGS = {
     "response_kept": "Whether the response deadline was kept; null where none passed by then",
     "resolution_kept": "Whether the resolution deadline was kept; null where none passed by then",
     "content": "Whether the rating is 0.75 or more; null where there is none by then",
+    "division": "district, week, school or department: how the month is divided",
     "part": "The week's Monday, the school or the department; empty for the whole, and for what is in no part",
     "number": "What is counted: contacts, response, response_promise, resolution, resolution_promise or rating",
     "drawn": "Lot by which parts are hidden beside small ones",

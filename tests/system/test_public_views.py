@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from projections.suppression import FEWEST, hidden_cells, lot
+from projections.suppression import FEWEST, hidden_cells, lot, share
 from sinks.clickhouse.connection import ClickHouse
 from tests.system.questions import ASKED, COUNTED_TO, DEPARTMENTS, DISTRICTS, MINUTE, SCHOOLS, Question, last_day, write_questions
 from tests.unit.linear_attack import Sum, solved
@@ -118,11 +118,12 @@ def _shown(known: Any, part: Part, numbers: list[str]) -> tuple[Any, ...]:
     def of(number: str) -> list[int] | None:
         return known[part, number][1] if number in numbers else None
 
-    def median(values: list[int] | None, share: int = 1) -> int | None:
-        return None if values is None else (values[ceil(len(values) / 2) - 1] // share + MINUTE // 2) // MINUTE * MINUTE
+    def median(values: list[int] | None, divisor: int = 1) -> int | None:
+        return None if values is None else (values[ceil(len(values) / 2) - 1] // divisor + MINUTE // 2) // MINUTE * MINUTE
 
-    def mean(values: list[int] | None) -> float | None:
-        return None if values is None else (200 * sum(values) + len(values)) // (2 * len(values)) / 100
+    def share_of(number: str) -> float | None:
+        values = of(number)
+        return None if values is None else share(sum(values), len(values), known[part, number][0])
 
     contacts = of("contacts")
     return (
@@ -131,11 +132,11 @@ def _shown(known: Any, part: Part, numbers: list[str]) -> tuple[Any, ...]:
         None if contacts is None else len(contacts),
         median(of("response")),
         median(of("response"), 3),
-        mean(of("response_promise")),
+        share_of("response_promise"),
         median(of("resolution")),
         median(of("resolution"), 3),
-        mean(of("resolution_promise")),
-        mean(of("rating")),
+        share_of("resolution_promise"),
+        share_of("rating"),
     )
 
 
@@ -178,7 +179,7 @@ def sums(contacts: dict[Part, int | None]) -> Iterator[Sum]:
 
 def small(client: "Client") -> set[Part]:
     """Parts with fewer than ten people."""
-    rows = client.execute(f"SELECT district, month, scope, part FROM cohort_tallies WHERE number = 'contacts' AND people < {FEWEST}")
+    rows = client.execute(f"SELECT district, month, division, part FROM cohort_tallies WHERE number = 'contacts' AND people < {FEWEST}")
     return set(rows)
 
 
@@ -192,6 +193,6 @@ def test_an_attacker_finds_no_small_part(client: "Client") -> None:
 
 
 def test_the_same_attacker_breaks_what_hides_small_parts_only(client: "Client") -> None:
-    rows = client.execute("SELECT district, month, scope, part, people < 10 ? NULL : n FROM cohort_tallies WHERE number = 'contacts'")
+    rows = client.execute("SELECT district, month, division, part, people < 10 ? NULL : n FROM cohort_tallies WHERE number = 'contacts'")
     contacts = {row[:4]: row[4] for row in rows if row[2] in ("district", "week")}
     assert solved(sums(contacts)).keys() & small(client)

@@ -7,14 +7,16 @@ parameter only. The same attacker is let loose on simpler rules, and breaks them
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.suppression import FEWEST, hidden_cells, lot
+from projections.suppression import FEWEST, hidden_cells, lot, share
+from tests.unit.linear_attack import Sum, solved
 
 LIMIT = 3
 PARTS = "abcd"
@@ -129,6 +131,22 @@ def test_rules_that_look_safe_tell_something(rule: Rule, table: Table) -> None:
     assert not learnt(table, OURS, rest_is_known=True)
 
 
+def days_of(first: date, last: date) -> Sum:
+    """That many contacts came in these days: three on each, for an attacker who does not know that."""
+    days = frozenset(first + timedelta(days=number) for number in range((last - first).days + 1))
+    return Sum(days, 3 * len(days))
+
+
+def test_calendar_months_beside_weeks_would_give_single_days_away() -> None:
+    """November 2026 begins on a Sunday, and January 2027 ends on one: from there subtraction leads back to it."""
+    begins = [date(2026, 11, 1), date(2026, 12, 1), date(2027, 1, 1), date(2027, 2, 1)]
+    months = [days_of(first, after - timedelta(days=1)) for first, after in pairwise(begins)]
+    weeks = [days_of(monday, monday + timedelta(days=6)) for monday in (date(2026, 10, 26) + timedelta(weeks=n) for n in range(14))]
+    assert solved([*months, *weeks]) == {date(2026, 11, 1): 3, date(2026, 11, 30): 3}
+    whole_weeks = [days_of(date(2026, 11, 2), date(2026, 11, 29)), days_of(date(2026, 11, 30), date(2027, 1, 3))]
+    assert not solved([*whole_weeks, *weeks])
+
+
 # -- what the rule hides --------------------------------------------------------------------------------------------------
 def test_where_nobody_is_few_nothing_is_hidden() -> None:
     assert hidden_cells({"a": 10, "b": 11}, 0, "ab") == frozenset()
@@ -150,3 +168,15 @@ def test_the_lot_is_another_each_month_and_the_same_for_all() -> None:
     orders = {tuple(sorted(schools, key=lambda school: lot("d", date(2026, month, 1), school))) for month in range(1, 13)}
     assert len(orders) > 1
     assert lot("d", date(2026, 1, 1), "north") == lot("d", date(2026, 1, 1), "north")
+
+
+@given(st.integers(1, 400), st.data())
+def test_no_share_tells_of_everybody(people: int, data: st.DataObject) -> None:
+    n = data.draw(st.integers(people, 3 * people))
+    met = data.draw(st.integers(0, n))
+    shown = share(met, n, people)
+    assert round(shown, 2) == shown
+    assert share(0, n, people) > 0
+    assert share(n, n, people) < 1
+    assert people < FEWEST or share(1, n, people) == share(0, n, people), "none is told from one"
+    assert abs(shown - met / n) <= max(share(0, n, people), 0.005) + 1e-9

@@ -1,7 +1,7 @@
 -- The tables that the public numbers are parts of, each with the numbers that stay hidden. Not public. A district's month is divided in
 -- three ways: into its weeks, its schools and its departments, of which those that the directory lists are here also where they are
 -- empty. One row for each part and each number (contacts; response, resolution and rating, with their own people); '' in `part` is the
--- total in the scope `district`, and what belongs to no part elsewhere. `drawn` is the lot by which parts are hidden beside small ones.
+-- total in the division `district`, and what belongs to no part elsewhere. `drawn` is the lot by which parts are hidden beside small ones.
 CREATE OR REPLACE VIEW cohort_tallies ${ON_CLUSTER} AS
 WITH
     (SELECT max(revision) FROM directory_revisions) AS newest,
@@ -14,7 +14,7 @@ WITH
     ),
     parts AS
     (
-        SELECT district, month, 'district' AS scope, '' AS part FROM months
+        SELECT district, month, 'district' AS division, '' AS part FROM months
         UNION ALL
         SELECT district, month, 'week', toString(toMonday(month + 3) + 7 * arrayJoin(range(intDiv(toMonday(toLastDayOfMonth(month) - 3) - toMonday(month + 3), 7) + 1)))
         FROM months
@@ -47,7 +47,7 @@ WITH
     tallies AS
     (
         SELECT
-            district, month, place.1 AS scope, place.2 AS part, measured.1 AS number,
+            district, month, place.1 AS division, place.2 AS part, measured.1 AS number,
             uniqExactIf(stakeholder, stakeholder != '') AS people,
             count() AS n,
             sum(measured.2) AS total,
@@ -55,12 +55,12 @@ WITH
             quantileExactLow(0.5)(measured.3) AS p50_business
         FROM told
         WHERE measured.2 IS NOT NULL
-        GROUP BY district, month, scope, part, number
+        GROUP BY district, month, division, part, number
     )
 SELECT
-    every.district AS district, every.month AS month, every.scope AS scope, every.part AS part, every.number AS number,
+    every.district AS district, every.month AS month, every.division AS division, every.part AS part, every.number AS number,
     lower(hex(SHA256(concat(every.district, '\n', toString(every.month), '\n', every.part)))) AS drawn,
     t.people AS people, t.n AS n, t.total AS total, t.p50 AS p50_ms, t.p50_business AS p50_business_ms
 FROM (SELECT *, arrayJoin(numbers) AS number FROM parts) AS every
 LEFT JOIN tallies AS t
-    ON t.district = every.district AND t.month = every.month AND t.scope = every.scope AND t.part = every.part AND t.number = every.number;
+    ON t.district = every.district AND t.month = every.month AND t.division = every.division AND t.part = every.part AND t.number = every.number;

@@ -29,7 +29,7 @@ export const WORDS = {
     "hidden-meaning": "Hidden so that nobody can be recognised: fewer than 10 people, or a number from which such a one could be worked out.",
     "public-people-meaning": "different people in {window}, with {contacts} questions.",
     "content-meaning": "Share of the ratings in the top two of five.",
-    "public-footer": "A month is whole weeks: those whose Thursday lies in it. It is published a week after it ended. Numbers of fewer than 10 people are hidden, and as many others as it takes so that they cannot be worked out.",
+    "public-footer": "A month is whole weeks: those whose Thursday lies in it. It is published a week after it ended. Numbers of fewer than 10 people are hidden, and as many others as it takes so that they cannot be worked out. Shares of few people are kept away from 0 % and 100 %: 80 % of fewer than 20 people may be all.",
   },
   es: {
     skip: "Ir a los números", choices: "Qué se muestra", district: "Distrito", place: "Escuela o departamento", window: "Periodo",
@@ -60,6 +60,6 @@ export const WORDS = {
     "hidden-meaning": "Oculto para que no se pueda reconocer a nadie: menos de 10 personas, o un número del que se podría deducir otro así.",
     "public-people-meaning": "personas distintas en {window}, con {contacts} preguntas.",
     "content-meaning": "Parte de las valoraciones entre las dos mejores de cinco.",
-    "public-footer": "Un mes son semanas enteras: aquellas cuyo jueves cae en él. Se publica una semana después de terminar. Los números de menos de 10 personas se ocultan, y con ellos los que hagan falta para que no se puedan deducir.",
+    "public-footer": "Un mes son semanas enteras: aquellas cuyo jueves cae en él. Se publica una semana después de terminar. Los números de menos de 10 personas se ocultan, y con ellos los que hagan falta para que no se puedan deducir. Las partes de pocas personas no llegan a 0 % ni a 100 %: el 80 % de menos de 20 personas pueden ser todas.",
   },
 };
