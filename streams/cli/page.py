@@ -2,14 +2,21 @@
 
 # ruff: noqa: PLC0415 - so that --help is instant
 
+from typing import Annotated
+
+import typer
+
 from streams.cli.options import Folder
 
+Public = Annotated[bool, typer.Option("--public", help="Only completed months, in which no number is of fewer than 10 people.")]
 
-def page(folder: Folder = None) -> int:
+
+def page(folder: Folder = None, public: Public = False) -> int:
     """Show the numbers of every district in a browser, as they change. Reads ClickHouse and changes nothing.
 
     Listens on FRONTDESK_PAGE_HOST and FRONTDESK_PAGE_PORT, by default on this machine only; beyond it FRONTDESK_PAGE_TOKEN must be
-    set, and the page be opened once with ?token=... behind its address. Ctrl-C ends it.
+    set, and the page be opened once with ?token=... behind its address. What --public shows anybody may know: it needs no token.
+    Ctrl-C ends it.
     """
     from streams.cli.configuration import load_settings
     from streams.cli.screen import results
@@ -18,4 +25,4 @@ def page(folder: Folder = None) -> int:
 
     settings = load_settings(folder)
     configure_logging(settings.log_format)
-    return run_page(settings, lambda address: results().print(f"the page is at {address}", markup=False, soft_wrap=True))
+    return run_page(settings, lambda address: results().print(f"the page is at {address}", markup=False, soft_wrap=True), public=public)

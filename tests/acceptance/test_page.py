@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -18,7 +17,7 @@ from streams.clock import WallClock
 from streams.publisher import STRUCTURED
 from streams.settings import Settings
 from streams.simulation import Plan, simulate
-from tests.acceptance.browser import chromium, page_process, refused
+from tests.acceptance.browser import chromium, get, page_process, refused, violations
 from tests.workers import fresh_settings, publish, query, wait_until_counted, worker
 
 if TYPE_CHECKING:
@@ -80,22 +79,6 @@ def send(scene: Scene, value: bytes) -> None:
     """From a thread: the browser's driver has this one's event loop."""
     with ThreadPoolExecutor(1) as aside:
         aside.submit(asyncio.run, publish(scene.settings, [(scene.district, value)], STRUCTURED)).result()
-
-
-def get(address: str, **headers: str) -> bytes:
-    """Raises HTTPError for any answer that is not a page."""
-    with urlopen(Request(address, headers=headers), timeout=30) as answer:  # noqa: S310 - the page's own address
-        content: bytes = answer.read()
-        return content
-
-
-def violations(page: Any) -> list[str]:
-    """What axe-core has against the page as it is now (WCAG 2.2 A and AA)."""
-    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only where there is a browser
-
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
-    return [f"{each['id']}: {[node['html'] for node in each['nodes']][:3]}" for each in found.response["violations"]]
 
 
 # -- it is live -----------------------------------------------------------------------------------------------------------

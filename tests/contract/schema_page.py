@@ -114,6 +114,25 @@ MEANINGS = {
     "id": "As events name it",
     "first_seen_at": "Receipt of the first contact that named it",
     "last_seen_at": "Receipt of the latest one",
+    "month": "First day of the calendar month that has the Thursdays of these weeks",
+    "week": "Monday of the ISO week of receipt, in the district's zone",
+    "last_day_known": "A week after the last Sunday: what happens later is not counted",
+    "response_kept": "Whether the response deadline was kept; null where none passed by then",
+    "resolution_kept": "Whether the resolution deadline was kept; null where none passed by then",
+    "content": "Whether the rating is 0.75 or more; null where there is none by then",
+    "division": "district, week, school or department: how the month is divided",
+    "part": "The week's Monday, the school or the department; empty for the whole, and for what is in no part",
+    "number": "What is counted: contacts, response, response_promise, resolution, resolution_promise or rating",
+    "drawn": "Lot by which parts are hidden beside small ones",
+    "people": "Distinct people of it",
+    "n": "Questions of it",
+    "total": "Sum of what is measured; of promises and ratings, how many were kept or content",
+    "p50_ms": "Median, calendar",
+    "p50_business_ms": "Median, open hours",
+    "period": "month or week",
+    "first_day": "Monday on which the period begins, by the district's calendar",
+    "last_day": "Sunday on which it ends",
+    "suppressed": "1 where all numbers are hidden",
 }
 """Columns of views that no table explains: ClickHouse keeps no comments for a view's columns."""
 
@@ -124,6 +143,9 @@ LIKE_TABLE = {
     "open_cases": "cases",
     "breaches": "cases",
     "unlisted": "cases",
+    "cohorts": "cases",
+    "cohort_tallies": "windows",
+    "public_indicators": "windows",
 }
 """Whose comments a view's columns of the same names have."""
 

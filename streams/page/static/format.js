@@ -13,6 +13,7 @@ export class Format {
     const clock = { timeZone: zone, hour: "numeric", minute: "2-digit", timeZoneName: "short" };
     this.near = new Intl.DateTimeFormat(language, { ...clock, weekday: "short" });
     this.far = new Intl.DateTimeFormat(language, { ...clock, month: "short", day: "numeric" });
+    this.monthName = new Intl.DateTimeFormat(language, { timeZone: "UTC", month: "long", year: "numeric" });
     this.date = new Intl.DateTimeFormat(language, { timeZone: "UTC", weekday: "short", month: "short", day: "numeric" });
   }
 
@@ -24,6 +25,7 @@ export class Format {
   share(value) { return value === null ? this.words.none : this.percent.format(value); }
   points(value) { return value === null ? this.words.none : this.number.format(Math.round(value)); }
   time(at) { return (Math.abs(Date.now() - at) < 6 * DAY ? this.near : this.far).format(at); }
+  month(text) { return this.monthName.format(new Date(`${text}-01T00:00:00Z`)); }
   day(text) { return this.date.format(new Date(`${text}T00:00:00Z`)); }
 
   duration(ms) {
