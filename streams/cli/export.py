@@ -42,17 +42,21 @@ Format: TypeAlias = Annotated[
 ]
 From: TypeAlias = Annotated[
     datetime | None,
-    typer.Option("--from", metavar="DATE", formats=FORMATS, help=r"First day, such as 2026-09-01. \[default: 28 days up to the last one]"),
+    typer.Option(
+        "--from", metavar="DATE", formats=FORMATS, help="First day, such as 2026-09-01.", show_default="28 days up to the last one"
+    ),
 ]
 To: TypeAlias = Annotated[
-    datetime | None, typer.Option("--to", metavar="DATE", formats=FORMATS, help=r"Last day, all of it included. \[default: today]")
+    datetime | None, typer.Option("--to", metavar="DATE", formats=FORMATS, help="Last day, all of it included.", show_default="today")
 ]
-District: TypeAlias = Annotated[str | None, typer.Option(help=r"Only this district. \[default: all]")]
+District: TypeAlias = Annotated[str | None, typer.Option(help="Only this district.", show_default="all")]
 School: TypeAlias = Annotated[str | None, typer.Option(help="Only this school.")]
 Department: TypeAlias = Annotated[str | None, typer.Option(help="Only this department.")]
 Output: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", dir_okay=False, help=r"Replaced when all of it is written. \[default: standard output]"),
+    typer.Option(
+        "--output", "-o", metavar="FILE", dir_okay=False, help="Replaced when all of it is written.", show_default="standard output"
+    ),
 ]
 
 
@@ -79,9 +83,9 @@ def indicators(
     first: From = None,
     last: To = None,
     every: Annotated[
-        Every | None, typer.Option("--every", help=r"A row for each day, week (from Monday) or month. \[default: one for all of it]")
+        Every | None, typer.Option("--every", help="A row for each day, week (from Monday) or month.", show_default="one for all of it")
     ] = None,
-    by: Annotated[Scope | None, typer.Option("--by", help=r"Only rows of this sort. \[default: all four]")] = None,
+    by: Annotated[Scope | None, typer.Option("--by", help="Only rows of this sort.", show_default="all four")] = None,
     district: District = None,
     school: School = None,
     department: Department = None,

@@ -39,26 +39,27 @@ class Viewers:
 
 
 class Audience:
-    """What the viewers have seen: how many contacts, and when; and how many of them look."""
+    """When each viewer first saw how many contacts: a number is told again whenever anything beside it changes."""
 
     def __init__(self) -> None:
-        self.seen: list[tuple[int, float]] = []
-        self.looking = 0
+        self._seen: dict[int, dict[int, float]] = {}
+        self.contacts = 0
+        """The number that was told last."""
 
-    async def look(self, session: ClientSession, address: str) -> None:
+    async def look(self, viewer: int, session: ClientSession, address: str) -> None:
         async with session.get(f"{address}live?district={DISTRICT}&window=28d") as answer:
-            self.looking += 1
             async for line in answer.content:
                 if line.startswith(b'data: {"district"'):
                     [whole] = [cell for cell in json.loads(line[6:])["cells"] if cell["scope"] == "district"]
-                    self.seen.append((whole["contacts"], time.monotonic()))
+                    self.contacts = whole["contacts"]
+                    self._seen.setdefault(self.contacts, {}).setdefault(viewer, time.monotonic())
 
     def all_saw(self, contacts: int) -> bool:
-        return len(self.told(contacts)) >= VIEWERS
+        return len(self.told(contacts)) == VIEWERS
 
     def told(self, contacts: int) -> list[float]:
         """When each viewer saw this number."""
-        return [at for number, at in self.seen if number == contacts]
+        return list(self._seen.get(contacts, {}).values())
 
 
 def measure(updates: int = UPDATES) -> Viewers:
@@ -79,17 +80,17 @@ def page(settings: Settings) -> Iterator[Process]:
 async def _watch(settings: Settings, page: Process, address: str, updates: int) -> Viewers:
     audience = Audience()
     before = page.read(0)
-    connections = TCPConnector(limit=VIEWERS)
+    many = TCPConnector(limit=0)  # else a client opens no more than 100 streams, and half of the audience sees nothing
     async with (
-        ClientSession(connector=connections, timeout=ClientTimeout(total=None), read_bufsize=1 << 20) as session,
+        ClientSession(timeout=ClientTimeout(total=None), read_bufsize=1 << 20, connector=many) as session,
         asyncio.TaskGroup() as looking,
     ):
-        tasks = [looking.create_task(audience.look(session, address)) for _ in range(VIEWERS)]
-        await _until(lambda: audience.looking == VIEWERS and audience.seen)
+        tasks = [looking.create_task(audience.look(viewer, session, address)) for viewer in range(VIEWERS)]
+        await _until(lambda: audience.all_saw(audience.contacts))
         began, delays = page.read(0), []
         async with Publisher(settings) as publisher:
             for number in range(updates):
-                contacts = audience.seen[-1][0] + 1
+                contacts = audience.contacts + 1
                 sent = time.monotonic()
                 await publisher.send(DISTRICT, _contact(number), STRUCTURED)
                 await publisher.flush()
