@@ -23,6 +23,7 @@ from streams.intake.front import Patience
 from streams.intake.grant import Grant
 from streams.intake.openapi import document, text
 from streams.intake.problem import MEDIA_TYPE, STATUS, Problem, Refusal
+from streams.intake.room import Room
 from streams.intake.signature import signature
 from streams.intake.submission import MOST_EVENTS
 from streams.intake.token_file import Register, new_token
@@ -356,7 +357,7 @@ async def test_what_is_not_known_is_told_event_by_event(client: aiohttp.ClientSe
 
 
 async def test_memory_for_requests_is_bounded(client: aiohttp.ClientSession) -> None:
-    async with door(room_bytes=MIB).open() as crowded:
+    async with door(room_bytes=2 * MIB).open() as crowded:
         crowded.link.waits = asyncio.Event()
         body = wire([event(n, note="x" * 1000) for n in range(600)])
         first = asyncio.create_task(posted(client, crowded, body, BATCH))
@@ -369,6 +370,20 @@ async def test_memory_for_requests_is_bounded(client: aiohttp.ClientSession) -> 
         assert (await first).status == 202
         assert crowded.room.held == 0
         assert (await posted(client, crowded, body, BATCH)).status == 202
+
+
+@pytest.mark.parametrize("greedy", [1, 5, 50])
+def test_however_many_send_much_there_is_room_for_one_that_sends_little(greedy: int) -> None:
+    room = Room(32 * MIB)
+    claims = [room.claim() for _ in range(greedy)]
+    while claims:  # in turn, until each is refused
+        for claim in claims[:]:
+            try:
+                claim.grow(4096)
+            except Problem:
+                claims.remove(claim)
+    assert room.held > room.most_bytes * greedy // (greedy + 2), "what may be held is held"
+    room.claim().grow(room.most_bytes // (greedy + 2) // 2)
 
 
 async def test_a_slow_body_is_not_waited_for() -> None:
