@@ -445,7 +445,16 @@ async def test_there_are_so_many_connections(local: Door, log: io.StringIO) -> N
         writer.transport.abort()
 
 
-async def test_a_crowd_that_sends_too_much_waits_for_itself() -> None:
+async def test_who_sends_too_much_out_of_turn_is_cut_off_and_others_are_not(client: aiohttp.ClientSession) -> None:
+    async with door(turns=Turns(1_000, 500)).open() as taking_turns:
+        assert b" 413 " in (await exchanged(taking_turns, STREAMED + LARGE_CHUNK * 17))[0]
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await exchanged(taking_turns, STREAMED + LARGE_CHUNK * 17)
+        assert (await posted(client, taking_turns, wire(event(1)), STRUCTURED)).status == 202
+        assert taking_turns.refusals() == {"too_large": 2}
+
+
+async def test_turns_follow_each_other_as_long_as_they_can_be_waited_for() -> None:
     crowded, patient = Turns(1_000, 500), Turns(0.01, 10)
     assert await asyncio.gather(*(crowded.come() for _ in range(3))) == [True, False, False]
     begun = asyncio.get_running_loop().time()
