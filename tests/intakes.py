@@ -28,6 +28,7 @@ from streams.intake.problem import Problem, Refusal
 from streams.intake.room import Claim, Room
 from streams.intake.server import Server
 from streams.intake.token_file import Register
+from streams.intake.turns import Turns
 from streams.settings import Settings
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
@@ -82,7 +83,9 @@ class RememberingLink:
 class Door:
     """A running door in this process."""
 
-    def __init__(self, register: Register | None, hooks: Mapping[str, Hook], room_bytes: int, patience: Patience, silent_s: float) -> None:
+    def __init__(  # noqa: PLR0917 - `door` names them
+        self, register: Register | None, hooks: Mapping[str, Hook], room_bytes: int, patience: Patience, silent_s: float, turns: Turns
+    ) -> None:
         self.link = RememberingLink()
         self.metrics = IntakeMetrics(CollectorRegistry())
         self.room = Room(room_bytes)
@@ -95,6 +98,7 @@ class Door:
             connections=lambda: len(self.server.connections),
             hooks=hooks,
             patience=patience,
+            turns=turns,
         )
         self.silent_s = silent_s
         self.port = 0
@@ -133,8 +137,9 @@ def door(
     room_bytes: int = 32 << 20,
     patience: Patience | None = None,
     silent_s: float = 15.0,
+    turns: Turns | None = None,
 ) -> Door:
-    return Door(register, hooks or {}, room_bytes, patience or Patience(), silent_s)
+    return Door(register, hooks or {}, room_bytes, patience or Patience(), silent_s, turns or Turns())
 
 
 @contextmanager

@@ -79,6 +79,7 @@ class Front:
         connections: Callable[[], int],
         hooks: Mapping[str, Hook] = MappingProxyType({}),
         patience: Patience = Patience(),
+        turns: Turns | None = None,
     ) -> None:
         self.gate = gate
         self.stopping = False
@@ -90,7 +91,7 @@ class Front:
         self._clock = clock
         self._connections = connections
         self._deliveries = Deliveries()
-        self._turns = Turns()
+        self._turns = turns or Turns()
         self._openapi = openapi_text().encode()
         self._routes: dict[str, dict[str, Handler]] = {
             "/events": {"POST": self._events, "OPTIONS": self._handshake},

@@ -5,6 +5,7 @@ it again.
 """
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import yaml
 from events.contract import MODELS
 from events.rejection import Reason
 from events.schemas import event_schema, example
-from streams.intake.body import MOST_BYTES
+from streams.intake.body import MOST_BYTES, MOST_CHUNKS
 from streams.intake.gate import SIGNER
 from streams.intake.judgement import FORBIDDEN
 from streams.intake.problem import MEDIA_TYPE, STATUS, Refusal
@@ -29,7 +30,7 @@ MEANINGS: Final = {
     405: "The page does not know this method.",
     408: "The body did not arrive in time.",
     409: "A signed delivery with this id was accepted before.",
-    413: f"Over {MOST_BYTES:,} bytes, as it came or unpacked, or over {MOST_EVENTS:,} events.",
+    413: f"Over {MOST_BYTES:,} bytes, as it came or unpacked, over {MOST_EVENTS:,} events, or over {MOST_CHUNKS:,} chunks.",
     415: "A content type or encoding that is not taken.",
     417: "An expectation that cannot be met.",
     422: "No event of the request keeps the contract; `events` says why.",
@@ -43,6 +44,7 @@ BINARY: Final = "application/json"
 WITH_RETRY_AFTER: Final = (429, 503)
 
 
+@cache
 def text() -> str:
     """The document as YAML."""
     return yaml.safe_dump(document(), sort_keys=False, allow_unicode=True, width=120)

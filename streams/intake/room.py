@@ -1,7 +1,8 @@
 """How much memory requests may hold together: bytes are claimed as they arrive and given back when Kafka has them.
 
 A claim outlives its request where Kafka is slow, since the producer still holds the records; so what waits is bounded
-whatever the clients do.
+whatever the clients do. A claim is never larger than what is left for others, so many that send much leave room for one that
+sends little (A. K. Choudhury and E. L. Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998).
 """
 
 from streams.intake.problem import Problem, Refusal
@@ -31,7 +32,7 @@ class Claim:
 
     def grow(self, count: int) -> None:
         """Hold so many bytes more. Raises `Problem` where there is no room."""
-        if self._room.held + count > self._room.most_bytes:
+        if self._bytes + count > self._room.most_bytes - self._room.held - count:
             raise Problem(Refusal.CROWDED, "too much is under way: come again in a moment", retry_after_s=RETRY_AFTER_S, closes=True)
         self._room.held += count
         self._bytes += count

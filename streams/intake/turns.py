@@ -1,6 +1,6 @@
 """Turns for clients that send too much: each costs milliseconds, so a crowd of them waits for itself, and not the others for it.
 
-Measured with 50 that come again at once: the others had 56 % of their events a CPU-second without turns, all of them with.
+Measured with 50 that come again at once: the others had 56 % of their events a CPU-second without turns, 88 % and more with.
 """
 
 import asyncio

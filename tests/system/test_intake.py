@@ -338,13 +338,14 @@ async def test_slow_and_oversized_clients_do_not_hurt_the_others(settings: Setti
             slow = [group.create_task(trickle(settings)) for _ in range(SLOW)]
             oversized = [group.create_task(too_much(client)) for _ in range(OVERSIZED)]
             statuses = [await ordinary(client, number) for number in range(REQUESTS)]
-            assert [await each for each in oversized] == [413] * OVERSIZED
+            assert {await each for each in oversized} <= {413, 503}, "too much, or too much at a time"
             for each in slow:
                 each.cancel()
         assert statuses == [202] * REQUESTS
         assert child.resident_bytes() - before < 100 * MIB
         assert await asyncio.to_thread(until, lambda: metric(settings, "frontdesk_intake_held_bytes") == 0, 60)
-        assert metric(settings, 'frontdesk_intake_refusals_total{reason="too_large"}') == OVERSIZED
+        refused = [metric(settings, f'frontdesk_intake_refusals_total{{reason="{reason}"}}') for reason in ("too_large", "crowded")]
+        assert sum(refused) == OVERSIZED
     assert len(await records_of(settings)) == REQUESTS * 10
 
 

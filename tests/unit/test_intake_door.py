@@ -23,6 +23,7 @@ from streams.intake.front import Patience
 from streams.intake.grant import Grant
 from streams.intake.openapi import document, text
 from streams.intake.problem import MEDIA_TYPE, STATUS, Problem, Refusal
+from streams.intake.room import Room
 from streams.intake.signature import signature
 from streams.intake.submission import MOST_EVENTS
 from streams.intake.token_file import Register, new_token
@@ -356,7 +357,7 @@ async def test_what_is_not_known_is_told_event_by_event(client: aiohttp.ClientSe
 
 
 async def test_memory_for_requests_is_bounded(client: aiohttp.ClientSession) -> None:
-    async with door(room_bytes=MIB).open() as crowded:
+    async with door(room_bytes=2 * MIB).open() as crowded:
         crowded.link.waits = asyncio.Event()
         body = wire([event(n, note="x" * 1000) for n in range(600)])
         first = asyncio.create_task(posted(client, crowded, body, BATCH))
@@ -369,6 +370,20 @@ async def test_memory_for_requests_is_bounded(client: aiohttp.ClientSession) -> 
         assert (await first).status == 202
         assert crowded.room.held == 0
         assert (await posted(client, crowded, body, BATCH)).status == 202
+
+
+@pytest.mark.parametrize("greedy", [1, 5, 50])
+def test_however_many_send_much_there_is_room_for_one_that_sends_little(greedy: int) -> None:
+    room = Room(32 * MIB)
+    claims = [room.claim() for _ in range(greedy)]
+    while claims:  # in turn, until each is refused
+        for claim in claims[:]:
+            try:
+                claim.grow(4096)
+            except Problem:
+                claims.remove(claim)
+    assert room.held > room.most_bytes * greedy // (greedy + 2), "what may be held is held"
+    room.claim().grow(room.most_bytes // (greedy + 2) // 2)
 
 
 async def test_a_slow_body_is_not_waited_for() -> None:
@@ -430,7 +445,16 @@ async def test_there_are_so_many_connections(local: Door, log: io.StringIO) -> N
         writer.transport.abort()
 
 
-async def test_a_crowd_that_sends_too_much_waits_for_itself() -> None:
+async def test_who_sends_too_much_out_of_turn_is_cut_off_and_others_are_not(client: aiohttp.ClientSession) -> None:
+    async with door(turns=Turns(1_000, 500)).open() as taking_turns:
+        assert b" 413 " in (await exchanged(taking_turns, STREAMED + LARGE_CHUNK * 17))[0]
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await exchanged(taking_turns, STREAMED + LARGE_CHUNK * 17)
+        assert (await posted(client, taking_turns, wire(event(1)), STRUCTURED)).status == 202
+        assert taking_turns.refusals() == {"too_large": 2}
+
+
+async def test_turns_follow_each_other_as_long_as_they_can_be_waited_for() -> None:
     crowded, patient = Turns(1_000, 500), Turns(0.01, 10)
     assert await asyncio.gather(*(crowded.come() for _ in range(3))) == [True, False, False]
     begun = asyncio.get_running_loop().time()
