@@ -26,6 +26,7 @@ USER, PASSWORD = "chaos", "invented"  # of a server that lives as long as the ma
 SESSION_S: Final = 6.0
 """The least that Kafka allows."""
 PARTITIONS: Final = 4
+DIRECTORY: Final = Path(__file__).with_name("directory.yaml")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def _named(name: str) -> dict[str, Any]:
         "group": name,
         "partitions": PARTITIONS,
         "session_timeout_s": SESSION_S,
+        "directory": DIRECTORY,
     }
 
 
