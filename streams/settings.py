@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     intake_memory_mib: int = Field(32, ge=4, le=4096, description="MiB that requests under way may hold; then the intake answers 503")
     intake_hooks: Path | None = Field(None, description="folder of mappings of other systems' webhooks: NAME.yaml for /hooks/NAME")
     pseudonym_key: Path | None = Field(None, description="file with the key of pseudonyms, for mappings of exports and webhooks")
-    page_host: str = Field("127.0.0.1", description="where `frontdesk page` listens; beyond this machine only with page_token")
+    page_host: str = Field("127.0.0.1", description="where `frontdesk page` listens; beyond this machine only with page_token or --public")
     page_port: int = Field(8780, ge=0, le=65535, description="port of the page; 0 for any that is free")
     page_token: SecretStr = Field(SecretStr(""), description="what browsers have to know to see the page")
     stale_after_s: float = Field(

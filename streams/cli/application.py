@@ -39,7 +39,7 @@ EXAMPLES: dict[Callable[..., object], str] = {
     migrate: "Example: [bold]FRONTDESK_CLICKHOUSE_HOST=ch.example.org frontdesk migrate[/]",
     indicators: "Example: [bold]frontdesk indicators --by school --window 24h[/]   or: frontdesk indicators --format csv > today.csv",
     oncall: "Example: [bold]frontdesk oncall --district riverside[/]   or: frontdesk oncall --once --format json",
-    page: "Example: [bold]frontdesk page[/]   then open the address that it prints; or: FRONTDESK_PAGE_PORT=9000 frontdesk page",
+    page: "Example: [bold]frontdesk page[/]   then open the address that it prints; for everybody: frontdesk page --public",
     verify: "Example: [bold]frontdesk verify[/]   or, quick: frontdesk verify --sample 1000   (exit code 1 when anything differs)",
     rebuild: "Example: [bold]frontdesk rebuild[/]   looks what differs; then: frontdesk rebuild --yes   (later: --drop-old)",
 }

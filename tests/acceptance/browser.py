@@ -78,11 +78,11 @@ def _address(child: Child, log: Path) -> str:
     return found.group()
 
 
-def refused(settings: Settings, *flags: str, **others: str) -> subprocess.CompletedProcess[str]:
+def refused(settings: Settings, **others: str) -> subprocess.CompletedProcess[str]:
     """What a page that must not start says."""
     environment = environment_of(settings) | others
     return subprocess.run(
-        [sys.executable, "-m", "streams.cli", "page", *flags],
+        [sys.executable, "-m", "streams.cli", "page"],
         capture_output=True,
         text=True,
         check=False,

@@ -22,6 +22,8 @@ COUNTED_TO = datetime(2026, 4, 6, 1, tzinfo=ZoneInfo("UTC"))
 """On the eighth day after March's last Sunday in New Zealand, where March is complete therefore, and on the seventh in America."""
 PARTITION = 5
 MINUTE = 60_000
+EVEN, UNEVEN = (1.0,), (0.02, 0.2, 1.0, 4.0)
+"""Of how many contacts schools have: many just under ten people in a month, or a few small ones beside large ones."""
 
 DIRECTORY = Directory.parse(
     """
@@ -82,9 +84,9 @@ def last_day(month: date) -> date:
 def questions() -> Iterator[Question]:
     rng = random.Random(7)
     for name, zone in DISTRICTS.items():
-        busy = rng.choice((0.4, 2, 6, 15))
+        busy, spread = rng.choice(((0.4, UNEVEN), (1.6, EVEN), (2, UNEVEN), (6, UNEVEN), (15, UNEVEN)))
         schools = rng.choices([*SCHOOLS[:-1], "", "unlisted"], k=6)
-        weights = [rng.choice((0.02, 0.2, 1, 4)) for _ in schools]
+        weights = [rng.choice(spread) for _ in schools]
         departments = rng.sample([*DEPARTMENTS, "", "unlisted"], k=rng.randint(1, 5))
         for number in range(int(DAYS * busy)):
             moment = datetime.combine(FIRST, datetime.min.time(), ZoneInfo(zone)) + timedelta(minutes=rng.randrange(DAYS * 1440))

@@ -148,9 +148,23 @@ def test_calendar_months_beside_weeks_would_give_single_days_away() -> None:
 
 
 # -- what the rule hides --------------------------------------------------------------------------------------------------
-def test_where_nobody_is_few_nothing_is_hidden() -> None:
-    assert hidden_cells({"a": 10, "b": 11}, 0, "ab") == frozenset()
-    assert hidden_cells({"a": 10, "b": 11}, 10, "ab") == frozenset()
+@pytest.mark.parametrize(
+    ("people", "rest", "hidden"),
+    [
+        ({"a": 10, "b": 11}, 0, ""),
+        ({"a": 10, "b": 11}, 10, ""),
+        ({"a": 50, "b": 0, "c": 11}, 0, "ab"),
+        ({"a": 19, "b": 0, "c": 11}, 0, "abc"),
+        ({"a": 50, "b": 9, "c": 9, "d": 9}, 0, "abcd"),
+        ({"a": 50, "b": 0, "c": 11}, 20, "b"),
+        ({"a": 50, "b": 0, "c": 11}, 19, "ab"),
+        ({"a": 50, "b": 11}, 1, "a"),
+        ({"a": 50, "b": 11}, 9, "a"),
+        ({"a": 3, "b": 9}, 0, "ab"),
+    ],
+)
+def test_examples(people: dict[str, int], rest: int, hidden: str) -> None:
+    assert hidden_cells(people, rest, sorted(people)) == set(hidden)
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 40), min_size=1), st.integers(0, 30), st.randoms())
