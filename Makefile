@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 SEEDS ?= 50
 
-.PHONY: help install demo test soak check bench chaos format lock clean
+.PHONY: help install demo test soak check bench chaos format lock dashboards clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made here
@@ -36,7 +36,7 @@ check: install ## ruff, mypy, import-linter, generated pages and lock file up to
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q tests/contract/test_schema_page.py tests/contract/test_lock.py tests/unit/test_event_schemas.py
+	@$(BIN)/python -m pytest -q tests/contract/test_schema_page.py tests/contract/test_dashboards.py tests/contract/test_lock.py tests/unit/test_event_schemas.py
 
 format: install ## ruff format, and what ruff can mend by itself
 	@$(BIN)/ruff check --fix-only .
@@ -47,6 +47,9 @@ bench: install ## events per CPU-second, freshness, memory, recovery
 
 chaos: install ## real servers under faults from SEEDS seeds, every number compared afterwards
 	@$(BIN)/python -m tests.chaos --seeds $(SEEDS)
+
+dashboards: install ## write deploy/grafana/dashboards from the code beside them
+	@$(BIN)/python -m deploy.grafana
 
 lock: install ## renew requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
