@@ -6,10 +6,10 @@ from typing import Final
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from deploy.grafana import district
+from deploy.grafana import cases, cell, district, equity, pipeline, promises
 
 FOLDER: Final = Path(__file__).with_name("dashboards")
-BOARDS: Final = (district.BOARD,)
+BOARDS: Final = (district.BOARD, cell.BOARD, cases.BOARD, promises.BOARD, equity.BOARD, pipeline.BOARD)
 
 
 def documents() -> dict[str, str]:

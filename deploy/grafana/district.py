@@ -8,17 +8,18 @@ from deploy.grafana.variables import DISTRICT, IS_BUSINESS, WINDOW, ZONE
 COLUMNS = (
     Column("people", COUNT),
     Column("wait", DURATION),
-    Column("in_time", SHARE),
+    Column("answered in time", SHARE),
     Column("score", POINTS),
-    Column("waiting_now", COUNT),
+    Column("waiting now", COUNT),
 )
 
 
 def _cells(scope: str) -> str:
     return f"""
 SELECT i.{scope} AS {scope}, any(i.{scope}_name) AS name, any(stakeholders) AS people,
-    any(if({IS_BUSINESS}, response_p50_business_ms, response_p50_ms)) AS wait, any(response_compliance) AS in_time, any(i.score) AS score,
-    countIf(o.waiting_since IS NOT NULL) AS waiting_now
+    any(if({IS_BUSINESS}, response_p50_business_ms, response_p50_ms)) AS wait,
+    any(response_compliance) AS `answered in time`, any(i.score) AS score,
+    countIf(o.waiting_since IS NOT NULL) AS `waiting now`
 FROM (SELECT * FROM indicators WHERE district = {DISTRICT} AND scope = '{scope}' AND window = {WINDOW}) AS i
 LEFT JOIN (SELECT {scope}, waiting_since FROM open_cases WHERE district = {DISTRICT}) AS o ON o.{scope} = i.{scope}
 GROUP BY {scope}
@@ -65,12 +66,12 @@ ORDER BY time""",
             "Who has waited longest",
             "Questions with a message that nobody has answered yet, the oldest first. Click a case to read its history.",
             f"""
-SELECT subject AS case, department, school, priority, channel, waiting_ms AS waited, response_due_at AS answer_due
+SELECT subject AS case, department, school, priority, channel, waiting_ms AS waited, response_due_at AS `answer due`
 FROM open_cases
 WHERE district = {DISTRICT} AND waiting_since IS NOT NULL
 ORDER BY waiting_since, case
 LIMIT 20""",
-            [Column("case", link=links.to_case()), Column("waited", DURATION), Column("answer_due", INSTANT)],
+            [Column("case", link=links.to_case()), Column("waited", DURATION), Column("answer due", INSTANT)],
             empty="nobody waits",
         ),
     ],

@@ -52,7 +52,7 @@ def of(cell: str, department: str = "''") -> list[stat.Panel]:
         number(
             "Answered in time",
             "Of the answers that fell due in the window, the share that came before their deadline. Green: what was promised.",
-            f"SELECT response_compliance AS answered_in_time {here}",
+            f"SELECT response_compliance AS `answered in time` {here}",
             SHARE,
             empty="none fell due",
             width=12,
@@ -61,7 +61,7 @@ def of(cell: str, department: str = "''") -> list[stat.Panel]:
         number(
             "Settled in time",
             "Of the questions that were to be settled in the window, the share that was. Green: what was promised.",
-            f"SELECT resolution_compliance AS settled_in_time {here}",
+            f"SELECT resolution_compliance AS `settled in time` {here}",
             SHARE,
             empty="none fell due",
             width=12,
@@ -80,8 +80,8 @@ def of_cell() -> list[stat.Panel]:
 
 def _waits(measure: str, here: str) -> str:
     return f"""
-SELECT if({IS_BUSINESS}, {measure}_p50_business_ms, {measure}_p50_ms) AS half_under,
-    if({IS_BUSINESS}, {measure}_p90_business_ms, {measure}_p90_ms) AS nine_in_ten_under
+SELECT if({IS_BUSINESS}, {measure}_p50_business_ms, {measure}_p50_ms) AS `half under`,
+    if({IS_BUSINESS}, {measure}_p90_business_ms, {measure}_p90_ms) AS `nine in ten under`
 {here}"""
 
 

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models import common as models
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue, Threshold, ThresholdsMode
 from grafana_foundation_sdk.models.text import TextMode
 
-from deploy.grafana.sources import CLICKHOUSE, PROMETHEUS, Select
+from deploy.grafana.sources import CLICKHOUSE, PROMETHEUS, Select, metric
 
 COUNT, DURATION, SHARE, POINTS, INSTANT = "short", "ms", "percentunit", "none", "dateTimeAsLocal"
 """Units of Grafana: counts, milliseconds, 0..1, 0..100, milliseconds since the epoch."""
@@ -30,13 +30,15 @@ class Column:
     unit: str = ""
     link: str = ""
     is_hidden: bool = False
+    decimals: int | None = None
 
     def properties(self) -> list[DynamicConfigValue]:
         told: list[DynamicConfigValue] = []
         if self.unit:
             told.append(DynamicConfigValue("unit", self.unit))
-        if self.unit in _DECIMALS:
-            told.append(DynamicConfigValue("decimals", _DECIMALS[self.unit]))
+        decimals = _DECIMALS.get(self.unit) if self.decimals is None else self.decimals
+        if decimals is not None:
+            told.append(DynamicConfigValue("decimals", decimals))
         if self.link:
             told.append(DynamicConfigValue("links", [{"title": "Show", "url": self.link}]))
         if self.is_hidden:
@@ -60,17 +62,22 @@ def number(
     title: str, meaning: str, sql: str, unit: str, *, empty: str = EMPTY, width: int = 6, thresholds: ThresholdsConfig = PLAIN
 ) -> stat.Panel:
     """One answer in large type; further columns of its row stand beside it."""
-    panel = (
-        stat.Panel()
-        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))
-        .color_mode(models.BigValueColorMode.VALUE)
-        .graph_mode(models.BigValueGraphMode.NONE)
-        .thresholds(thresholds)
-        .unit(unit)
-        .decimals(_DECIMALS[unit])
-        .with_target(Select(sql))
-    )
+    panel = _large(unit, thresholds).with_target(Select(sql)).datasource(CLICKHOUSE)
     return _described(panel, title, meaning, empty=empty, width=width, height=LARGE)
+
+
+def measured(
+    title: str, meaning: str, expression: str, unit: str, *, empty: str = EMPTY, width: int = 6, thresholds: ThresholdsConfig = PLAIN
+) -> stat.Panel:
+    """The same of a metric in Prometheus, as it is now."""
+    panel = _large(unit, thresholds).with_target(metric(expression, instant=True)).datasource(PROMETHEUS)
+    return _described(panel, title, meaning, empty=empty, width=width, height=LARGE)
+
+
+def _large(unit: str, thresholds: ThresholdsConfig) -> stat.Panel:
+    panel = stat.Panel().reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))
+    panel = panel.color_mode(models.BigValueColorMode.VALUE).graph_mode(models.BigValueGraphMode.NONE).thresholds(thresholds).unit(unit)
+    return panel.decimals(_DECIMALS[unit]) if unit in _DECIMALS else panel
 
 
 def against(panel: stat.Panel, limit: str, sql: str) -> stat.Panel:
@@ -83,36 +90,51 @@ def against(panel: stat.Panel, limit: str, sql: str) -> stat.Panel:
 def listing(
     title: str, meaning: str, sql: str, columns: Sequence[Column], *, empty: str = EMPTY, width: int = 12, height: int = MIDDLE
 ) -> table.Panel:
-    panel = table.Panel().with_target(Select(sql)).cell_height(models.TableCellHeight.SM)
-    for column in columns:
-        if told := column.properties():
-            panel = panel.override_by_name(column.name, told)
-    return _described(panel, title, meaning, empty=empty, width=width, height=height)
+    panel = table.Panel().with_target(Select(sql)).cell_height(models.TableCellHeight.SM).datasource(CLICKHOUSE)
+    return _described(_with_columns(panel, columns), title, meaning, empty=empty, width=width, height=height)
 
 
 def trend(
     title: str, meaning: str, sql: str, unit: str, *, bars: bool = False, step: str = "", empty: str = EMPTY, width: int = 12
 ) -> timeseries.Panel:
-    panel = timeseries.Panel().with_target(Select(sql, is_series=True)).unit(unit).min(0)
+    """Over the shown time; `step` is the least width of a point."""
+    panel = timeseries.Panel().with_target(Select(sql, is_series=True)).datasource(CLICKHOUSE).unit(unit).min(0)
     panel = panel.draw_style(models.GraphDrawStyle.BARS if bars else models.GraphDrawStyle.LINE).fill_opacity(60 if bars else 8)
     panel = panel.interval(step) if step else panel
     return _described(panel, title, meaning, empty=empty, width=width, height=MIDDLE)
 
 
-def groups(title: str, meaning: str, sql: str, columns: Sequence[Column], *, empty: str = EMPTY, width: int = 8) -> barchart.Panel:
-    panel = barchart.Panel().with_target(Select(sql)).orientation(models.VizOrientation.HORIZONTAL).min(0)
-    for column in columns:
-        panel = panel.override_by_name(column.name, column.properties())
+def series(title: str, meaning: str, expression: str, legend: str, unit: str) -> timeseries.Panel:
+    """A metric of Prometheus over the shown time."""
+    panel = timeseries.Panel().with_target(metric(expression, legend)).datasource(PROMETHEUS).unit(unit).min(0)
+    return _described(panel, title, meaning, empty="no worker tells Prometheus anything", width=12, height=MIDDLE)
+
+
+def groups(
+    title: str,
+    meaning: str,
+    sql: str,
+    columns: Sequence[Column],
+    *,
+    empty: str = EMPTY,
+    width: int = 8,
+    thresholds: ThresholdsConfig = PLAIN,
+) -> barchart.Panel:
+    """A bar for each row, named by the first column."""
+    panel = barchart.Panel().with_target(Select(sql)).datasource(CLICKHOUSE).orientation(models.VizOrientation.HORIZONTAL).min(0)
+    panel = _with_columns(panel.thresholds(thresholds), columns)
     return _described(panel, title, meaning, empty=empty, width=width, height=MIDDLE)
 
 
-def words(content: str, *, height: int = 3) -> text.Panel:
-    return text.Panel().mode(TextMode.MARKDOWN).content(content).transparent(True).span(24).height(height)
+def words(content: str) -> text.Panel:
+    return text.Panel().title("").mode(TextMode.MARKDOWN).content(content).transparent(True).span(24).height(3)
 
 
-def from_prometheus(panel: Drawn) -> Drawn:
-    return panel.datasource(PROMETHEUS)
+def _with_columns(panel: Drawn, columns: Sequence[Column]) -> Drawn:
+    for column in columns:
+        panel = panel.override_by_name(column.name, column.properties())
+    return panel
 
 
 def _described(panel: Drawn, title: str, meaning: str, *, empty: str, width: int, height: int) -> Drawn:
-    return panel.title(title).description(meaning).no_value(empty).datasource(CLICKHOUSE).span(width).height(height)
+    return panel.title(title).description(meaning).no_value(empty).span(width).height(height)

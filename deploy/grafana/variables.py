@@ -5,6 +5,7 @@ nothing, and Grafana's formats for SQL leave the backslash alone, which escapes 
 the rest would run. So every value goes in percent-encoded, which has neither, and ClickHouse decodes it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from grafana_foundation_sdk.builders.dashboard import CustomVariable, QueryVariable, TextBoxVariable
@@ -30,6 +31,7 @@ def narrowed(*names: str) -> str:
     return " AND ".join(f"$__conditionalAll({name} = {value_of(name)}, ${name})" for name in names)
 
 
+ALL: Final = VariableOption(text="All", value="$__all")
 DISTRICT: Final = value_of("district")
 WINDOW: Final = value_of("window")
 IS_BUSINESS: Final = f"{value_of('clock')} = 'business'"
@@ -60,7 +62,7 @@ def department() -> QueryVariable:
 def _within(name: str, label: str) -> QueryVariable:
     sql = f"""SELECT {name}, {name}_name FROM indicators
 WHERE district = {DISTRICT} AND scope = '{name}' AND window = '28d' ORDER BY {name}_name"""
-    return _asked(name, label, sql).include_all(True).current(VariableOption(text="All", value="$__all"))
+    return _asked(name, label, sql).include_all(True).current(ALL)
 
 
 def _asked(name: str, label: str, sql: str) -> QueryVariable:
@@ -91,3 +93,13 @@ def case() -> TextBoxVariable:
     return (
         TextBoxVariable("case").label("Case").description("The number of one case: its timeline is shown below the list.").default_value("")
     )
+
+
+def one_of(name: str, label: str, values: Sequence[str]) -> CustomVariable:
+    return CustomVariable(name).label(label).values(",".join(values)).include_all(True).current(ALL)
+
+
+def language() -> QueryVariable:
+    sql = f"""SELECT DISTINCT language FROM cases FINAL
+WHERE district = {DISTRICT} AND language != '' AND $__timeFilter(opened_at) ORDER BY language"""
+    return _asked("language", "Language", sql).include_all(True).current(ALL)

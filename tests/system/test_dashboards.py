@@ -63,7 +63,8 @@ class Scene:
     """Of the district, by case."""
 
     def look(self, **chosen: str) -> Look:
-        known = {"district": DISTRICT, "window": "28d", "clock": "calendar", "school": ALL, "department": ALL, "case": "", "status": ALL}
+        known = {"district": DISTRICT, "window": "28d", "clock": "calendar", "case": next(iter(self.events))}
+        known |= dict.fromkeys(("school", "department", "status", "priority", "channel", "audience", "language"), ALL)
         variables = {name: Chosen(value, ("a", "b")) for name, value in (known | chosen).items()}
         return Look(variables, (self.now - 28 * DAY) // 1000, self.now // 1000)
 
