@@ -94,6 +94,6 @@ FROM
     WITH (district != '', department != '', priority != '', valid_from) AS weight
     SELECT argMaxIf(({measure}_ms, {measure}_clock), weight, {measure}_clock != '') AS promised
     FROM targets FINAL
-    WHERE revision = (SELECT max(revision) FROM directory_revisions) AND valid_from <= now64(3) AND audience = '' AND channel = ''
+    WHERE revision = (SELECT max(revision) FROM directory_revisions FINAL) AND valid_from <= now64(3) AND audience = '' AND channel = ''
         AND district IN ('', {DISTRICT}) AND department IN ('', {department}) AND priority IN ('', 'routine')
 )"""

@@ -9,7 +9,7 @@ from deploy.grafana.variables import DISTRICT, narrowed
 
 _CLOSED: Final = f"""
 WITH
-    (SELECT max(revision) FROM directory_revisions) AS newest,
+    (SELECT max(revision) FROM directory_revisions FINAL) AS newest,
     (
         SELECT argMax(schedule, (district != '', valid_from)) FROM schedules FINAL
         WHERE revision = newest AND district IN ('', {DISTRICT}) AND school = '' AND department = '' AND valid_from <= now64(3)

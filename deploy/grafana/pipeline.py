@@ -100,7 +100,7 @@ LIMIT 100""",
             "Up to which minute each partition of the log is counted. One that stands while others go on has no worker, "
             "or its breaker is open.",
             "SELECT partition, as_of AS `true up to`, next_offset AS `next offset` FROM progress FINAL ORDER BY partition",
-            [Column("true up to", INSTANT), Column("next offset", "none")],
+            [Column("partition", "none"), Column("true up to", INSTANT), Column("next offset", "none")],
             width=24,
             height=6,
         ),

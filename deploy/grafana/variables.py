@@ -41,7 +41,7 @@ IN_PLACE: Final = f"district = {DISTRICT} AND {narrowed('school', 'department')}
 """Questions of that cell."""
 ZONE: Final = f"""(
     SELECT if(any(zone) = '', 'UTC', any(zone)) FROM districts FINAL
-    WHERE district = {DISTRICT} AND revision = (SELECT max(revision) FROM directory_revisions)
+    WHERE district = {DISTRICT} AND revision = (SELECT max(revision) FROM directory_revisions FINAL)
 )"""
 
 
