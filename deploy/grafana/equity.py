@@ -16,17 +16,21 @@ _KEPT = "countIf(ifNull(answered_at <= response_due_at AND response_due_at < now
 
 
 def _by(column: str) -> str:
+    """Nothing of a small group leaves the query but its name and that it is small."""
     return f"""
-SELECT if({column} = '', 'not told', toString({column})) AS `group`, uniqExactIf(stakeholder, stakeholder != '') AS persons,
-    persons < {FEWEST} AS few, if(few, 'fewer than {FEWEST}', toString(persons)) AS people,
-    if(few, NULL, count()) AS questions,
-    if(few, NULL, quantileExactOrNull(0.5)(if({IS_BUSINESS}, response_business_ms, response_ms))) AS `half answered under`,
-    if(few, NULL, {_KEPT} / nullIf({_DUE}, 0)) AS `answered in time`,
-    if(few, NULL, countIf(resolved_at IS NOT NULL) / count()) AS settled,
-    if(few OR count(rating) < {FEWEST}, NULL, avg(rating) * 10) AS `rating, of 10`
-{_ASKED}
-GROUP BY {column}
-ORDER BY few, persons DESC, `group`"""
+SELECT if({column} = '', 'not told', toString({column})) AS `group`, if(few, 'fewer than {FEWEST}', toString(persons)) AS people,
+    if(few, NULL, asked) AS questions, if(few, NULL, half) AS `half answered under`,
+    if(few, NULL, kept / nullIf(due, 0)) AS `answered in time`, if(few, NULL, ended / asked) AS settled,
+    if(few OR rated < {FEWEST}, NULL, mean * 10) AS `rating, of 10`
+FROM
+(
+    SELECT {column}, uniqExactIf(stakeholder, stakeholder != '') AS persons, persons < {FEWEST} AS few, count() AS asked,
+        quantileExactOrNull(0.5)(if({IS_BUSINESS}, response_business_ms, response_ms)) AS half, {_KEPT} AS kept, {_DUE} AS due,
+        countIf(resolved_at IS NOT NULL) AS ended, count(rating) AS rated, avg(rating) AS mean
+    {_ASKED}
+    GROUP BY {column}
+)
+ORDER BY few, if(few, 0, persons) DESC, `group`"""
 
 
 def _gap(column: str) -> str:
@@ -44,8 +48,6 @@ HAVING count(share) > 1"""
 def _columns(name: str) -> list[Column]:
     return [
         Column("group", link=links.to_cases("$school", "$department", **{name: links.field("group")})),
-        Column("persons", is_hidden=True),
-        Column("few", is_hidden=True),
         Column("questions", COUNT),
         Column("half answered under", DURATION),
         Column("answered in time", SHARE),

@@ -5,7 +5,7 @@ from typing import Final
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery
 
 from deploy.grafana.sources import CLICKHOUSE, Marks
-from deploy.grafana.variables import DISTRICT, narrowed
+from deploy.grafana.variables import CAME_BEFORE, DISTRICT, narrowed
 
 _CLOSED: Final = f"""
 WITH
@@ -31,7 +31,7 @@ def breaches(*, by_place: bool) -> AnnotationQuery:
     sql = f"""
 SELECT reached_at AS time, concat('critical, ', target, ' missed: case ', subject, ', ', department, ' ', school) AS text
 FROM breaches
-WHERE district = {DISTRICT} AND {place} AND stage = 'breach' AND priority = 'critical' AND $__timeFilter(reached_at)
+WHERE district = {DISTRICT} AND {place} AND stage = 'breach' AND priority = 'critical' AND {CAME_BEFORE} AND $__timeFilter(reached_at)
 ORDER BY time DESC
 LIMIT 200"""
     return _marks("Critical promises missed", "red", sql)

@@ -3,20 +3,18 @@
 from deploy.grafana import links, marks, variables
 from deploy.grafana.board import Board
 from deploy.grafana.panels import COUNT, DURATION, INSTANT, SHARE, Column, at_least, groups, listing, number, steps, trend
-from deploy.grafana.variables import CELL, IN_PLACE, PROMISED_SHARE, ZONE
+from deploy.grafana.variables import CAME_BEFORE, CELL, IN_PLACE, PROMISED_SHARE, ZONE
 
 PAGE, TICKET = 4, 1.67
 """Burn rates at which people are called (docs/alerting.md)."""
 
 
 def _by_day(target: str, answered: str) -> str:
-    """Deadlines are looked for in questions that came up to 100 days earlier."""
     return f"""
 SELECT toStartOfDay({target}_due_at, {ZONE}) AS time, countIf(ifNull({answered} <= {target}_due_at, 0)) AS kept, count() - kept AS missed
 FROM cases FINAL
 WHERE {IN_PLACE} AND is_deleted = 0 AND received_at IS NOT NULL AND status != 'spam'
-    AND opened_at >= $__fromTime - INTERVAL 100 DAY AND opened_at <= $__toTime
-    AND $__timeFilter({target}_due_at) AND {target}_due_at < now64(3)
+    AND {CAME_BEFORE} AND $__timeFilter({target}_due_at) AND {target}_due_at < now64(3)
 GROUP BY time
 ORDER BY time"""
 
@@ -109,7 +107,7 @@ LIMIT 100""",
             f"""
 SELECT department, school, count() AS missed, countIf(is_open) AS `still open`, quantileExact(0.5)(late_ms) AS `half later than`
 FROM breaches
-WHERE {IN_PLACE} AND target = 'response' AND stage = 'breach' AND $__timeFilter(reached_at)
+WHERE {IN_PLACE} AND target = 'response' AND stage = 'breach' AND {CAME_BEFORE} AND $__timeFilter(reached_at)
 GROUP BY department, school
 ORDER BY missed DESC, department, school
 LIMIT 50""",

@@ -17,10 +17,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import fold, freshness, throughput, viewers
+from tests.benchmarks import dashboards, fold, freshness, throughput, viewers
 
 RATES = (500, 2_766)
 """Events a second: a very large district at its peak, and all of Texas."""
+SLOWEST = 5
+"""Queries of dashboards that are shown, of those that took longest."""
 RECORD = Path("bench.jsonl")
 MINIMUM, AIM, LEAST_RATIO = 20_000, 40_000, 5
 
@@ -38,6 +40,8 @@ def main() -> None:
     looking = viewers.measure(5 if quick else viewers.UPDATES)
     console.print("the fold: memory and recovery ...")
     state = fold.measure(50_000 if quick else 300_000)
+    console.print("every query of the dashboards ...")
+    panels = dashboards.measure(dashboards.QUICK_CASES if quick else dashboards.CASES)
     results = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
@@ -46,6 +50,7 @@ def main() -> None:
         "freshness": [asdict(f) for f in fresh],
         "viewers": asdict(looking),
         "state": state,
+        "dashboards": [asdict(each) for each in panels],
     }
     show(results)
     with RECORD.open("a") as file:
@@ -74,6 +79,8 @@ def show(results: dict[str, Any]) -> None:
     seen = f"{page['p50_s']:.2f} / {page['p99_s']:.2f} / {page['worst_s']:.2f} s"
     table.add_row(f"{page['viewers']} viewers of the page see a contact after, p50 / p99 / worst", seen, "2 s")
     table.add_row("  CPU and memory of the page", f"{page['of_one_core']:.0%}, {page['resident_mb']:,.0f} MB", "")
+    for slow in results["dashboards"][:SLOWEST]:
+        table.add_row(f"{slow['query']}, p50 / p95", f"{slow['p50_ms']:.0f} / {slow['p95_ms']:.0f} ms", "300 ms")
     table.add_row("bytes per remembered case", f"{state['bytes_per_case']:,.0f}", "600, at most 1,200")
     table.add_row("cases recovered per CPU-second", f"{state['recovered_per_s']:,.0f}", "200,000")
     Console().print(table)

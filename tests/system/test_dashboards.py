@@ -337,6 +337,10 @@ def test_equity_by_group_and_nothing_of_small_ones(scene: Scene, ask: Ask, colum
         kept = sum(f["answered_at"] is not None and f["answered_at"] <= f["response_due_at"] for f in due)
         assert (row["people"], row["questions"]) == (str(persons), len(facts))
         assert row["answered in time"] == (pytest.approx(kept / len(due)) if due else None)
+        took = sorted(f["response_ms"] for f in facts if f["response_ms"] is not None)
+        rated = [f["rating"] for f in facts if f["rating"] is not None]
+        assert row["half answered under"] == (took[len(took) // 2] if took else None)
+        assert row["rating, of 10"] == (pytest.approx(sum(rated) / len(rated) * 10) if len(rated) >= 10 else None)
         assert row["settled"] == pytest.approx(sum(f["resolved_at"] is not None for f in facts) / len(facts))
 
 
