@@ -60,7 +60,7 @@ BOARD = Board(
             "Click a case: its history appears below.",
             f"""
 SELECT subject AS case, received_at AS received, department, school, topic, priority, channel, language, audience, status,
-    response_ms AS `first answer after`, answered_at IS NULL AND response_due_at < now64(3) OR answered_at > response_due_at AS late,
+    response_ms AS `first answer after`, response_due_at < ifNull(answered_at, now64(3)) AS late,
     resolution_ms AS `settled after`, reopens, rating
 {_RECEIVED}
 ORDER BY received DESC, case

@@ -15,6 +15,7 @@ def of(cell: str, department: str = "''") -> list[stat.Panel]:
             "Different people who wrote or called in the window; one who asks twice counts once. Beside it the questions they asked.",
             f"SELECT stakeholders AS people, contacts AS questions {here}",
             COUNT,
+            beside=["questions"],
             empty="no contact yet",
         ),
         against(
@@ -24,6 +25,7 @@ def of(cell: str, department: str = "''") -> list[stat.Panel]:
                 "Orange: longer than what the directory promises for a routine question.",
                 _waits("response", here),
                 DURATION,
+                beside=["nine in ten under"],
                 empty="no answer in this window",
             ),
             "promised_ms",
@@ -36,6 +38,7 @@ def of(cell: str, department: str = "''") -> list[stat.Panel]:
                 "Orange: longer than what the directory promises for a routine question.",
                 _waits("resolution", here),
                 DURATION,
+                beside=["nine in ten under"],
                 empty="nothing settled in this window",
             ),
             "promised_ms",
@@ -47,6 +50,7 @@ def of(cell: str, department: str = "''") -> list[stat.Panel]:
             "the true value lies between low and high nine times in ten. Always over 28 days. docs/score.md has the formula.",
             f"SELECT score, score_low AS low, score_high AS high {here}",
             POINTS,
+            beside=["low", "high"],
             empty="none: fewer than 10 ratings in 28 days",
         ),
         number(

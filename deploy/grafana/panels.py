@@ -17,6 +17,8 @@ COUNT, DURATION, SHARE, POINTS, INSTANT = "short", "ms", "percentunit", "none", 
 LARGE, MIDDLE = 5, 9
 """Heights in grid units."""
 EMPTY: Final = "nothing yet"
+NONE: Final = "-"
+"""In a cell. Grafana would write what the whole panel says when it is empty."""
 _DECIMALS: Final = {SHARE: 0, POINTS: 0, COUNT: 0, DURATION: 1}
 
 Drawn = TypeVar("Drawn", stat.Panel, table.Panel, timeseries.Panel, barchart.Panel)
@@ -35,7 +37,7 @@ class Column:
     def properties(self) -> list[DynamicConfigValue]:
         told: list[DynamicConfigValue] = []
         if self.unit:
-            told.append(DynamicConfigValue("unit", self.unit))
+            told += [DynamicConfigValue("unit", self.unit), DynamicConfigValue("noValue", NONE)]
         decimals = _DECIMALS.get(self.unit) if self.decimals is None else self.decimals
         if decimals is not None:
             told.append(DynamicConfigValue("decimals", decimals))
@@ -59,10 +61,20 @@ PLAIN: Final = steps(("text", None))
 
 
 def number(
-    title: str, meaning: str, sql: str, unit: str, *, empty: str = EMPTY, width: int = 6, thresholds: ThresholdsConfig = PLAIN
+    title: str,
+    meaning: str,
+    sql: str,
+    unit: str,
+    *,
+    beside: Sequence[str] = (),
+    empty: str = EMPTY,
+    width: int = 6,
+    thresholds: ThresholdsConfig = PLAIN,
 ) -> stat.Panel:
-    """One answer in large type; further columns of its row stand beside it."""
+    """One answer in large type; the columns `beside` stand beside it."""
     panel = _large(unit, thresholds).with_target(Select(sql)).datasource(CLICKHOUSE)
+    for column in beside:
+        panel = panel.override_by_name(column, [DynamicConfigValue("noValue", NONE)])
     return _described(panel, title, meaning, empty=empty, width=width, height=LARGE)
 
 

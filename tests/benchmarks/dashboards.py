@@ -33,7 +33,7 @@ districts: {d0: {name: The largest (invented)}}
 """
 
 _DRAWN: Final = """
-    now64(3) - toIntervalSecond(intHash32(number) %% 31536000) AS opened,
+    toDateTime64(%(now_s)s, 3, 'UTC') - toIntervalSecond(intHash32(number) %% 31536000) AS opened,
     concat('d', toString(if(number %% 10 < 4, 0, number %% 10))) AS district,
     concat('case-', toString(number)) AS subject,
     intHash32(number + 1) %% 1000 AS luck,
@@ -118,8 +118,9 @@ def measure(cases: int = CASES) -> list[Slow]:
 
 
 def fill(client: Client, cases: int) -> None:
+    now_s = int(time.time())
     for first in range(0, cases, AT_ONCE):
-        some = {"first": first, "rows": min(AT_ONCE, cases - first)}
+        some = {"now_s": now_s, "first": first, "rows": min(AT_ONCE, cases - first)}
         client.execute(_CASES, some | {"version": 1, "every": 1})
         client.execute(_CASES, some | {"version": 2, "every": 10})
         client.execute(_EVENTS, some)

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from deploy.grafana.__main__ import FOLDER, documents
+from deploy.grafana.panels import NONE
 from deploy.grafana.sources import CLICKHOUSE, PROMETHEUS
 from deploy.grafana.variables import PROMISED_SHARE
 from tests.grafana import Asked, dashboards, queries
@@ -74,6 +75,13 @@ def test_a_panel_says_what_it_means_and_what_it_says_when_it_is_empty(panel: Any
         return
     assert re.fullmatch(r"[A-Z0-9].*[.)]", panel["description"])
     assert panel["fieldConfig"]["defaults"]["noValue"]
+
+
+@pytest.mark.parametrize("panel", [p for p in panels() if p.values[0]["type"] == "table"])
+def test_a_cell_without_a_number_does_not_say_that_the_table_is_empty(panel: Any) -> None:
+    for override in panel["fieldConfig"]["overrides"]:
+        properties = {each["id"]: each["value"] for each in override["properties"]}
+        assert "unit" not in properties or properties["noValue"] == NONE
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=str)
