@@ -47,7 +47,7 @@ HAVING count(share) > 1"""
 
 def _columns(name: str) -> list[Column]:
     return [
-        Column("group", link=links.to_cases("$school", "$department", **{name: links.field("group")})),
+        Column("group", link=links.to_cases_here(**{name: links.field("group")})),
         Column("questions", COUNT),
         Column("half answered under", DURATION),
         Column("answered in time", SHARE),

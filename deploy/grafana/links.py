@@ -21,9 +21,14 @@ def to_cell(school: str = "", department: str = "") -> str:
     return f"/d/frontdesk-cell?{_CHOSEN}&var-school={school}&var-department={department}"
 
 
-def to_cases(school: str = "", department: str = "", **further: str) -> str:
-    chosen = "".join(f"&var-{name}={value}" for name, value in further.items())
-    return f"/d/frontdesk-cases?{_TIMES}&var-school={school}&var-department={department}{chosen}"
+def to_cases(school: str, department: str) -> str:
+    return f"/d/frontdesk-cases?{_TIMES}&var-school={school}&var-department={department}"
+
+
+def to_cases_here(**chosen: str) -> str:
+    """Of the school and department that are looked at; `chosen` are further variables of that dashboard."""
+    further = "".join(f"&var-{name}={value}" for name, value in chosen.items())
+    return f"/d/frontdesk-cases?{_TIMES}&${{school:queryparam}}&${{department:queryparam}}{further}"
 
 
 def to_case() -> str:

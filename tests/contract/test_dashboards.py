@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -133,11 +134,16 @@ def check_link(address: str) -> None:
     assert {name.removeprefix("var-") for name in given if name.startswith("var-")} <= known
 
 
-def test_every_link_leads_somewhere() -> None:
-    found = [address for board in dashboards().values() for address in addresses(board)]
-    assert len(found) > 50
+@pytest.mark.parametrize("board", dashboards().values(), ids=lambda board: board["uid"])
+def test_every_link_leads_somewhere_and_keeps_what_is_chosen(board: Any) -> None:
+    """A bare `$school` would be a list of all schools where All is chosen; `queryparam` is All again."""
+    variables = {variable["name"] for variable in board["templating"]["list"]}
+    found = list(addresses(board))
+    assert len(found) > 5
     for address in found:
         check_link(address)
+        for name, how in re.findall(r"\$\{?(\w[\w.]*)(?::(\w+))?", address):
+            assert name.startswith("__") or (how == "queryparam" and name in variables), address
 
 
 def test_the_dashboards_that_alerts_name_exist_and_know_the_variables() -> None:
@@ -162,10 +168,20 @@ def test_the_data_sources_have_the_uids_that_panels_name() -> None:
 
 
 def test_compose_mounts_what_grafana_reads_and_sets_what_the_data_sources_ask_for() -> None:
-    grafana = read(ROOT / "deploy/compose/compose.yaml")["services"]["grafana"]
+    services = read(ROOT / "deploy/compose/compose.yaml")["services"]
+    grafana = services["grafana"]
     mounts = dict(volume.split(":")[:2] for volume in grafana["volumes"])
     [provider] = read(PROVISIONING / "dashboards/frontdesk.yml")["providers"]
     assert mounts["../grafana/provisioning"] == "/etc/grafana/provisioning"
     assert mounts["../grafana/dashboards"] == provider["options"]["path"]
     assert mounts["../../docs/runbooks"] == "/usr/share/grafana/public/runbooks"
+    assert "./grafana-user.xml" in [volume.split(":")[0] for volume in services["clickhouse"]["volumes"]]
     assert set(re.findall(r"\$(\w+)", (PROVISIONING / "datasources/frontdesk.yml").read_text("utf-8"))) <= grafana["environment"].keys()
+
+
+def test_in_compose_grafana_can_only_read() -> None:
+    config = ET.parse(ROOT / "deploy/compose/grafana-user.xml")  # noqa: S314 - our own file
+    grafana = read(ROOT / "deploy/compose/compose.yaml")["services"]["grafana"]["environment"]
+    assert config.find(f"users/{grafana['CLICKHOUSE_USER']}/profile").text == "grafana"
+    assert [query.text for query in config.iterfind("users/grafana/grants/query")] == ["GRANT SELECT ON frontdesk.*"]
+    assert config.find("profiles/grafana/readonly").text == "2"
