@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 SEEDS ?= 50
 
-.PHONY: help install demo test soak check bench chaos format lock screenshots clean
+.PHONY: help install demo test soak check bench chaos format lock dashboards screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made here
@@ -36,17 +36,20 @@ check: install ## ruff, mypy, import-linter, generated pages and lock file up to
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q tests/contract/test_schema_page.py tests/contract/test_lock.py tests/unit/test_event_schemas.py
+	@$(BIN)/python -m pytest -q tests/contract/test_schema_page.py tests/contract/test_dashboards.py tests/contract/test_lock.py tests/unit/test_event_schemas.py
 
 format: install ## ruff format, and what ruff can mend by itself
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-bench: install ## events per CPU-second, freshness, memory, recovery
+bench: install ## events per CPU-second, freshness, memory, recovery, queries of the dashboards
 	@$(BIN)/python -m tests.benchmarks
 
 chaos: install ## real servers under faults from SEEDS seeds, every number compared afterwards
 	@$(BIN)/python -m tests.chaos --seeds $(SEEDS)
+
+dashboards: install ## write deploy/grafana/dashboards from the code beside them
+	@$(BIN)/python -m deploy.grafana
 
 screenshots: install ## docs/img: the live page in Chromium, on a phone, a laptop and a wall
 	@$(BIN)/python -m tests.screenshots

@@ -18,10 +18,12 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import fold, freshness, intake, throughput, viewers
+from tests.benchmarks import dashboards, fold, freshness, intake, throughput, viewers
 
 RATES = (500, 2_766)
 """Events a second: a very large district at its peak, and all of Texas."""
+SLOWEST = 5
+"""Queries of dashboards that are shown, of those that took longest."""
 RECORD = Path("bench.jsonl")
 MINIMUM, AIM, LEAST_RATIO = 20_000, 40_000, 5
 
@@ -70,6 +72,11 @@ def of_intake(loads: Sequence[dict[str, Any]]) -> Iterator[Row]:
         yield "  answer p50 / p99; memory before / half way / after", f"{load['p50_ms']:.1f} / {load['p99_ms']:.1f} ms; {resident} MiB", ""
 
 
+def of_dashboards(queries: Sequence[dict[str, Any]]) -> Iterator[Row]:
+    for slow in queries[:SLOWEST]:
+        yield f"{slow['query']}, p50 / p95", f"{slow['p50_ms']:.0f} / {slow['p95_ms']:.0f} ms", "300 ms"
+
+
 PARTS = {
     "throughput": Part(
         "simulate, publish, then a stock agent, then the worker",
@@ -87,6 +94,11 @@ PARTS = {
         of_viewers,
     ),
     "state": Part("the fold: memory and recovery", lambda quick: fold.measure(50_000 if quick else 300_000), of_state),
+    "dashboards": Part(
+        "every query of the dashboards",
+        lambda quick: [asdict(each) for each in dashboards.measure(dashboards.QUICK_CASES if quick else dashboards.CASES)],
+        of_dashboards,
+    ),
     "intake": Part(
         "publishers by HTTP, alone and beside bad neighbours",
         lambda quick: [asdict(load) for load in intake.measure(1 if quick else 10)],

@@ -1,6 +1,6 @@
 -- Promises that are about to break or are broken, as of the moment of reading: one row for each episode, target and stage,
 -- whatever was announced or crashed. The warning is reached at 80 % of the time, the breach at the deadline; both end with
--- the answer. Spam was promised nothing.
+-- the answer. Spam was promised nothing. A bound on opened_at, which equals received_at here, reads those months only.
 CREATE OR REPLACE VIEW breaches ${ON_CLUSTER} AS
 WITH
     now64(3, 'UTC') AS at,
@@ -14,6 +14,7 @@ SELECT
     district, school, department, subject, episode, stakeholder, audience, channel, language, topic, priority, status,
     promised.1 AS target,
     promised.2 AS stage,
+    opened_at,
     received_at,
     promised.3 AS reached_at,
     promised.4 AS due_at,

@@ -10,7 +10,7 @@ import (
 )
 
 func main() {
-	options, err := cli.NewProjectOptions([]string{os.Args[1]}, cli.WithEnv([]string{"FRONTDESK_CLICKHOUSE_PASSWORD=invented"}))
+	options, err := cli.NewProjectOptions([]string{os.Args[1]}, cli.WithEnv([]string{"FRONTDESK_CLICKHOUSE_PASSWORD=invented", "FRONTDESK_GRAFANA_PASSWORD=invented"}))
 	if err == nil {
 		_, err = options.LoadProject(context.Background())
 	}

@@ -1,0 +1,103 @@
+"""One school, one department, or a department at a school: what a principal or a department head has to know. Alerts link here."""
+
+from deploy.grafana import indicators, links, marks, variables
+from deploy.grafana.board import Board
+from deploy.grafana.panels import COUNT, DURATION, INSTANT, POINTS, SHARE, Column, groups, listing, trend
+from deploy.grafana.variables import CELL, DISTRICT, IN_PLACE
+
+BOARD = Board(
+    uid="frontdesk-cell",
+    title="School or department",
+    about="For principals and heads of departments: our three numbers, what waits for us, and what people ask about.",
+    variables=[variables.district(), variables.school(), variables.department(), variables.window(), variables.clock()],
+    marks=[marks.breaches(by_place=True), marks.closed_days()],
+    panels=[
+        *indicators.of_cell(),
+        listing(
+            "Answer these next",
+            "Questions with a message that nobody has answered, the one that is due soonest first. Click a case to read its history.",
+            f"""
+SELECT subject AS case, topic, priority, channel, language, department, school, waiting_ms AS waited,
+    if(first_response_at IS NULL, response_promise, 'follow-up') AS promise, if(first_response_at IS NULL, response_due_at, NULL) AS due
+FROM open_cases
+WHERE {IN_PLACE} AND waiting_since IS NOT NULL
+ORDER BY due IS NULL, due, waiting_since, case
+LIMIT 50""",
+            [Column("case", link=links.to_case()), Column("waited", DURATION), Column("due", INSTANT)],
+            empty="nobody waits",
+            width=24,
+        ),
+        trend(
+            "Answered in time, as it was known",
+            "The share of answers in time over the seven days before each moment, as the tables had it then; gray: closed. "
+            "It moves slowly: one bad day shows for a week.",
+            f"""
+SELECT $__timeInterval(slot) AS time, argMax(response_kept_n / nullIf(response_due_n, 0), slot) AS `answered in time`
+FROM windows_history FINAL
+WHERE {CELL} AND window = '7d' AND $__timeFilter(slot)
+GROUP BY time
+ORDER BY time""",
+            SHARE,
+            step="1h",
+            empty="nothing fell due",
+        ),
+        groups(
+            "What the score is made of",
+            "Points that satisfaction, answers in time and settling for good contribute to the score of four weeks, of 50, 25 and 25 "
+            "unless the directory weighs otherwise. Shown even where there are too few ratings for a score.",
+            f"""
+SELECT part, points
+FROM
+(
+    SELECT arrayJoin([
+        ('satisfaction', satisfaction_points), ('answers in time', response_points), ('settled for good', quality_points)
+    ]) AS each, each.1 AS part, each.2 AS points
+    FROM scores
+    WHERE {CELL}
+)""",
+            [Column("points", POINTS)],
+            empty="no number of four weeks yet",
+            width=6,
+        ),
+        groups(
+            "What people ask about",
+            "Topics of the questions received in the shown time, the ten most frequent. Those without a topic are left out.",
+            f"""
+SELECT toString(topic) AS about, count() AS questions
+FROM cases FINAL
+WHERE {IN_PLACE} AND is_deleted = 0 AND received_at IS NOT NULL AND status != 'spam' AND topic != '' AND $__timeFilter(opened_at)
+GROUP BY about
+ORDER BY questions DESC, about
+LIMIT 10""",
+            [Column("questions", COUNT)],
+            empty="no question named a topic",
+            width=6,
+        ),
+        listing(
+            "Departments here",
+            "For a school: its departments. For a department: the schools it works for. For the district: all departments. "
+            "Over the chosen window; click to look closer.",
+            f"""
+SELECT school, department, concat(school_name, if(school = '' OR department = '', '', ', '), department_name) AS name,
+    stakeholders AS people, response_p50_business_ms AS `half answered under, open hours`, response_compliance AS `answered in time`, score
+FROM indicators
+WHERE district = {DISTRICT} AND window = {variables.WINDOW} AND scope IN ('school_department', 'department')
+    AND $__conditionalAll(school = {variables.value_of("school")}, $school)
+    AND $__conditionalAll(department = {variables.value_of("department")}, $department)
+    AND scope = if({variables.chosen("school")} = '' AND {variables.chosen("department")} = '', 'department', 'school_department')
+ORDER BY people DESC, name""",
+            [
+                Column("school", is_hidden=True),
+                Column("department", is_hidden=True),
+                Column("name", link=links.to_cell(links.field("school"), links.field("department"))),
+                Column("people", COUNT),
+                Column("half answered under, open hours", DURATION),
+                Column("answered in time", SHARE),
+                Column("score", POINTS),
+            ],
+            empty="no contact named both a school and a department",
+            width=24,
+        ),
+    ],
+    runbooks=["CriticalContactDueSoon", "CriticalContactMissed", "ResponsesMissedFast", "ResponsesMissedSlowly", "IntakeSilent"],
+)

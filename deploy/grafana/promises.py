@@ -1,0 +1,125 @@
+"""Response promises: kept or broken, by whom, since when, and how fast the year's patience is used up."""
+
+from deploy.grafana import links, marks, variables
+from deploy.grafana.board import Board
+from deploy.grafana.panels import COUNT, DURATION, INSTANT, SHARE, Column, at_least, groups, listing, number, steps, trend
+from deploy.grafana.variables import CAME_BEFORE, CELL, IN_PLACE, PROMISED_SHARE, ZONE
+
+PAGE, TICKET = 4, 1.67
+"""Burn rates at which people are called (docs/alerting.md)."""
+
+
+def _by_day(target: str, answered: str) -> str:
+    return f"""
+SELECT toStartOfDay({target}_due_at, {ZONE}) AS time, countIf(ifNull({answered} <= {target}_due_at, 0)) AS kept, count() - kept AS missed
+FROM cases FINAL
+WHERE {IN_PLACE} AND is_deleted = 0 AND received_at IS NOT NULL AND status != 'spam'
+    AND {CAME_BEFORE} AND $__timeFilter({target}_due_at) AND {target}_due_at < now64(3)
+GROUP BY time
+ORDER BY time"""
+
+
+BOARD = Board(
+    uid="frontdesk-promises",
+    title="Response promises",
+    about="For heads of departments and those on call: what was promised, what was kept, and what is broken right now.",
+    variables=[variables.district(), variables.school(), variables.department(), variables.window()],
+    marks=[marks.breaches(by_place=True), marks.closed_days()],
+    panels=[
+        number(
+            "Answered in time",
+            f"Of the answers that fell due in the window, the share that came before their deadline. {PROMISED_SHARE:.0%} are promised.",
+            f"SELECT response_compliance AS `answered in time` FROM indicators WHERE {CELL} AND window = {variables.WINDOW}",
+            SHARE,
+            empty="none fell due",
+            thresholds=at_least(PROMISED_SHARE),
+        ),
+        number(
+            "Settled in time",
+            f"Of the questions that were to be settled in the window, the share that was. {PROMISED_SHARE:.0%} are promised.",
+            f"SELECT resolution_compliance AS `settled in time` FROM indicators WHERE {CELL} AND window = {variables.WINDOW}",
+            SHARE,
+            empty="none fell due",
+            thresholds=at_least(PROMISED_SHARE),
+        ),
+        number(
+            "Broken and still unanswered",
+            "People whose time is over and who have no answer, right now. Each is a row of the list below.",
+            f"SELECT count() AS people FROM breaches WHERE {IN_PLACE} AND target = 'response' AND stage = 'breach' AND is_open",
+            COUNT,
+            thresholds=steps(("green", None), ("orange", 1)),
+        ),
+        number(
+            "About to break",
+            "People who have no answer and four fifths of whose time are over: answer these and nothing is broken.",
+            f"""
+SELECT count() AS people FROM breaches
+WHERE {IN_PLACE} AND target = 'response' AND stage = 'warning' AND is_open AND due_at > now64(3)""",
+            COUNT,
+            thresholds=steps(("green", None), ("orange", 1)),
+        ),
+        groups(
+            "How fast patience is used up",
+            f"The burn rate: the share of answers missed by the share that may be ({1 - PROMISED_SHARE:.0%}). At 1 all of it is used, "
+            f"no more. Alerts judge by open hours: a page from {PAGE}, a ticket from {TICKET} (docs/alerting.md).",
+            f"""
+SELECT window AS over, (1 - response_compliance) / (1 - {PROMISED_SHARE}) AS `burn rate`
+FROM indicators
+WHERE {CELL}
+ORDER BY indexOf(['1h', '24h', '7d', '28d'], over)""",
+            [Column("burn rate", "none", decimals=1)],
+            empty="none fell due",
+            width=8,
+            thresholds=steps(("green", None), ("orange", TICKET), ("red", PAGE)),
+        ),
+        trend(
+            "Answers kept and missed, by the day on which they were due",
+            "Each answer counts on the day of its deadline, whenever it came; gray: closed. Today's bar still grows.",
+            _by_day("response", "answered_at"),
+            COUNT,
+            bars=True,
+            width=8,
+        ),
+        trend(
+            "Questions settled in time and not, by the day on which they were due",
+            "The same for settling: first settled before the deadline, or not.",
+            _by_day("resolution", "first_resolved_at"),
+            COUNT,
+            bars=True,
+            width=8,
+        ),
+        listing(
+            "Broken promises that wait",
+            "Answers that are overdue and have not come, those that are latest first. Click a case to read its history.",
+            f"""
+SELECT subject AS case, priority, department, school, channel, language, due_at AS due, late_ms AS late
+FROM breaches
+WHERE {IN_PLACE} AND target = 'response' AND stage = 'breach' AND is_open
+ORDER BY late DESC, case
+LIMIT 100""",
+            [Column("case", link=links.to_case()), Column("due", INSTANT), Column("late", DURATION)],
+            empty="no promise is broken right now",
+            width=14,
+        ),
+        listing(
+            "Where answers are missed",
+            "Answers that were missed in the shown time, by department and school, most first, and by how much half of them were late.",
+            f"""
+SELECT department, school, count() AS missed, countIf(is_open) AS `still open`, quantileExact(0.5)(late_ms) AS `half later than`
+FROM breaches
+WHERE {IN_PLACE} AND target = 'response' AND stage = 'breach' AND {CAME_BEFORE} AND $__timeFilter(reached_at)
+GROUP BY department, school
+ORDER BY missed DESC, department, school
+LIMIT 50""",
+            [
+                Column("department", link=links.to_cases(links.field("school"), links.field("department"))),
+                Column("missed", COUNT),
+                Column("still open", COUNT),
+                Column("half later than", DURATION),
+            ],
+            empty="nothing was missed",
+            width=10,
+        ),
+    ],
+    runbooks=["ResponsesMissedFast", "ResponsesMissedSlowly", "CriticalContactMissed"],
+)
