@@ -21,10 +21,10 @@ LEAST_MARGIN: Final = 2
 def hidden_cells(people: Mapping[str, int], rest: int, drawn: Sequence[str], fewest: int = FEWEST) -> frozenset[str]:
     """The parts to hide of a table, given the distinct people of each, zeros included.
 
-    `rest` are the people of the total who are in no part; their number is never shown, and where there are any they are one more
-    hidden part. `drawn` has every part in the order of the lot. Beside small parts others are hidden in this order, until one
-    of the hidden has `fewest` people and they have twice as many together. Then each small part may be any number below `fewest`,
-    for all that the shown ones tell (docs/privacy.md).
+    `rest` are the people of the total who are in no part, at least one where anything is; their number is never shown, and
+    where there are any they are one more hidden part. `drawn` has every part in the order of the lot. Beside small parts
+    others are hidden in this order, until one of the hidden has `fewest` people and they have twice as many together. Then
+    each small part may be any number below `fewest`, for all that the shown ones tell (docs/privacy.md).
     """
     small = {part for part, n in people.items() if n < fewest}
     if not small and not 0 < rest < fewest:

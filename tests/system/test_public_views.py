@@ -110,8 +110,8 @@ def expected() -> dict[Part, tuple[Any, ...]]:
 
 def _hidden(known: Any, table: tuple[str, date, str], parts: list[str], number: str) -> frozenset[str]:
     people = {part: known.get(((*table, part), number), (0, []))[0] for part in parts}
-    rest = known.get(((*table, ""), number), (0, []))[0] if table[2] in ("school", "department") else 0
-    return hidden_cells(people, rest, sorted(parts, key=lambda part: lot(table[0], table[1], part)))
+    rest = known.get(((*table, ""), number), (0, [])) if table[2] in ("school", "department") else (0, [])
+    return hidden_cells(people, max(rest[0], bool(rest[1])), sorted(parts, key=lambda part: lot(table[0], table[1], part)))
 
 
 def _shown(known: Any, part: Part, numbers: list[str]) -> tuple[Any, ...]:

@@ -15,10 +15,11 @@ WITH
             least(100 - margin, greatest(margin, intDiv(200 * total + n, nullIf(2 * n, 0)))) / 100 AS share,
             division IN ('school', 'department') AND part = '' AS is_rest,
             NOT is_rest AND people < fewest AS is_small,
+            is_rest AND n > 0 ? greatest(people, 1) : people AS members, -- who wrote without a pseudonym is somebody
             is_small OR is_rest AS is_hidden_first,
-            countIf(is_small OR is_rest AND people BETWEEN 1 AND fewest - 1) OVER whole > 0 AS is_needed,
-            countIf(NOT is_hidden_first) OVER drawn_before + countIf(is_rest AND people >= fewest) OVER whole > 0 AS is_covered,
-            sumIf(people, is_hidden_first) OVER whole + sumIf(people, NOT is_hidden_first) OVER drawn_before AS together,
+            countIf(is_small OR is_rest AND members BETWEEN 1 AND fewest - 1) OVER whole > 0 AS is_needed,
+            countIf(NOT is_hidden_first) OVER drawn_before + countIf(is_rest AND members >= fewest) OVER whole > 0 AS is_covered,
+            sumIf(members, is_hidden_first) OVER whole + sumIf(members, NOT is_hidden_first) OVER drawn_before AS together,
             is_small OR is_needed AND (NOT is_covered OR together < 2 * fewest) AS is_hidden
         FROM cohort_tallies
         WINDOW
