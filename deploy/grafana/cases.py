@@ -106,7 +106,7 @@ SELECT received_at AS received, status, response_due_at AS `answer due`, first_r
     resolution_due_at AS `to be settled by`, resolved_at AS settled, response_business_ms AS `answered after, open hours`,
     resolution_business_ms AS `settled after, open hours`, reopens, rating
 FROM cases FINAL
-WHERE {_CASE} AND is_deleted = 0 AND received_at IS NOT NULL
+WHERE {_CASE} AND opened_at IN (SELECT time FROM events FINAL WHERE {_CASE}) AND is_deleted = 0 AND received_at IS NOT NULL
 ORDER BY received""",
             [
                 Column("received", INSTANT),

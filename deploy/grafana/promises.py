@@ -9,6 +9,9 @@ PAGE, TICKET = 4, 1.67
 """Burn rates at which people are called (docs/alerting.md)."""
 
 
+_BROKEN = f"{IN_PLACE} AND response_promise = 'missed' AND answered_at IS NULL"
+
+
 def _by_day(target: str, answered: str) -> str:
     return f"""
 SELECT toStartOfDay({target}_due_at, {ZONE}) AS time, countIf(ifNull({answered} <= {target}_due_at, 0)) AS kept, count() - kept AS missed
@@ -45,16 +48,14 @@ BOARD = Board(
         number(
             "Broken and still unanswered",
             "People whose time is over and who have no answer, right now. Each is a row of the list below.",
-            f"SELECT count() AS people FROM breaches WHERE {IN_PLACE} AND target = 'response' AND stage = 'breach' AND is_open",
+            f"SELECT count() AS people FROM open_cases WHERE {_BROKEN}",
             COUNT,
             thresholds=steps(("green", None), ("orange", 1)),
         ),
         number(
             "About to break",
             "People who have no answer and four fifths of whose time are over: answer these and nothing is broken.",
-            f"""
-SELECT count() AS people FROM breaches
-WHERE {IN_PLACE} AND target = 'response' AND stage = 'warning' AND is_open AND due_at > now64(3)""",
+            f"SELECT count() AS people FROM open_cases WHERE {IN_PLACE} AND response_promise = 'due soon'",
             COUNT,
             thresholds=steps(("green", None), ("orange", 1)),
         ),
@@ -92,9 +93,10 @@ ORDER BY indexOf(['1h', '24h', '7d', '28d'], over)""",
             "Broken promises that wait",
             "Answers that are overdue and have not come, those that are latest first. Click a case to read its history.",
             f"""
-SELECT subject AS case, priority, department, school, channel, language, due_at AS due, late_ms AS late
-FROM breaches
-WHERE {IN_PLACE} AND target = 'response' AND stage = 'breach' AND is_open
+SELECT subject AS case, priority, department, school, channel, language, response_due_at AS due,
+    dateDiff('millisecond', due, now64(3)) AS late
+FROM open_cases
+WHERE {_BROKEN}
 ORDER BY late DESC, case
 LIMIT 100""",
             [Column("case", link=links.to_case()), Column("due", INSTANT), Column("late", DURATION)],
