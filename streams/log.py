@@ -14,6 +14,8 @@ from streams.next_steps import add_next_step
 Format = Literal["auto", "console", "json"]
 TALKATIVE = ("aiokafka", "faust", "mode", "asyncio", "streams.app", "streams.transport")
 """Libraries, and what Faust's services of ours tell of their starting and stopping."""
+WITHOUT_VALUES = structlog.dev.RichTracebackFormatter(show_locals=False)
+"""Of a mistake: a log tells where it is, and not what was in hand, which may be somebody's words."""
 REPETITIVE = ("clickhouse_driver",)
 """Logs with a traceback what it raises as well; whoever asked it tells what failed, in a line."""
 
@@ -43,7 +45,7 @@ def configure_logging(form: Format = "auto", stream: TextIO | None = None, level
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )
     render: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=WITHOUT_VALUES)]
         if console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

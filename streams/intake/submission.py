@@ -127,7 +127,7 @@ def _binary(headers: HttpHeaders, body: bytes) -> Posted:
 
 
 def _with_attributes(body: bytes, media_type: str, attributes: Iterable[tuple[str, str]]) -> Posted:
-    out: Headers = [(CONTENT_TYPE[0], media_type.encode())] if media_type else []
+    out: Headers = [(CONTENT_TYPE[0], media_type.encode("utf-8", "surrogateescape"))] if media_type else []
     for name, value in attributes:
         if not _ATTRIBUTE(name) or name in ("data", "datacontenttype"):
             return Posted(

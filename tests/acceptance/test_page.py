@@ -222,10 +222,13 @@ def test_beyond_this_machine_it_needs_a_token(scene: Scene, tmp_path: Path) -> N
     assert answer.returncode == 2
     assert "FRONTDESK_PAGE_TOKEN" in answer.stderr
     with page_process(scene.settings, tmp_path / "page.log", FRONTDESK_PAGE_TOKEN="open-sesame") as (_, address):
-        for path in ("", "districts", "live?district=x", "static/page.js", "?token=wrong", "static/..%2fserver.py"):
+        for path in ("", "districts", "live?district=x", "static/page.js", "?token=wrong", "?token=%ff", "static/..%2fserver.py"):
             with pytest.raises(HTTPError) as refusal:
                 get(address + path)
             assert refusal.value.code == 401, path
+        with pytest.raises(HTTPError) as refusal:
+            get(address + "districts", Authorization="Bearer \xff")  # a byte that is no text
+        assert refusal.value.code == 401
         assert json.loads(get(address + "districts", Authorization="Bearer open-sesame")) == [scene.district]
         page = replace(scene, address=address).open("?token=open-sesame")
         assert "open-sesame" not in page.url

@@ -248,6 +248,51 @@ async def test_what_is_no_request_is_refused_likewise(name: str, guarded: Door, 
     assert SECRET not in log.getvalue()
 
 
+HEADERS = [
+    *("content-type", "content-encoding", "accept", "accept-encoding", "authorization", "host", "origin", "forwarded", "x-forwarded-for"),
+    *("ce-specversion", "ce-id", "ce-type", "ce-source", "ce-subject", "ce-time", "ce-partitionkey", "ce-other", "ce-\xff"),
+    *("webhook-request-origin", "webhook-request-rate", "webhook-request-callback", "webhook-id", "webhook-timestamp", "webhook-signature"),
+]
+BINARY = {
+    "host": "localhost",
+    "content-type": "application/json",
+    "ce-specversion": "1.0",
+    "ce-id": "a",
+    "ce-type": "org.frontdesk.contact.v1",
+    "ce-source": "/s",
+    "ce-subject": "c",
+    "ce-time": "2026-11-20T14:03:22Z",
+    "webhook-request-origin": "helpdesk.example.org",
+    "webhook-id": "d",
+    "webhook-timestamp": "1795442602",
+    "webhook-signature": "v1,AAAA",
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+@pytest.mark.parametrize(
+    "line", ["POST /events", "POST /events/signed?signer=signsign", "OPTIONS /events", "GET /metrics", "GET /openapi.yaml"]
+)
+async def test_a_header_that_is_no_text_is_read_or_refused(line: str, name: str, local: Door, guarded: Door) -> None:
+    body = wire(event(1)["data"])
+    headers = BINARY | {"content-length": str(len(body)), name: "\xff"}
+    head = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
+    for to in (local, guarded):
+        answer = await status(to, f"{line} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body)
+        assert 200 <= answer < 500
+        assert "mistake" not in to.refusals()
+
+
+async def status(to: Door, request: bytes) -> int:
+    reader, writer = await asyncio.open_connection("127.0.0.1", to.port)
+    try:
+        writer.write(request)
+        async with asyncio.timeout(30):
+            return int((await reader.readline()).split()[1])
+    finally:
+        writer.close()
+
+
 async def exchanged(to: Door, request: bytes) -> tuple[bytes, dict[str, Any]]:
     reader, writer = await asyncio.open_connection("127.0.0.1", to.port)
     try:

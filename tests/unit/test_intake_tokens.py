@@ -7,6 +7,7 @@ import re
 import stat
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from streams.intake import token_file
 from streams.intake.allowance import BURST_S, Allowances
 from streams.intake.grant import TYPES, Grant
 from streams.intake.problem import Problem, Refusal
-from streams.intake.signature import MOST_IDS, WINDOW_S, Deliveries, signature, verified
+from streams.intake.signature import MOST_IDS, SCHEMES, WINDOW_S, Deliveries, signature, verified
 from streams.intake.token_file import Register, TokenFileError, new_token, read, register_of
 
 CONTACT = Contacted(0, "/riverside/helpdesk", "1")
@@ -231,6 +232,20 @@ def test_a_signature_of_another_body_or_time_or_without_a_key_is_bad() -> None:
         assert refusal_of(lambda: verified(SIGNER, signed(), b"{}", NOW_S + seconds)) is Refusal.BAD_SIGNATURE  # noqa: B023
     empty = {**signed(), "webhook-signature": signature(b"", "msg-1", str(NOW_S), b"{}")}
     assert refusal_of(lambda: verified(Grant("a"), empty, b"{}", NOW_S)) is Refusal.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_headers_that_are_no_text_are_a_bad_signature(scheme: str) -> None:
+    """As aiohttp hands over bytes that are no UTF-8."""
+    headers = Everything({"webhook-timestamp": str(NOW_S), "webhook-signature": "v1,AAAA"})
+    assert refusal_of(lambda: SCHEMES[scheme](SIGNER, headers, b"{}", NOW_S)) is Refusal.BAD_SIGNATURE
+
+
+class Everything(dict[str, str]):
+    """Has a header of every name."""
+
+    def get(self, name: str, _default: Any = "") -> Any:
+        return super().get(name, "\udcff")
 
 
 def test_a_delivery_is_taken_once_as_long_as_its_signature_lives() -> None:
