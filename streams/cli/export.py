@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from streams.cli.options import Folder
+from streams.cli.options import District, Folder
 
 
 class Form(StrEnum):
@@ -49,7 +49,6 @@ From: TypeAlias = Annotated[
 To: TypeAlias = Annotated[
     datetime | None, typer.Option("--to", metavar="DATE", formats=FORMATS, help="Last day, all of it included.", show_default="today")
 ]
-District: TypeAlias = Annotated[str | None, typer.Option(help="Only this district.", show_default="all")]
 School: TypeAlias = Annotated[str | None, typer.Option(help="Only this school.")]
 Department: TypeAlias = Annotated[str | None, typer.Option(help="Only this department.")]
 Output: TypeAlias = Annotated[

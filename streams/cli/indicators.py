@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import Folder
+from streams.cli.options import District, Folder
 
 
 class Scope(StrEnum):
@@ -33,7 +33,7 @@ def indicators(
     *,
     by: Annotated[Scope, typer.Option("--by", help="One line for each district, school or department.")] = Scope.DEPARTMENT,
     window: Annotated[Window, typer.Option(help="The trailing period.")] = Window.MONTH,
-    district: Annotated[str | None, typer.Option(help="Only this district.", show_default="all")] = None,
+    district: District = None,
     form: Annotated[Form, typer.Option("--format", help="table for people, json or csv for programs.")] = Form.TABLE,
     folder: Folder = None,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import Folder
+from streams.cli.options import District, Folder
 
 
 class Form(StrEnum):
@@ -17,7 +17,7 @@ class Form(StrEnum):
 
 def oncall(
     *,
-    district: Annotated[str | None, typer.Option(help="Only this district.", show_default="all")] = None,
+    district: District = None,
     school: Annotated[str | None, typer.Option(help="Only contacts to this school.")] = None,
     department: Annotated[str | None, typer.Option(help="Only contacts to this department.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Print the list and end; also where the output is no terminal.")] = False,

@@ -11,3 +11,4 @@ Folder = Annotated[
         "--folder", metavar="FOLDER", help="Folder of the embedded servers.", show_default="FRONTDESK_FOLDER or .frontdesk", file_okay=False
     ),
 ]
+District = Annotated[str | None, typer.Option(help="Only this district.", show_default="all")]

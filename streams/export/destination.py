@@ -39,6 +39,6 @@ def _replaced(file: Path) -> Iterator[BinaryIO]:
             opened.flush()
             os.fsync(opened.fileno())
         part.replace(whole)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well: whatever ended it goes on, and leaves no half file
         part.unlink(missing_ok=True)
         raise

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from events.instant import moment
+from streams.header import as_sent
 from streams.intake.grant import Grant
 from streams.intake.problem import Problem, Refusal
 
@@ -28,7 +29,7 @@ _DIGITS: Final = 10
 
 def signature(key: bytes, delivery: str, timestamp: str, body: bytes) -> str:
     """Base64 of the HMAC of `id.timestamp.body`, with its version before it."""
-    digest = hmac.new(key, _as_sent(f"{delivery}.{timestamp}.") + body, hashlib.sha256).digest()
+    digest = hmac.new(key, as_sent(f"{delivery}.{timestamp}.") + body, hashlib.sha256).digest()
     return VERSION + base64.b64encode(digest).decode()
 
 
@@ -48,20 +49,15 @@ def verified(grant: Grant, headers: Mapping[str, str], body: bytes, now_s: int) 
 def verified_as_zendesk(grant: Grant, headers: Mapping[str, str], body: bytes, now_s: int) -> str:
     """Base64 of the HMAC of time (RFC 3339) and body. The signature names the delivery, for the header with its id is not signed."""
     timestamp, given = headers.get("x-zendesk-webhook-signature-timestamp", ""), headers.get("x-zendesk-webhook-signature", "")
-    expected = base64.b64encode(_hmac(grant, _as_sent(timestamp) + body)).decode()
+    expected = base64.b64encode(_hmac(grant, as_sent(timestamp) + body)).decode()
     return _young(grant, given, expected, _seconds(timestamp), now_s)
 
 
 def verified_as_chatwoot(grant: Grant, headers: Mapping[str, str], body: bytes, now_s: int) -> str:
     """`sha256=` and the hexadecimal HMAC of `time.body`, the time in seconds."""
     timestamp, given = headers.get("x-chatwoot-timestamp", ""), headers.get("x-chatwoot-signature", "")
-    expected = "sha256=" + _hmac(grant, _as_sent(timestamp) + b"." + body).hex()
+    expected = "sha256=" + _hmac(grant, as_sent(timestamp) + b"." + body).hex()
     return _young(grant, given, expected, _seconds(timestamp), now_s)
-
-
-def _as_sent(header: str) -> bytes:
-    """The bytes of a header, whatever they are: aiohttp hands over those that are no UTF-8 as surrogates."""
-    return header.encode("utf-8", "surrogateescape")
 
 
 def _hmac(grant: Grant, content: bytes) -> bytes:
@@ -69,7 +65,7 @@ def _hmac(grant: Grant, content: bytes) -> bytes:
 
 
 def _young(grant: Grant, given: str, expected: str, at_s: int | None, now_s: int) -> str:
-    same = hmac.compare_digest(_as_sent(given), expected.encode())
+    same = hmac.compare_digest(as_sent(given), expected.encode())
     if not (grant.signing_key and same and at_s is not None and abs(now_s - at_s) <= WINDOW_S):
         raise _bad()
     return expected

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Raw
 
 from events.rejection import Reason, Rejection
+from streams.header import as_sent
 from streams.intake.problem import Problem, Refusal
 from streams.publisher import CONTENT_TYPE, STRUCTURED, Headers
 
@@ -127,7 +128,7 @@ def _binary(headers: HttpHeaders, body: bytes) -> Posted:
 
 
 def _with_attributes(body: bytes, media_type: str, attributes: Iterable[tuple[str, str]]) -> Posted:
-    out: Headers = [(CONTENT_TYPE[0], media_type.encode("utf-8", "surrogateescape"))] if media_type else []
+    out: Headers = [(CONTENT_TYPE[0], as_sent(media_type))] if media_type else []
     for name, value in attributes:
         if not _ATTRIBUTE(name) or name in ("data", "datacontenttype"):
             return Posted(

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from events.contract import MODELS
 from events.instant import millis
 from events.vocabulary import Name
+from streams.header import as_sent
 from streams.intake.grant import ALL, BELOW, Grant
 
 PREFIX: Final = "fd"
@@ -113,7 +114,7 @@ class Register:
         token_id, _, secret = rest.partition("_")
         grant = self.grants.get(token_id)
         digest = grant.digest if grant is not None and grant.digest else NOBODY
-        same = hmac.compare_digest(digest, hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest())
+        same = hmac.compare_digest(digest, hashlib.sha256(as_sent(secret)).digest())
         return grant if same and secret and token.startswith(f"{PREFIX}_") else None
 
     def of_signer(self, token_id: str) -> Grant | None:

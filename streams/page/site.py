@@ -12,6 +12,8 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from streams.header import as_sent
+
 STATIC: Final = Path(__file__).parent / "static"
 COOKIE: Final = "frontdesk"
 HEADERS: Final = {
@@ -65,4 +67,4 @@ def _guarded(token: str) -> Middleware:
 
 
 def _same(given: str, token: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
+    return hmac.compare_digest(as_sent(given), token.encode())

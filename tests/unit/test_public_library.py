@@ -52,7 +52,7 @@ def watch() -> Watch:
 
 @pytest.fixture
 def library(server: Server, watch: Watch) -> Library:
-    return Library(server, watch)  # type: ignore[arg-type]
+    return Library(server, watch)  # type: ignore[arg-type] # stand-ins with the same methods
 
 
 async def test_two_hundred_who_ask_at_once_cost_as_one(library: Library, server: Server) -> None:

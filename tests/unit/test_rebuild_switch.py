@@ -41,7 +41,7 @@ async def copies(monkeypatch: pytest.MonkeyPatch, looks: Sequence[dict[int, int]
     monkeypatch.setattr(switch, "POLL_S", 0)
     monkeypatch.setattr(switch, "carry_over", lambda *where: done.append(where[-1]))
     journal: Any = SimpleNamespace(now=SimpleNamespace(database="beside"), beat=lambda: None)
-    await switch._catch_up(None, journal, Settings(), 2)  # type: ignore[arg-type]
+    await switch._catch_up(None, journal, Settings(), 2)  # type: ignore[arg-type] # nobody asks the client
     assert set(done) == {Settings().clickhouse_database}
     return len(done)
 

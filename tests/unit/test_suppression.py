@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -168,9 +169,9 @@ def test_examples(people: dict[str, int], rest: int, hidden: str) -> None:
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 40), min_size=1), st.integers(0, 30), st.randoms())
-def test_what_is_shown_has_enough_people_and_so_have_the_hidden_together(people: dict[str, int], rest: int, random: object) -> None:
+def test_what_is_shown_has_enough_people_and_so_have_the_hidden_together(people: dict[str, int], rest: int, random: Random) -> None:
     drawn = sorted(people)
-    random.shuffle(drawn)  # type: ignore[attr-defined]
+    random.shuffle(drawn)
     hidden = hidden_cells(people, rest, drawn)
     assert all(n >= FEWEST for part, n in people.items() if part not in hidden)
     together = rest + sum(people[part] for part in hidden)
