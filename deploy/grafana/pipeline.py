@@ -37,8 +37,8 @@ BOARD = Board(
             thresholds=steps(("green", None), ("orange", 10_000)),
         ),
         measured(
-            "ClickHouse takes rows",
-            "1 while some worker cannot insert and waits; events wait in Kafka meanwhile.",
+            "Waiting for ClickHouse",
+            "Yes while some worker cannot insert and waits; events wait in Kafka meanwhile.",
             "max(frontdesk_paused)",
             "bool_yes_no",
             empty="no worker tells Prometheus anything",
