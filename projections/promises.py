@@ -86,7 +86,7 @@ class Promises:
         An instant is awaited only from `told_to` on.
         """
         row = self._row_of.get(key)
-        if row is None or moved:
+        if row is None or moved or len(episodes) > 1:  # the newest may be another one than before
             self._keep_anew(key, district, episodes, places(district))
             return
         last = episodes[-1]
