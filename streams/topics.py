@@ -4,11 +4,12 @@ A district's place is `murmur2(district) mod partitions`, and a worker's state o
 partition of the same number. So a topic with another number of partitions than the settings say is refused, never used.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
 
 from streams.broker import administration
 from streams.settings import Settings
@@ -16,6 +17,8 @@ from streams.settings import Settings
 FOR_EVER = "-1"
 AN_HOUR_MS = "3600000"
 SAFE_REPLICATION = 3
+SHOWN_WITHIN_S = 20.0
+LOOK_AGAIN_S = 0.02
 
 
 class TopicMismatch(Exception):
@@ -58,8 +61,9 @@ async def ensure_topics(settings: Settings) -> list[str]:
     async with administration(settings) as admin:
         existing = await partition_counts(admin)
         missing = [topic for topic in wanted if topic.name not in existing]
-        await _make(admin, missing)
-        _compare(wanted[0], await partition_counts(admin) if missing else existing)
+        if missing:
+            existing = await _make(admin, missing)
+        _compare(wanted[0], existing[settings.topic])
     return [topic.name for topic in missing]
 
 
@@ -78,6 +82,7 @@ async def forget_changelog(settings: Settings, epoch: int) -> None:
     async with administration(settings) as admin:
         if name in await partition_counts(admin):
             await admin.delete_topics([name])
+            await _shown(admin, lambda topics: name not in topics)
 
 
 async def partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
@@ -85,19 +90,29 @@ async def partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
     return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
 
 
-async def _make(admin: AIOKafkaAdminClient, missing: list[Topic]) -> None:
-    if not missing:
-        return
+async def _make(admin: AIOKafkaAdminClient, missing: list[Topic]) -> dict[str, int]:
+    """Give the number of partitions of all topics, these among them: somebody else may have been quicker, and made them otherwise."""
     new = [NewTopic(t.name, t.partitions, t.replication, topic_configs=dict(t.configs)) for t in missing]
     response = await admin.create_topics(new)
     for name, code, *message in response.topic_errors:
-        if code not in (0, TopicAlreadyExistsError.errno):  # somebody else may have been quicker
+        if code not in (0, TopicAlreadyExistsError.errno):
             raise for_code(code)(f"topic {name}: {message[0] if message and message[0] else for_code(code).description}")
+    return await _shown(admin, lambda topics: all(topic.name in topics for topic in missing))
 
 
-def _compare(events: Topic, existing: Mapping[str, int]) -> None:
+async def _shown(admin: AIOKafkaAdminClient, is_so: Callable[[Mapping[str, int]], bool]) -> dict[str, int]:
+    """Wait until the broker shows what its controller has done, of which it hears only after the controller's answer."""
+    try:
+        async with asyncio.timeout(SHOWN_WITHIN_S):
+            while not is_so(topics := await partition_counts(admin)):  # noqa: ASYNC110 - Kafka tells nobody when it is done
+                await asyncio.sleep(LOOK_AGAIN_S)
+            return topics
+    except TimeoutError as error:
+        raise KafkaTimeoutError(f"the broker does not show its topics as changed after {SHOWN_WITHIN_S:.0f} s: try again") from error
+
+
+def _compare(events: Topic, found: int) -> None:
     """Of the others only the changelog in force must have as many, which workers look at; which it is stands in ClickHouse."""
-    found = existing.get(events.name, events.partitions)
     if found != events.partitions:
         raise TopicMismatch(
             f"topic {events.name} has {found} partitions, but FRONTDESK_PARTITIONS is {events.partitions}: "

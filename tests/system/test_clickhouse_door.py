@@ -512,6 +512,15 @@ def test_a_stop_loses_nothing_and_the_ports_stay(tmp_path: Path) -> None:
             assert client.execute("SELECT count(), sum(a) FROM kept") == [(1000, 499500)]
 
 
+def test_what_it_makes_on_the_side_stays_in_its_folder_and_does_not_pile_up(tmp_path: Path) -> None:
+    left = tmp_path / "data" / "tmp" / "clickhouse-embedded-of-one-that-was-killed"
+    (left / "tmp").mkdir(parents=True)
+    (left.parent / "file").write_text("")
+    with ClickHouseServer(tmp_path / "data") as server:
+        assert psutil.Process(server.identity.pid).environ()["TMPDIR"] == str(left.parent)
+        assert list(left.parent.iterdir()) == []
+
+
 def test_no_acknowledged_insert_is_lost_to_kills(tmp_path: Path) -> None:
     server = ClickHouseServer(tmp_path / "data")
     acknowledged: list[int] = []

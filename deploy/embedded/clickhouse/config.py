@@ -8,6 +8,9 @@ a merge and a result of any size stay in bounded memory.
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+TEMPORARY = "tmp"
+"""In the data folder: what the engine makes while it is loaded, and long results. A killed one leaves them, the next clears them away."""
+
 BLOCK_BYTES = 8 << 20
 BLOCK_ROWS = 1 << 14
 GRANULE_BYTES = 1 << 20

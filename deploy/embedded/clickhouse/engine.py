@@ -6,6 +6,7 @@ own stands in front of it and says who is inside.
 
 import fcntl
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from urllib.parse import quote
 import chdb
 
 from deploy.embedded import Unavailable
-from deploy.embedded.clickhouse.config import SESSION_SETTINGS, write_config
+from deploy.embedded.clickhouse.config import SESSION_SETTINGS, TEMPORARY, write_config
 from deploy.embedded.clickhouse.failure import Failure
 from deploy.embedded.clickhouse.guard import guarded
 from deploy.embedded.clickhouse.session import Session
@@ -29,6 +30,7 @@ class Engine:
 
     def __init__(self, folder: Path, memory_bytes: int) -> None:
         self._lock_file = locked(folder)
+        clear(folder / TEMPORARY)
         os.environ["TZ"] = "UTC"  # the engine heeds no <timezone>
         time.tzset()
         config = write_config(folder, memory_bytes)
@@ -79,6 +81,12 @@ def locked(folder: Path) -> IO[str]:
     lock_file.write(f"{os.getpid()}\n")
     lock_file.flush()
     return lock_file
+
+
+def clear(temporary: Path) -> None:
+    """Take away what a process that was killed has left there."""
+    for left in temporary.glob("*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.embedded import Unavailable
-from deploy.embedded.clickhouse.config import ALLOCATOR
+from deploy.embedded.clickhouse.config import ALLOCATOR, TEMPORARY
 from deploy.embedded.clickhouse.users import USERS_VARIABLE, User, dumped
 from deploy.embedded.port import is_free
 from deploy.embedded.process import Child, Failed, launch, wait_ready
@@ -68,6 +68,7 @@ class ClickHouseServer(Server):
             return
         before = self._said()
         try:
+            (self.data / TEMPORARY).mkdir(parents=True, exist_ok=True)
             child = launch(self._command(), self.log, outlive=outlive, environment=self._environment(), folder=ROOT)
         except OSError as error:
             raise Unavailable(f"the data folder {self.data} cannot be written: {error.strerror}") from error
@@ -100,7 +101,7 @@ class ClickHouseServer(Server):
 
     def _environment(self) -> dict[str, str]:
         users = {} if self._users is None else {USERS_VARIABLE: dumped(self._users)}
-        return {**os.environ, **ALLOCATOR, **users}
+        return {**os.environ, **ALLOCATOR, **users, "TMPDIR": str(self.data / TEMPORARY)}
 
     def _is_ready(self, child: Child, before: int) -> bool:
         """Whether the child has said so; what one that was killed had said counts for nothing, even if it had the same pid."""
