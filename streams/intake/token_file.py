@@ -130,10 +130,13 @@ def register_of(file: Path) -> Register:
 
 def read(file: Path) -> TokenFile:
     """Raises `TokenFileError`, or OSError where the file cannot be read."""
-    with file.open("rb") as opened:
-        if stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & 0o077:
-            raise TokenFileError(f"{file} can be read by others: chmod 600 {file}")
-        content = opened.read()
+    try:
+        with file.open("rb") as opened:
+            if stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & 0o077:
+                raise TokenFileError(f"{file} can be read by others: chmod 600 {file}")
+            content = opened.read()
+    except FileNotFoundError as error:
+        raise TokenFileError(f"{file} is not there: `frontdesk token create --file {file}` makes it") from error
     try:
         return TokenFile.model_validate(yaml.safe_load(content) or {})
     except yaml.YAMLError as error:

@@ -22,8 +22,12 @@ OF_THE_IMAGES = {
     "FRONTDESK_CLICKHOUSE_PASSWORD",
     "FRONTDESK_METRICS_HOST",
     "FRONTDESK_METRICS_PORT",
+    "FRONTDESK_PAGE_HOST",
+    "FRONTDESK_PAGE_TOKEN",
+    "FRONTDESK_INTAKE_HOST",
+    "FRONTDESK_INTAKE_TOKENS",
 }
-"""Settings that must differ: the addresses inside Compose's network, and what a container exposes."""
+"""Settings that must differ: the addresses inside Compose's network, what a container exposes, and who may come in there."""
 
 
 def compose() -> dict[str, Any]:
@@ -54,6 +58,28 @@ def test_ports_are_published_on_the_loopback_only() -> None:
 
     assert ports
     assert all(str(p).startswith("127.0.0.1:") for p in ports)
+
+
+@pytest.mark.parametrize(("name", "secret"), [("page", "FRONTDESK_PAGE_TOKEN"), ("intake", "FRONTDESK_INTAKE_TOKENS")])
+def test_what_listens_beyond_its_container_asks_for_a_token_where_its_port_says(name: str, secret: str) -> None:
+    service = compose()["services"][name]
+    settings = service["environment"]
+    port = settings[f"FRONTDESK_{name.upper()}_PORT"]
+
+    assert service["command"] == [name]
+    assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert f":{port}/health/live" in service["healthcheck"]["test"][-1]
+    assert settings[f"FRONTDESK_{name.upper()}_HOST"] == "0.0.0.0"  # noqa: S104 - compared, not bound
+    assert settings[secret]
+
+
+def test_tokens_are_kept_where_the_image_lets_its_user_write() -> None:
+    service = compose()["services"]["intake"]
+    [mount] = service["volumes"]
+    folder = mount.split(":")[1]
+
+    assert str(Path(service["environment"]["FRONTDESK_INTAKE_TOKENS"]).parent) == folder
+    assert re.search(rf"install .*--owner frontdesk .*{folder}$", (ROOT / "deploy/compose/Dockerfile").read_text(), re.MULTILINE)
 
 
 @pytest.mark.timeout(240)

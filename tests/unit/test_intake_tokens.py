@@ -168,6 +168,11 @@ def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
         read(file)
 
 
+def test_a_file_that_is_not_there_says_what_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(TokenFileError, match="frontdesk token create --file"):
+        read(tmp_path / "tokens.yaml")
+
+
 # -- rates -------------------------------------------------------------------------------------------------------------
 def test_a_rate_holds_over_time_and_lets_bursts_pass() -> None:
     clock = [0.0]

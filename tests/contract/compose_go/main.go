@@ -10,7 +10,8 @@ import (
 )
 
 func main() {
-	options, err := cli.NewProjectOptions([]string{os.Args[1]}, cli.WithEnv([]string{"FRONTDESK_CLICKHOUSE_PASSWORD=invented", "FRONTDESK_GRAFANA_PASSWORD=invented"}))
+	invented := []string{"FRONTDESK_CLICKHOUSE_PASSWORD=invented", "FRONTDESK_GRAFANA_PASSWORD=invented", "FRONTDESK_PAGE_TOKEN=invented"}
+	options, err := cli.NewProjectOptions([]string{os.Args[1]}, cli.WithEnv(invented), cli.WithProfiles([]string{"*"}))
 	if err == nil {
 		_, err = options.LoadProject(context.Background())
 	}
