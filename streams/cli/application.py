@@ -18,6 +18,7 @@ from streams.cli.intake import intake
 from streams.cli.migrate import migrate
 from streams.cli.oncall import oncall
 from streams.cli.page import page
+from streams.cli.publication import publication
 from streams.cli.publish import publish
 from streams.cli.rebuild import rebuild
 from streams.cli.simulate import simulate
@@ -58,6 +59,7 @@ def application() -> typer.Typer:
     app.add_typer(export())
     app.add_typer(dead_letters())
     app.add_typer(token())
+    app.add_typer(publication())
     app.add_typer(directory())
     return app
 

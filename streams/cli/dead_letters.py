@@ -13,12 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from events.rejection import Reason
-from streams.cli.options import Folder
-
-
-class Form(StrEnum):
-    TABLE = "table"
-    JSON = "json"
+from streams.cli.options import Folder, Form, Format
 
 
 class State(StrEnum):
@@ -64,7 +59,6 @@ def filtered(command: Callable[..., None]) -> Callable[..., None]:
 Topic = Annotated[str | None, typer.Option("--topic", help="Only records of this topic.")]
 All = Annotated[bool, typer.Option("--all", help="All that are open: needed where nothing else narrows it.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many, in the order of the log.")]
-Format = Annotated[Form, typer.Option("--format", help="table for people, json for programs.")]
 OnePartition = Annotated[int, typer.Option("--partition", min=0, help="Partition of the record.")]
 OneOffset = Annotated[int, typer.Option("--offset", min=0, help="Offset of the record.")]
 

@@ -2,17 +2,11 @@
 
 # ruff: noqa: PLC0415 - so that --help is instant
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from streams.cli.options import District, Folder
-
-
-class Form(StrEnum):
-    TABLE = "table"
-    JSON = "json"
+from streams.cli.options import District, Folder, Form
 
 
 def oncall(

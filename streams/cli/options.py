@@ -1,9 +1,16 @@
 """Options that several commands share, described once."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Form(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
 
 Folder = Annotated[
     Path | None,
@@ -12,3 +19,4 @@ Folder = Annotated[
     ),
 ]
 District = Annotated[str | None, typer.Option(help="Only this district.", show_default="all")]
+Format = Annotated[Form, typer.Option("--format", help="table for people, json for programs.")]

@@ -8,7 +8,7 @@ import typer
 
 from streams.cli.options import Folder
 
-Public = Annotated[bool, typer.Option("--public", help="Only completed months, in which no number is of fewer than 10 people.")]
+Public = Annotated[bool, typer.Option("--public", help="Only months that were released; no number is of fewer than 10 people.")]
 
 
 def page(folder: Folder = None, public: Public = False) -> int:

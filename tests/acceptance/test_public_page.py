@@ -10,6 +10,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from sinks.clickhouse import publication
+from sinks.clickhouse.releases import release, standings
 from streams.clock import WallClock
 from streams.page.public import Library, public_application
 from streams.page.service import NeedsToken, run_page
@@ -39,6 +40,8 @@ class Scene:
 def scene(clickhouse: "ClickHouseServer", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     settings = Settings(clickhouse_port=clickhouse.native_port, clickhouse_database="public_page")
     write_questions(clickhouse_of(settings))
+    with clickhouse_of(settings).connect() as client:
+        release(client, [(each.district, each.month) for each in standings(client)])
     with page_process(settings, tmp_path_factory.mktemp("public") / "page.log", "--public") as (_, address):
         yield Scene(settings, address, json.loads(get(address + "months")))
 

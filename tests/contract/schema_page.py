@@ -133,6 +133,7 @@ MEANINGS = {
     "first_day": "Monday on which the period begins, by the district's calendar",
     "last_day": "Sunday on which it ends",
     "suppressed": "1 where all numbers are hidden",
+    "released_at": "When the month was released",
 }
 """Columns of views that no table explains: ClickHouse keeps no comments for a view's columns."""
 
@@ -145,7 +146,8 @@ LIKE_TABLE = {
     "unlisted": "cases",
     "cohorts": "cases",
     "cohort_tallies": "windows",
-    "public_indicators": "windows",
+    "publishable_indicators": "releases",
+    "public_indicators": "releases",
 }
 """Whose comments a view's columns of the same names have."""
 

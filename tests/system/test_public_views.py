@@ -1,4 +1,4 @@
-"""The public view says what the reference says of completed months, and an attacker who adds and subtracts finds no small group."""
+"""What may be published is what the reference says of completed months, and an attacker who adds and subtracts finds no small group."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -144,7 +144,7 @@ SEEN = """
     SELECT district, month, period = 'week' ? 'week' : scope, period = 'week' ? toString(first_day) : concat(school, department),
         suppressed, stakeholders, contacts, response_p50_ms, response_p50_business_ms, response_compliance,
         resolution_p50_ms, resolution_p50_business_ms, resolution_compliance, csat
-    FROM public_indicators"""
+    FROM publishable_indicators"""
 
 
 def seen(client: "Client") -> dict[Part, tuple[Any, ...]]:

@@ -1,5 +1,5 @@
 -- Every question of a completed month of a listed district, as it stood a week after the month's end, under the school and department
--- that the directory lists ('' for all others). Not public: `public_indicators` is made of it. A month is the ISO weeks whose
+-- that the directory lists ('' for all others). Not public: `publishable_indicators` is made of it. A month is the ISO weeks whose
 -- Thursday lies in it, so that months are whole weeks and their difference is no single day. It is complete when a worker has counted to the
 -- eighth day after its last Sunday; what was answered, settled, due or rated after that day counts no more.
 CREATE OR REPLACE VIEW cohorts ${ON_CLUSTER} AS

@@ -1,9 +1,10 @@
--- What anybody may see: the numbers of completed months and their weeks, for each listed district, and of months for its schools and
--- departments. Null is what is hidden: a number of fewer than 10 people, or one that would give such a number away by subtraction.
+-- What may be published: the numbers of completed months and their weeks, for each listed district, and of months for its schools and
+-- departments, as they are by now. Not public itself: `public_indicators` has what was released of it, as it was then. Null is what is
+-- hidden: a number of fewer than 10 people, or one that would give such a number away by subtraction.
 -- Medians are in whole minutes, shares in whole percents and away from 0 and 1: of under 20 people within 0.2 and 0.8, of under 40
 -- within 0.1 and 0.9, of under 100 within 0.05 and 0.95, else within 0.02 and 0.98, so that none tells of all. The rule is that of
--- `projections/suppression.py`, the reasons stand in docs/privacy.md. It reads with its owner's rights, so that a public reader needs the right to this view alone.
-CREATE OR REPLACE VIEW public_indicators ${ON_CLUSTER} DEFINER = CURRENT_USER SQL SECURITY DEFINER AS
+-- `projections/suppression.py`, the reasons stand in docs/privacy.md.
+CREATE OR REPLACE VIEW publishable_indicators ${ON_CLUSTER} AS
 WITH
     (SELECT max(revision) FROM directory_revisions) AS newest,
     10 AS fewest,
