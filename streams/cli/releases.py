@@ -36,7 +36,9 @@ def publish(folder: Path | None, district: str | None, months: Sequence[str], *,
         states = {"ready", "withdrawn"} if district is not None and wanted else {"ready"}
         chosen = [each for each in known if each.state in states and (not wanted or each.month in wanted) and each.has_cells]
         if chosen and not dry_run:
-            release(client, [_key(each) for each in chosen])
+            released = {_key(each) for each in chosen}
+            release(client, released)
+            chosen = [each for each in standings(client, district) if _key(each) in released]
     results().print(_table(chosen, directory_of(settings)))
     remarks().print(f"{'would become' if dry_run else 'became'} public: {len(chosen)}", markup=False)
 
