@@ -11,7 +11,7 @@ from math import floor
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from events.event import Contacted, Replied, Resolved
-from projections.episode import SPAM, UNRESOLVED
+from projections.episode import SPAM, UNRESOLVED, asks_anew
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,22 +74,22 @@ def contributions(episode: Episode, here: int, there: There) -> Contributions:
 def effect_of(event: Event, episode: Episode) -> int:
     """Tell what an event that comes last can change of an episode's contributions.
 
-    Nothing (most replies are not the first), only what the first of its kind adds, or anything at all. To ask first saves
-    2.5 us of 35 an event against comparing everything before and after.
+    Nothing (most replies are not the first), only what it adds itself (a message; the first response, resolution or rating), or
+    anything at all. To ask first saves 3.5 us of 28 an event against comparing everything before and after.
     """
     if isinstance(event, Contacted):
-        return ANYTHING
+        return ANYTHING if episode.standing != UNRESOLVED or asks_anew(episode, event) else ITS_OWN
     if isinstance(event, Resolved):
         is_first = episode.first_resolved_at is None and episode.rated_at is None and episode.contacted
-        return A_FIRST if is_first and event.outcome != SPAM else ANYTHING
+        return ITS_OWN if is_first and event.outcome != SPAM else ANYTHING
     if not is_measured(episode):
         return NO_CHANGE
     if isinstance(event, Replied):
-        return A_FIRST if episode.first_response_at is None and event.human and event.public else NO_CHANGE
-    return A_FIRST if episode.rated_at is None else ANYTHING
+        return ITS_OWN if episode.first_response_at is None and event.human and event.public else NO_CHANGE
+    return ITS_OWN if episode.rated_at is None else ANYTHING
 
 
-NO_CHANGE, A_FIRST, ANYTHING = range(3)
+NO_CHANGE, ITS_OWN, ANYTHING = range(3)
 
 
 def added_by(event: Event, episode: Episode, here: int, there: There) -> list[int]:

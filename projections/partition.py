@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from msgspec import Struct, msgpack
 from msgspec.structs import astuple
 
-from events.event import Event
+from events.event import Contacted, Event, Replied, Resolved
 from events.rejection import Reason, Rejection
 from projections.announcement import NOTHING, Announcement, Standing, changed, may_stand, standing
 from projections.case import (
@@ -35,10 +35,9 @@ from projections.case import (
 )
 from projections.episode import OPEN, facts_row, key_of, status_of
 from projections.measure import (
-    A_FIRST,
     ANYTHING,
+    ITS_OWN,
     MINUTE_MS,
-    NO_CHANGE,
     Contributions,
     Message,
     There,
@@ -214,9 +213,12 @@ class Partition:
         works: dict[bytes, Work] = {}
         first_version, clock, offset = row_version(self.epoch, 0, directory.revision), self._judged_by, -1
         for index, (offset, timestamp, backfill, district, subject, event) in enumerate(entries):
-            if timestamp > clock and (latest is None or timestamp <= latest):
-                clock = timestamp
-                self._clock = max(self._clock, clock)
+            told_at = timestamp
+            if timestamp > clock:
+                if latest is None or timestamp <= latest:
+                    clock = timestamp
+                    self._clock = max(self._clock, clock)
+                told_at = clock
             key = f"{district} {subject}".encode()
             work = works.get(key)
             if work is None:
@@ -225,7 +227,6 @@ class Partition:
                     rejected.append((index, TOO_LATE))
                     continue
                 work = self._begin(works, key, district, subject, record)
-            told_at = min(timestamp, clock)
             if offset <= work.case.last_offset and not work.has_taken(event):
                 rejected.append((index, _refused_before(work)))
                 continue
@@ -466,7 +467,8 @@ class Partition:
         latest = episodes[-1] if episodes else None
         effect = ANYTHING if latest is None else effect_of(event, latest)
         old = self._measured(district, work.case) if effect == ANYTHING else []
-        if latest is not None and effect != NO_CHANGE and may_stand(latest, self._clock):
+        is_heard = effect == ANYTHING or (effect == ITS_OWN and isinstance(event, Replied | Resolved))
+        if latest is not None and is_heard and may_stand(latest, self._clock):
             self._append_aloud(work, event, told_at)
         else:
             work.append(event, self.directory, told_at)
@@ -474,9 +476,13 @@ class Partition:
                 self._say(NOTHING, work)
         if effect == ANYTHING:
             self._account(old, self._measured(district, work.case))
-        elif effect == A_FIRST and latest is not None:
+        elif effect == ITS_OWN and latest is not None:
             place = self._place_in(district)
-            self._contributions += added_by(event, latest, place(latest.opening.school, latest.opening.department), place)
+            here = place(latest.opening.school, latest.opening.department)
+            if isinstance(event, Contacted):
+                self.windows.add_message(event.time // MINUTE_MS, here, event.stakeholder, 1)
+            else:
+                self._contributions += added_by(event, latest, here, place)
 
     def _append_aloud(self, work: Work, event: Event, told_at: int) -> None:
         stood = self._standing(work)

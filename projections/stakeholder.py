@@ -76,7 +76,11 @@ class Stakeholders:
         for district, place, name in zip(districts, places, names, strict=True):
             known = self._known[district]
             others = known.get(name, ())
-            entry = next((other for other in others if self._places_of[other] == place), 0)
+            entry = 0
+            for other in others:
+                if self._places_of[other] == place:
+                    entry = other
+                    break
             if not entry:
                 entry = self._new_entry(place, name)
                 known[name] = (*others, entry)

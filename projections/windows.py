@@ -49,6 +49,9 @@ _SLOTS = 32  # room for a counter in a key
 _FIELDS = 6  # measure, minute, place, a, b, sign
 _FULL = 65_536 * _FIELDS  # what may be put off until it is filed
 
+SignedMessage = tuple[int, int, str, int]
+"""(minute, place, stakeholder, 1 or -1)."""
+
 _ONE_FOR = np.zeros((8, 2), np.int64)
 """(measure, a == 1) -> the counter that takes the contribution's sign."""
 for _measure, _otherwise, _when_one in (
@@ -103,8 +106,8 @@ class Windows:
         self._met = Ladder(self._stakeholders, as_of, np.int32)
         self._deadlines = Deadlines(self._places, as_of)
         self._contributions: list[int] = []
-        self._messages: list[tuple[int, int, str, int]] = []
-        self._early: list[tuple[int, int, str, int]] = []
+        self._messages: list[SignedMessage] = []
+        self._early: list[SignedMessage] = []
 
     @property
     def as_of(self) -> int:
@@ -199,21 +202,27 @@ class Windows:
         self._places.rows_of(passed, np.full(len(passed), LONGEST))
 
     def _file_messages(self) -> None:
-        self._early += [message for message in self._messages if message[0] > self._as_of]
-        first = oldest(self._as_of, LONGEST)
-        held = [message for message in self._messages if first <= message[0] <= self._as_of]
-        passed = [message for message in self._messages if message[0] < first]
+        messages, first = self._messages, oldest(self._as_of, LONGEST)
         self._messages = []
+        if any(not first <= message[0] <= self._as_of for message in messages):
+            messages = self._held(messages, first)
+        if not messages:
+            return
+        minutes, places, names, signs = zip(*messages, strict=True)
+        self._counted.file(np.array(minutes), np.array(places) * _SLOTS + _AT["message_n"], np.array(signs))
+        if any(names):
+            if not all(names):
+                minutes, places, names, signs = zip(*(message for message in messages if message[2]), strict=True)
+            self._met.file(np.array(minutes), self._stakeholders.enter(places, names), np.array(signs))
+
+    def _held(self, messages: list[SignedMessage], first: int) -> list[SignedMessage]:
+        """Those that count now. The future's wait; the cells of the long past are written too."""
+        self._early += [message for message in messages if message[0] > self._as_of]
+        passed = [message for message in messages if message[0] < first]
         if passed:
             minutes, places, *_ = zip(*passed, strict=True)
             self._pass_by(np.array(minutes), np.array(places))
-        if not held:
-            return
-        minutes, places, names, signs = zip(*held, strict=True)
-        self._counted.file(np.array(minutes), np.array(places) * _SLOTS + _AT["message_n"], np.array(signs))
-        if any(names):
-            minutes, places, names, signs = zip(*(message for message in held if message[2]), strict=True)
-            self._met.file(np.array(minutes), self._stakeholders.enter(places, names), np.array(signs))
+        return [message for message in messages if first <= message[0] <= self._as_of]
 
     def _columns(self, rows: Ints) -> Columns:
         if not len(rows):
