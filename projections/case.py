@@ -182,8 +182,8 @@ class Work(Struct, gc=False):
     added: list[str] = []
     """The ids that came since."""
     vanished: frozenset[tuple[int, str]] = frozenset()
-    woven: bool = False
-    """Whether anything came that did not come last."""
+    moved: bool = False
+    """Whether its newest episode may be another one than in `record`, or elsewhere, or due otherwise."""
 
     def add(self, event: Event, directory: Directory) -> bool:
         """Add an event, as if told when it happened. False when the case is full and the event would be one more."""
@@ -217,6 +217,7 @@ class Work(Struct, gc=False):
         """Add an event that comes last, of a record produced at `told_at` ms."""
         if append(self.case.episodes, event, self.district, directory):
             self.case.episodes[-1].late_ms = max(0, told_at - event.time)
+            self.moved = True
         self.case.count += 1
         self.added.append(event.id)
 
@@ -235,7 +236,7 @@ class Work(Struct, gc=False):
             case.count += 1
             self.added.append(event.id)
             insort(events, event, key=order)
-        self.woven = True
+        self.moved = True
         before = lateness(case.episodes)
         case.episodes = refold(events, case.conflicts, self.district, directory)
         for episode in case.episodes:
@@ -256,7 +257,7 @@ class Work(Struct, gc=False):
         for episode in self.case.episodes:
             if key_of(episode) not in late_ms:
                 episode.late_ms = max(0, told_at - episode.opening.time)
-        self.record, self.added, self.woven = ENCODE(self.case), [], True
+        self.record, self.added, self.moved = ENCODE(self.case), [], True
         self.vanished |= before.difference(map(key_of, self.case.episodes))
 
 

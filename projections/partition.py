@@ -578,7 +578,7 @@ class Partition:
                 self._vanished.setdefault(key, set()).update(work.vanished, self._rewritten.pop(key, ()))
             self._cases[key] = ENCODE(work.case)
             self._describe(key, work.district, work.subject, work.case)
-            self.promises.keep(key, work.district, work.case.episodes, self._place_in, work.woven)
+            self.promises.keep(key, work.district, work.case.episodes, self._place_in, work.moved)
         works.clear()
 
     def _describe(self, key: bytes, district: str, subject: str, case: Case) -> None:

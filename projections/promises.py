@@ -81,12 +81,12 @@ class Promises:
 
     # -- what is open -------------------------------------------------------------------------------------------------
     def keep(self, key: bytes, district: str, episodes: Sequence[Episode], places: Callable[[str], There], moved: bool) -> None:
-        """Take note of a case as it is now; `moved` when it may have another place or other instants than before.
+        """Take note of a case as it is now; `moved` when its newest episode may be another one than before, or elsewhere, or due otherwise.
 
         An instant is awaited only from `told_to` on.
         """
         row = self._row_of.get(key)
-        if row is None or moved or len(episodes) > 1:  # the newest may be another one than before
+        if row is None or moved:
             self._keep_anew(key, district, episodes, places(district))
             return
         last = episodes[-1]
