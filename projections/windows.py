@@ -204,25 +204,25 @@ class Windows:
     def _file_messages(self) -> None:
         messages, first = self._messages, oldest(self._as_of, LONGEST)
         self._messages = []
-        if any(not first <= message[0] <= self._as_of for message in messages):
-            messages = self._held(messages, first)
-        if not messages:
+        held = [message for message in messages if first <= message[0] <= self._as_of]
+        if len(held) < len(messages):
+            self._set_aside(messages, first)
+        if not held:
             return
-        minutes, places, names, signs = zip(*messages, strict=True)
+        minutes, places, names, signs = zip(*held, strict=True)
         self._counted.file(np.array(minutes), np.array(places) * _SLOTS + _AT["message_n"], np.array(signs))
         if any(names):
             if not all(names):
-                minutes, places, names, signs = zip(*(message for message in messages if message[2]), strict=True)
+                minutes, places, names, signs = zip(*(message for message in held if message[2]), strict=True)
             self._met.file(np.array(minutes), self._stakeholders.enter(places, names), np.array(signs))
 
-    def _held(self, messages: list[SignedMessage], first: int) -> list[SignedMessage]:
-        """Those that count now. The future's wait; the cells of the long past are written too."""
+    def _set_aside(self, messages: list[SignedMessage], first: int) -> None:
+        """The future's wait for their minute; the cells of those from before `first` are written too."""
         self._early += [message for message in messages if message[0] > self._as_of]
         passed = [message for message in messages if message[0] < first]
         if passed:
             minutes, places, *_ = zip(*passed, strict=True)
             self._pass_by(np.array(minutes), np.array(places))
-        return [message for message in messages if first <= message[0] <= self._as_of]
 
     def _columns(self, rows: Ints) -> Columns:
         if not len(rows):
