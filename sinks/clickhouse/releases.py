@@ -1,7 +1,7 @@
 """How a completed month becomes public: it is released as it is then, once; later numbers change nothing. It may be withdrawn."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final, Literal
 
@@ -27,30 +27,42 @@ class Standing:
     hidden: int
 
     @property
+    def key(self) -> Month:
+        return self.district, self.month
+
+    @property
     def has_cells(self) -> bool:
         """Not so where it was withdrawn, and its district is listed no more."""
         return self.shown + self.hidden > 0
 
 
 def standings(client: Client, district: str | None = None) -> list[Standing]:
-    """Every month that is published, was, or may be by now; by district, the newest first."""
-    public = _months_of(client, "public_indicators", "max(released_at)", district)
-    ready = _months_of(client, "publishable_indicators", "NULL", district)
+    """Every month that is published, was, or may be by now; by district, the newest first. Computes all that may be: seconds."""
+    public = {each.key: each for each in published(client, district)}
+    ready = {each.key: each for each in _months_of(client, "publishable_indicators", "ready", "NULL", district)}
     query = f"SELECT district, month, max(acted_at) FROM releases WHERE act = 'withdrawn' {_only(district)} GROUP BY district, month"
-    withdrawn = {(name, month): at for name, month, at in client.execute(query, {"district": district})}
-    found = []
-    for key in public.keys() | ready.keys() | withdrawn.keys():
-        state: State = "released" if key in public else "withdrawn" if key in withdrawn else "ready"
-        released_at, shown, hidden = public.get(key) or ready.get(key) or (None, 0, 0)
-        found.append(Standing(key[0], key[1], state, withdrawn[key] if state == "withdrawn" else released_at, shown, hidden))
-    return sorted(found, key=lambda each: (each.district, -each.month.toordinal()))
+    withdrawn = {}
+    for name, month, at in client.execute(query, {"district": district}):
+        cells = ready.get((name, month)) or Standing(name, month, "ready", None, 0, 0)
+        withdrawn[cells.key] = replace(cells, state="withdrawn", since=at)
+    return sorted((ready | withdrawn | public).values(), key=_newest_first)
 
 
-def _months_of(client: Client, view: str, since: str, district: str | None) -> dict[Month, tuple[datetime | None, int, int]]:
+def published(client: Client, district: str | None = None) -> list[Standing]:
+    """The months that are public; by district, the newest first. Reads what was kept: milliseconds."""
+    return sorted(_months_of(client, "public_indicators", "released", "max(released_at)", district), key=_newest_first)
+
+
+def _newest_first(standing: Standing) -> tuple[str, int]:
+    return standing.district, -standing.month.toordinal()
+
+
+def _months_of(client: Client, view: str, state: State, since: str, district: str | None) -> list[Standing]:
     query = f"""
         SELECT district, month, {since}, countIf(NOT suppressed), countIf(suppressed) FROM {view} WHERE 1 {_only(district)}
         GROUP BY district, month"""
-    return {(name, month): (at, shown, hidden) for name, month, at, shown, hidden in client.execute(query, {"district": district})}
+    rows = client.execute(query, {"district": district})
+    return [Standing(name, month, state, at, shown, hidden) for name, month, at, shown, hidden in rows]
 
 
 def _only(district: str | None) -> str:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 
 from events.directory import Directory
-from sinks.clickhouse.releases import Month, Standing, release, standings, withdraw
+from sinks.clickhouse.releases import Standing, published, release, standings, withdraw
 from streams.cli.configuration import load_settings
 from streams.cli.outcome import ExitCode, Stop
 from streams.cli.screen import remarks, results
@@ -36,9 +36,9 @@ def publish(folder: Path | None, district: str | None, months: Sequence[str], *,
         states = {"ready", "withdrawn"} if district is not None and wanted else {"ready"}
         chosen = [each for each in known if each.state in states and (not wanted or each.month in wanted) and each.has_cells]
         if chosen and not dry_run:
-            released = {_key(each) for each in chosen}
+            released = {each.key for each in chosen}
             release(client, released)
-            chosen = [each for each in standings(client, district) if _key(each) in released]
+            chosen = [each for each in published(client, district) if each.key in released]
     results().print(_table(chosen, directory_of(settings)))
     remarks().print(f"{'would become' if dry_run else 'became'} public: {len(chosen)}", markup=False)
 
@@ -47,7 +47,7 @@ def take_back(folder: Path | None, district: str, month: str) -> None:
     """Raises `Stop` where that month is not public."""
     wanted = (district, _month(month))
     with clickhouse_of(load_settings(folder)).connect() as client:
-        if not any(each.state == "released" and _key(each) == wanted for each in standings(client, district)):
+        if wanted not in {each.key for each in published(client, district)}:
             raise Stop(ExitCode.REFUSED, f"{month} of {district} is not public: `frontdesk publication list` shows what is")
         withdraw(client, wanted)
     remarks().print(f"{month} of {district} is withdrawn; a page that has just read it shows it for ten minutes more", markup=False)
@@ -71,10 +71,6 @@ def _month(name: str) -> date:
 
 def _name(month: date) -> str:
     return f"{month:%Y-%m}"
-
-
-def _key(standing: Standing) -> Month:
-    return standing.district, standing.month
 
 
 def _plain(standing: Standing) -> dict[str, object]:

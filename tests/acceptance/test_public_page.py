@@ -41,7 +41,7 @@ def scene(clickhouse: "ClickHouseServer", tmp_path_factory: pytest.TempPathFacto
     settings = Settings(clickhouse_port=clickhouse.native_port, clickhouse_database="public_page")
     write_questions(clickhouse_of(settings))
     with clickhouse_of(settings).connect() as client:
-        release(client, [(each.district, each.month) for each in standings(client)])
+        release(client, [each.key for each in standings(client)])
     with page_process(settings, tmp_path_factory.mktemp("public") / "page.log", "--public") as (_, address):
         yield Scene(settings, address, json.loads(get(address + "months")))
 

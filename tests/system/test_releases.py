@@ -70,14 +70,14 @@ def one_more_writes(client: "Client") -> None:
 
 
 def state_of(client: "Client", month: Month = JANUARY) -> str:
-    return next(each.state for each in standings(client) if (each.district, each.month) == month)
+    return next(each.state for each in standings(client) if each.key == month)
 
 
 def test_what_is_released_is_what_was_ready(client: "Client") -> None:
     assert cells(client) == set()
     ready = standings(client)
     assert {each.state for each in ready} == {"ready"}
-    release(client, [(each.district, each.month) for each in ready])
+    release(client, [each.key for each in ready])
     assert cells(client) == cells(client, "publishable_indicators")
     released = standings(client)
     assert {each.state for each in released} == {"released"}
@@ -104,7 +104,7 @@ def test_of_two_releases_the_first_counts(client: "Client") -> None:
 
 def test_a_release_is_seen_as_a_whole_or_not_at_all(client: "Client") -> None:
     client.execute("SET max_block_size = 5, min_insert_block_size_rows = 1, min_insert_block_size_bytes = 1")
-    release(client, [(each.district, each.month) for each in standings(client)])
+    release(client, [each.key for each in standings(client)])
     parts = "SELECT count(), sum(rows) FROM system.parts WHERE database = currentDatabase() AND table = 'releases' AND active"
     assert client.execute(parts) == [(1, len(cells(client)))]
 
