@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -283,26 +284,28 @@ async def test_a_header_that_is_no_text_is_read_or_refused(line: str, name: str,
         assert "mistake" not in to.refusals()
 
 
-async def status(to: Door, request: bytes) -> int:
+@asynccontextmanager
+async def answer_to(request: bytes, to: Door) -> AsyncIterator[asyncio.StreamReader]:
+    """What comes back over a connection of its own, within 30 s."""
     reader, writer = await asyncio.open_connection("127.0.0.1", to.port)
     try:
         writer.write(request)
         async with asyncio.timeout(30):
-            return int((await reader.readline()).split()[1])
+            yield reader
     finally:
         writer.close()
+
+
+async def status(to: Door, request: bytes) -> int:
+    async with answer_to(request, to) as reader:
+        return int((await reader.readline()).split()[1])
 
 
 async def exchanged(to: Door, request: bytes) -> tuple[bytes, dict[str, Any]]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", to.port)
-    try:
-        writer.write(request)
-        async with asyncio.timeout(30):
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(next(line for line in head.splitlines() if line.lower().startswith(b"content-length")).split()[1])
-            return head, json.loads(await reader.readexactly(length))
-    finally:
-        writer.close()
+    async with answer_to(request, to) as reader:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(next(line for line in head.splitlines() if line.lower().startswith(b"content-length")).split()[1])
+        return head, json.loads(await reader.readexactly(length))
 
 
 async def test_all_reasons_have_a_status_and_each_is_documented() -> None:

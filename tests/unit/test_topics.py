@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiokafka.admin import NewTopic
 from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
 
 import streams.topics
@@ -15,8 +16,6 @@ from streams.topics import TopicMismatch, changelog_of, ensure_changelog, ensure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
-
-    from aiokafka.admin import NewTopic
 
 SETTINGS = Settings(partitions=4)
 
@@ -56,7 +55,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 
 async def test_what_somebody_else_has_just_made_otherwise_is_refused(cluster: Cluster) -> None:
-    await cluster.create_topics([SimpleNamespace(name=SETTINGS.topic, num_partitions=5)])  # type: ignore[list-item] # all that is read of one
+    await cluster.create_topics([NewTopic(SETTINGS.topic, num_partitions=5, replication_factor=1)])
     with pytest.raises(TopicMismatch, match="has 5 partitions, but FRONTDESK_PARTITIONS is 4"):
         await ensure_topics(SETTINGS)
 
