@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from projections.contribution import HOUR_MS, is_measured, known_at
 from projections.episode import earlier, key_of
-from projections.measure import HOUR_MS, is_measured, known_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from projections.measure import RESOLUTION_DUE, RESPONSE_DUE
+from projections.measures import RESOLUTION_DUE, RESPONSE_DUE
 from projections.panes import Ladder
 from projections.place import NOWHERE, SCOPES
 

@@ -11,12 +11,12 @@ from itertools import accumulate, repeat
 import numpy as np
 from numpy.typing import NDArray
 
+from projections.measures import SERIES
 from projections.panes import Ints
 from projections.place import SCOPES, Places, grown
 
 BUCKETS = 512
-SERIES = 4
-"""Histograms of a row: response and resolution, each on the calendar's and on the business clock."""
+_SLOT_BITS = (SERIES * BUCKETS - 1).bit_length()
 _PAGE = 32
 _PAGES = BUCKETS // _PAGE
 _BLOCK = 512  # histograms looked through at once: what fits the cache takes half the time
@@ -33,10 +33,15 @@ def bucket_of(durations: Ints) -> Ints:
     return np.maximum(np.searchsorted(STARTS, durations, "right") - 1, 0)
 
 
-class Histograms:
-    """Four histograms for every (cell, window), in pages made on first use and given back when empty. Mutable.
+def keys_of(places: Ints, series: Ints, durations: Ints) -> Ints:
+    """Keys of durations in ms: where, in which histogram, in which bucket."""
+    return (places << _SLOT_BITS) + series * BUCKETS + bucket_of(durations)
 
-    A key is place * 2048 + series * 512 + bucket.
+
+class Histograms:
+    """`SERIES` histograms for every (cell, window), in pages made on first use and given back when empty. Mutable.
+
+    A key is place << `_SLOT_BITS` | series * 512 + bucket.
     """
 
     def __init__(self, places: Places) -> None:
@@ -57,8 +62,8 @@ class Histograms:
     def add(self, windows: Ints, keys: Ints, amounts: Ints) -> None:
         """Add each signed amount to its bucket in all cells of its place."""
         self._reserve()
-        slots = keys & (SERIES * BUCKETS - 1)
-        rows = self._places.rows_of(keys >> (SERIES * BUCKETS).bit_length() - 1, windows)
+        slots = keys & ((1 << _SLOT_BITS) - 1)
+        rows = self._places.rows_of(keys >> _SLOT_BITS, windows)
         indices = (rows * (SERIES * _PAGES) + (slots // _PAGE)[:, None]).ravel()
         spread = np.repeat(amounts.astype(np.int32), SCOPES)
         pages = self._pages_at(indices)
@@ -68,7 +73,7 @@ class Histograms:
         self._give_back(indices[self._counts[indices] == 0])
 
     def quantiles(self, rows: Ints) -> NDArray[np.float64]:
-        """(2, 4, rows): p50 and p90 of each series by nearest rank, in ms; 0.0 where there is nothing."""
+        """(2, SERIES, rows): p50 and p90 of each series by nearest rank, in ms; 0.0 where there is nothing."""
         self._reserve()
         stale = np.flatnonzero(self._stale)
         self._stale[stale] = False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import numpy as np
 
 from projections.announcement import STAGES, TARGETS
-from projections.measure import HOUR_MS, MINUTE_MS
+from projections.contribution import HOUR_MS, MINUTE_MS
 from projections.place import NOWHERE, Cell
 from projections.promises import PRIORITIES
 

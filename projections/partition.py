@@ -33,8 +33,7 @@ from projections.case import (
     lateness,
     made_of,
 )
-from projections.episode import OPEN, facts_row, key_of, status_of
-from projections.measure import (
+from projections.contribution import (
     ANYTHING,
     ITS_OWN,
     MINUTE_MS,
@@ -49,6 +48,7 @@ from projections.measure import (
     message_differences,
     messages,
 )
+from projections.episode import OPEN, facts_row, key_of, status_of
 from projections.promises import Promises
 from projections.rows import (
     CASE_COLUMNS,

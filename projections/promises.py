@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from projections.contribution import There
     from projections.episode import Episode
-    from projections.measure import There
 
 PRIORITIES: Final = ("routine", "urgent", "critical")
 _NUMBER_OF: Final = {name: number for number, name in enumerate(PRIORITIES)}

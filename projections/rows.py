@@ -12,6 +12,7 @@ from msgspec.structs import astuple
 
 from events.event import Contacted, Replied, Resolved
 from projections.episode import Facts
+from projections.measures import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,16 +37,10 @@ CASE_COLUMNS: Final = (
     "contacts", "replies", "resolutions", "response_ms", "response_business_ms", "first_resolution_ms", "first_resolution_business_ms",
     "resolution_ms", "resolution_business_ms", "conflicts", "partition", "last_offset", "directory_revision", "is_deleted", "version",
 )
-WINDOW_COLUMNS: Final = (
-    "district", "scope", "school", "department", "window", "as_of", "contact_n", "message_n", "stakeholder_n", "response_n",
-    "response_sum_ms", "response_p50_ms", "response_p90_ms", "response_sum_business_ms", "response_p50_business_ms",
-    "response_p90_business_ms", "response_due_n", "response_kept_n", "response_missed_n", "resolution_n", "resolution_sum_ms",
-    "resolution_p50_ms", "resolution_p90_ms", "resolution_sum_business_ms", "resolution_p50_business_ms", "resolution_p90_business_ms",
-    "resolution_reopened_n", "resolution_due_n", "resolution_kept_n", "resolution_missed_n", "quality_n", "quality_sum", "rating_n",
-    "rating_sum_bp", "rating_sum_squares_bp2", "rating_satisfied_n", "partition", "version",
-)
 PROGRESS_COLUMNS: Final = ("partition", "as_of", "next_offset", "version")
 # fmt: on
+WINDOW_KEY: Final = ("district", "scope", "school", "department", "window")
+WINDOW_COLUMNS: Final = (*WINDOW_KEY, "as_of", *(column.name for column in COLUMNS), "partition", "version")
 OFFSET_SHIFT: Final = 48
 """Bits below the offset in a row's version."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from projections.measure import HOUR_MS, MINUTE_MS
+from projections.contribution import HOUR_MS, MINUTE_MS
 
 STALE_MS: Final = HOUR_MS
 """An instant that is longer ago is news to nobody."""

@@ -6,69 +6,49 @@ time and contributions came. Knows neither a clock nor a sink.
 """
 
 from array import array
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from projections.deadlines import Deadlines
-from projections.histogram import BUCKETS, SERIES, Histograms, bucket_of
-from projections.measure import CONTACT, QUALITY, RATING, REOPENED, RESOLUTION, RESOLUTION_DUE, RESPONSE, RESPONSE_DUE
+from projections.histogram import Histograms, keys_of
+from projections.measures import COLUMNS, COUNTERS, MEASURES, Column, Shape, counters_of, of_shape, series_of
 from projections.panes import WINDOWS, Ints, Ladder, oldest
 from projections.place import SCOPES, Cell, Places, grown
 from projections.rows import Columns
 from projections.stakeholder import Stakeholders
 
-COUNTERS = (
-    "contact_n",
-    "message_n",
-    "response_n",
-    "response_sum_ms",
-    "response_sum_business_ms",
-    "response_kept_n",
-    "response_missed_n",
-    "resolution_n",
-    "resolution_sum_ms",
-    "resolution_sum_business_ms",
-    "resolution_reopened_n",
-    "resolution_kept_n",
-    "resolution_missed_n",
-    "quality_met_n",
-    "quality_unmet_n",
-    "rating_n",
-    "rating_sum_bp",
-    "rating_sum_squares_bp2",
-    "rating_satisfied_n",
-)
-"""What is counted and summed in every (cell, window); totals such as `quality_n` are sums of two of these."""
-
 SATISFIED_BP = 7500
 LONGEST = len(WINDOWS) - 1
 _NAMES = np.array(WINDOWS, np.object_)
 _AT = {name: i for i, name in enumerate(COUNTERS)}
-_SLOTS = 32  # room for a counter in a key
+_SLOTS = 1 << (len(COUNTERS) - 1).bit_length()  # room for a counter in a key
 _FIELDS = 6  # measure, minute, place, a, b, sign
 _FULL = 65_536 * _FIELDS  # what may be put off until it is filed
 
 SignedMessage = tuple[int, int, str, int]
 """(minute, place, stakeholder, 1 or -1)."""
 
-_ONE_FOR = np.zeros((8, 2), np.int64)
+
+def _taking(number: int) -> tuple[int, int]:
+    """The counters that take a contribution of this measure: where a is not 1, and where it is."""
+    names = counters_of(MEASURES[number])
+    kept, otherwise = names[0], names[1] if MEASURES[number].shape in {Shape.PROMISE, Shape.SHARE} else names[0]
+    return _AT[otherwise], _AT[kept]
+
+
+_ONE_FOR = np.array([_taking(number) for number in range(len(MEASURES))], np.int64)
 """(measure, a == 1) -> the counter that takes the contribution's sign."""
-for _measure, _otherwise, _when_one in (
-    (CONTACT, "contact_n", "contact_n"),
-    (RESPONSE, "response_n", "response_n"),
-    (RESOLUTION, "resolution_n", "resolution_n"),
-    (REOPENED, "resolution_reopened_n", "resolution_reopened_n"),
-    (RESPONSE_DUE, "response_missed_n", "response_kept_n"),
-    (RESOLUTION_DUE, "resolution_missed_n", "resolution_kept_n"),
-    (QUALITY, "quality_unmet_n", "quality_met_n"),
-    (RATING, "rating_n", "rating_n"),
-):
-    _ONE_FOR[_measure] = _AT[_otherwise], _AT[_when_one]
+
+
+_TIMED = np.array([number for number, _ in of_shape(Shape.DURATION)])
+_SERIES_OF = np.zeros(len(MEASURES), np.int64)
+_SERIES_OF[_TIMED] = [series_of(each) for _, each in of_shape(Shape.DURATION)]
 
 
 class Counters:
-    """Counts and sums of every (cell, window). Mutable. A key is place * 32 + counter."""
+    """Counts and sums of every (cell, window). Mutable. A key is place * `_SLOTS` + counter."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
@@ -119,7 +99,7 @@ class Windows:
         return self._places.place(district, school, department)
 
     def add(self, contributions: list[int]) -> None:
-        """Take flat records of six: measure, minute, place, a, b, sign (1 or -1), the first as in `measure`."""
+        """Take flat records of six: measure, minute, place, a, b, sign (1 or -1), the first as in `measures`."""
         self._contributions += contributions
         if len(self._contributions) >= _FULL:
             self._file()
@@ -228,47 +208,19 @@ class Windows:
         if not len(rows):
             return []
         cells, windows = np.divmod(rows, len(WINDOWS))
-        district, scope, school, department = self._places.names[cells].T.tolist()
+        names = self._places.names[cells].T.tolist()
         total = dict(zip(COUNTERS, np.ascontiguousarray(self._counters.totals(rows).T), strict=True))
-        p50, p90 = self._histograms.quantiles(rows)
-        return [
-            district,
-            scope,
-            school,
-            department,
-            _NAMES[windows].tolist(),
-            np.full(len(rows), self._as_of * 60),
-            total["contact_n"],
-            total["message_n"],
-            self._stakeholders.people(rows),
-            total["response_n"],
-            total["response_sum_ms"],
-            p50[0],
-            p90[0],
-            total["response_sum_business_ms"],
-            p50[1],
-            p90[1],
-            total["response_kept_n"] + total["response_missed_n"],
-            total["response_kept_n"],
-            total["response_missed_n"],
-            total["resolution_n"],
-            total["resolution_sum_ms"],
-            p50[2],
-            p90[2],
-            total["resolution_sum_business_ms"],
-            p50[3],
-            p90[3],
-            total["resolution_reopened_n"],
-            total["resolution_kept_n"] + total["resolution_missed_n"],
-            total["resolution_kept_n"],
-            total["resolution_missed_n"],
-            total["quality_met_n"] + total["quality_unmet_n"],
-            total["quality_met_n"],
-            total["rating_n"],
-            total["rating_sum_bp"],
-            total["rating_sum_squares_bp2"],
-            total["rating_satisfied_n"],
-        ]
+        quantiles = self._histograms.quantiles(rows)
+
+        def numbers(column: Column) -> NDArray[Any]:
+            if column.quantile is not None:
+                return quantiles[column.quantile]
+            if not column.counters:
+                return self._stakeholders.people(rows)
+            counted: Ints = np.sum([total[counter] for counter in column.counters], axis=0)
+            return counted
+
+        return [*names, _NAMES[windows].tolist(), np.full(len(rows), self._as_of * 60), *map(numbers, COLUMNS)]
 
 
 def _counted(records: Ints) -> tuple[Ints, Ints, Ints]:
@@ -282,19 +234,21 @@ def _counted(records: Ints) -> tuple[Ints, Ints, Ints]:
         keys.append(key[chosen] + _AT[counter])
         amounts.append((amount * sign)[chosen])
 
-    for kind, name in ((RESPONSE, "response"), (RESOLUTION, "resolution")):
-        put(measure == kind, f"{name}_sum_ms", a)
-        put(measure == kind, f"{name}_sum_business_ms", b)
-    rated = measure == RATING
-    put(rated, "rating_sum_bp", a)
-    put(rated, "rating_sum_squares_bp2", a * a)
-    put(rated & (a >= SATISFIED_BP), "rating_satisfied_n", np.ones_like(a))
+    for number, each in of_shape(Shape.DURATION):
+        _, calendar, business = counters_of(each)
+        put(measure == number, calendar, a)
+        put(measure == number, business, b)
+    for number, each in of_shape(Shape.RATING):
+        rated, (_, total, squares, satisfied) = measure == number, counters_of(each)
+        put(rated, total, a)
+        put(rated, squares, a * a)
+        put(rated & (a >= SATISFIED_BP), satisfied, np.ones_like(a))
     return np.concatenate(minutes), np.concatenate(keys), np.concatenate(amounts)
 
 
 def _measured(records: Ints) -> tuple[Ints, Ints, Ints]:
     """Minutes, keys and amounts for the histograms."""
-    timed = records[(records[:, 0] == RESPONSE) | (records[:, 0] == RESOLUTION)]
+    timed = records[np.isin(records[:, 0], _TIMED)]
     measure, minute, place, a, b, sign = timed.T
-    key = (place * SERIES + (measure == RESOLUTION) * 2) * BUCKETS
-    return np.tile(minute, 2), np.concatenate((key + bucket_of(a), key + BUCKETS + bucket_of(b))), np.tile(sign, 2)
+    series = _SERIES_OF[measure]
+    return np.tile(minute, 2), np.concatenate((keys_of(place, series, a), keys_of(place, series + 1, b))), np.tile(sign, 2)

@@ -14,8 +14,8 @@ from msgspec.structs import asdict
 import projections.partition as partition_module
 from events.event import order
 from projections.case import ENCODE, Work, decode_case, events_of, fresh, gather, refold
+from projections.contribution import contributions, is_measured, messages
 from projections.episode import finish
-from projections.measure import contributions, is_measured, messages
 from projections.partition import CLOCK_KEY, Entry, Partition
 from tests.unit.histories import EVENTS, histories, logs
 from tests.unit.plain_facts import plain_facts

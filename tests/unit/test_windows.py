@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from projections.measure import CONTACT, QUALITY, RATING, RESOLUTION, RESPONSE, RESPONSE_DUE
+from projections.measures import CONTACT, QUALITY, RATING, RESOLUTION, RESPONSE, RESPONSE_DUE
 from projections.panes import Panes
 from projections.rows import WINDOW_COLUMNS
 from projections.windows import Windows

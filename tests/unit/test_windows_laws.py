@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.measure import CONTACT, QUALITY, RATING, REOPENED, RESOLUTION, RESOLUTION_DUE, RESPONSE, RESPONSE_DUE
+from projections.measures import CONTACT, MEASURES, MESSAGE, QUALITY, RATING, REOPENED, RESOLUTION, RESOLUTION_DUE, RESPONSE, RESPONSE_DUE
 from projections.rows import WINDOW_COLUMNS
 from projections.windows import Windows
 
@@ -81,7 +81,7 @@ def promises(prefix: str, facts: list[Fact]) -> dict[str, int]:
 
 
 def expected(facts: list[Fact], messages: list[Message]) -> dict[str, int]:
-    of = {measure: [f for f in facts if f.measure == measure] for measure in range(8)}
+    of = {measure: [f for f in facts if f.measure == measure] for measure in range(len(MEASURES))}
     scores = [f.a for f in of[RATING]]
     return {
         "contact_n": len(of[CONTACT]),
@@ -131,7 +131,7 @@ values = {
     RATING: st.tuples(st.sampled_from([0, 2500, 5000, 7499, 7500, 10_000]), st.just(0)),
 }
 places = st.sampled_from(PLACES)
-said = st.integers(0, 7).flatmap(
+said = st.sampled_from([each for each in range(len(MEASURES)) if each != MESSAGE]).flatmap(
     lambda measure: st.builds(
         lambda minute, place, value: Fact(measure, minute, place, *value), minutes, places, values.get(measure, st.just((1, 0)))
     )

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from projections.case import refold
-from projections.measure import (
+from projections.contribution import (
     CONTACT,
     QUALITY,
     RATING,

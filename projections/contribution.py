@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from events.event import Contacted, Replied, Resolved
 from projections.episode import SPAM, UNRESOLVED, asks_anew
+from projections.measures import CONTACT, QUALITY, RATING, REOPENED, RESOLUTION, RESOLUTION_DUE, RESPONSE, RESPONSE_DUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,17 +20,13 @@ if TYPE_CHECKING:
     from events.event import Event
     from projections.episode import Episode
 
-CONTACT, RESPONSE, RESOLUTION, REOPENED, RESPONSE_DUE, RESOLUTION_DUE, QUALITY, RATING = range(8)
-
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 RATING_ONE: Final = 10_000
 """Ratings are summed as integers, in ten-thousandths of 0..1 (bp), so that any order of adding gives the same sum."""
 
 Contribution: TypeAlias = tuple[int, int, int, int, int]
-"""(measure, minute since the epoch, place, a, b): a and b are durations in ms (calendar, business), 1 or 0, or a rating in bp.
-
-Of a promise that was due, a is 1 when it was kept and b is 1 when nobody could be told in time (`is_known_late`)."""
+"""(number of the measure, minute since the epoch, place, a, b): what a and b are is said by its shape (`measures`)."""
 Contributions: TypeAlias = list[Contribution]
 """Of an episode: at most one of each measure."""
 There: TypeAlias = "Callable[[str, str], int]"
