@@ -48,6 +48,8 @@ MEASURES: Final = (
 """In the order of their columns. A measure's number is its place here."""
 CONTACT, MESSAGE, RESPONSE, RESPONSE_DUE, RESOLUTION, REOPENED, RESOLUTION_DUE, QUALITY, RATING = range(len(MEASURES))
 
+SATISFIED_BP: Final = 7500
+"""A rating from here on is one of the top two of five."""
 QUANTILES: Final = ("p50", "p90")
 CLOCKS: Final = (("", "calendar milliseconds"), ("_business", "milliseconds of open hours"))
 

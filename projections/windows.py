@@ -6,20 +6,18 @@ time and contributions came. Knows neither a clock nor a sink.
 """
 
 from array import array
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from projections.deadlines import Deadlines
 from projections.histogram import Histograms, keys_of
-from projections.measures import COLUMNS, COUNTERS, MEASURES, Column, Shape, counters_of, of_shape, series_of
+from projections.measures import COLUMNS, COUNTERS, MEASURES, SATISFIED_BP, Column, Shape, counters_of, of_shape, series_of
 from projections.panes import WINDOWS, Ints, Ladder, oldest
 from projections.place import SCOPES, Cell, Places, grown
 from projections.rows import Columns
 from projections.stakeholder import Stakeholders
 
-SATISFIED_BP = 7500
 LONGEST = len(WINDOWS) - 1
 _NAMES = np.array(WINDOWS, np.object_)
 _AT = {name: i for i, name in enumerate(COUNTERS)}
@@ -212,9 +210,10 @@ class Windows:
         total = dict(zip(COUNTERS, np.ascontiguousarray(self._counters.totals(rows).T), strict=True))
         quantiles = self._histograms.quantiles(rows)
 
-        def numbers(column: Column) -> NDArray[Any]:
+        def numbers(column: Column) -> NDArray[np.int64] | NDArray[np.float64]:
             if column.quantile is not None:
-                return quantiles[column.quantile]
+                quantile: NDArray[np.float64] = quantiles[column.quantile]
+                return quantile
             if not column.counters:
                 return self._stakeholders.people(rows)
             counted: Ints = np.sum([total[counter] for counter in column.counters], axis=0)

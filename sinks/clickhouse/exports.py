@@ -10,9 +10,11 @@ from typing import Any, Final, NamedTuple
 
 from clickhouse_driver import Client
 
+from sinks.clickhouse.measures import with_measures
+
 ROWS_A_BLOCK: Final = 8_192
 WEEK_MS: Final = 7 * 86_400_000
-TALLIES: Final = (Path(__file__).parent / "export" / "tallies.sql").read_text("utf-8")
+TALLIES: Final = with_measures((Path(__file__).parent / "export" / "tallies.sql").read_text("utf-8"))
 PARTS: Final = {
     "": "toDate(%(first_day)s)",
     "day": "toDate(at, %(zone)s)",

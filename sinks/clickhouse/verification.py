@@ -30,6 +30,7 @@ from typing import Final
 from clickhouse_driver import Client
 
 from projections.rows import CASE_COLUMNS, WINDOW_COLUMNS
+from sinks.clickhouse.measures import with_measures
 
 VERIFY = Path(__file__).parent / "verify"
 TOLERANCE = 0.025
@@ -202,7 +203,7 @@ def _of_partition(client: Client, bounds: Mapping[str, int], *, windows: bool) -
     with _forgotten(client, TABLES):
         for path in sorted(VERIFY.glob("*.sql")):
             if windows or path.stem != WINDOWS_STEP:
-                client.execute(path.read_text(), bounds, settings=SETTINGS)
+                client.execute(with_measures(path.read_text("utf-8")), bounds, settings=SETTINGS)
         queries = {"cases": _cases(), "windows": _windows()} if windows else {"cases": _cases()}
         return [
             Difference(table, bounds["partition"], *row)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from projections.measures import COLUMNS
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
@@ -74,3 +75,13 @@ def test_a_row_is_known_by_its_key(client: "Client", table: str, key: str) -> No
         "SELECT sorting_key, engine FROM system.tables WHERE database = currentDatabase() AND name = %(table)s", {"table": table}
     )
     assert found == [(key, "ReplacingMergeTree")]
+
+
+@pytest.mark.parametrize("table", ["windows", "windows_history"])
+def test_windows_have_what_the_table_of_measures_says(client: "Client", table: str) -> None:
+    described = client.execute(
+        "SELECT name, type, comment FROM system.columns WHERE database = currentDatabase() AND table = %(table)s AND name IN %(names)s"
+        " ORDER BY position",
+        {"table": table, "names": [column.name for column in COLUMNS]},
+    )
+    assert described == [(each.name, "UInt64" if each.quantile is None else "Float64", each.comment) for each in COLUMNS]
