@@ -6,15 +6,10 @@ left out rather than written as null.
 
 from typing import Any, NamedTuple
 
-from events.contact import Contact
-from events.rating import Rating
-from events.reply import Reply
-from events.resolution import Resolution
+from events.kinds import Published
 
 STRUCTURED = b"application/cloudevents+json; charset=UTF-8"
 BINARY = b"application/json"
-
-Published = Contact | Reply | Resolution | Rating
 
 
 class Wire(NamedTuple):

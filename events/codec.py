@@ -17,15 +17,16 @@ import msgspec
 from msgspec import Raw, Struct
 from pydantic import BaseModel
 
-from events.contact import Contact, contacted
+from events.contact import Contact
 from events.contract import EMPTY, LARGEST, TOO_LARGE, judge, unknown_members, unreadable
 from events.event import Event
 from events.instant import EARLIEST, LATEST, millis
-from events.rating import Rating, rated
+from events.kinds import KINDS
+from events.rating import Rating
 from events.record import records
 from events.rejection import Reason, Rejection
-from events.reply import Reply, replied
-from events.resolution import Resolution, resolved
+from events.reply import Reply
+from events.resolution import Resolution
 from events.vocabulary import are_names, is_json_type, is_language
 
 _is_identifier = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*").fullmatch
@@ -185,12 +186,12 @@ def _decoder(classes: dict[Any, type[Struct]]) -> Callable[[bytes], Any]:
 _STRICT, _TOLERANT = records(strict=True), records(strict=False)
 _strict, _tolerant = _decoder(_STRICT), _decoder(_TOLERANT)
 
-_RULES: tuple[tuple[type[BaseModel], Callable[[Any], bool], Callable[[Any, int], Event]], ...] = (
-    (Contact, _sound_contact, contacted),
-    (Reply, _sound_reply, replied),
-    (Resolution, _sound_resolution, resolved),
-    (Rating, _sound_rating, rated),
-)
-_SOUND = {record: sound for model, sound, _ in _RULES for record in (_STRICT[model], _TOLERANT[model])}
-_MODEL = {_TOLERANT[model]: model for model, _, _ in _RULES}
-_EVENT = {reader: event for model, _, event in _RULES for reader in (model, _STRICT[model], _TOLERANT[model])}
+_SOUND_OF: dict[type[BaseModel], Callable[[Any], bool]] = {
+    Contact: _sound_contact,
+    Reply: _sound_reply,
+    Resolution: _sound_resolution,
+    Rating: _sound_rating,
+}
+_SOUND = {record: _SOUND_OF[kind.model] for kind in KINDS for record in (_STRICT[kind.model], _TOLERANT[kind.model])}
+_MODEL = {_TOLERANT[kind.model]: kind.model for kind in KINDS}
+_EVENT = {reader: kind.flat for kind in KINDS for reader in (kind.model, _STRICT[kind.model], _TOLERANT[kind.model])}

@@ -1,6 +1,6 @@
 """A stakeholder contacts the district: the event that opens a case, or adds a message to it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -48,3 +48,9 @@ def contacted(contact: Contact, time: int) -> Contacted:
         data.priority or "routine",
         data.needs_reply is not False,
     )
+
+
+def contacted_as(event: Contacted) -> dict[str, Any]:
+    """Members of `data`, beside the place, that say what a flat record says."""
+    told = ("stakeholder", "audience", "channel", "language", "topic")
+    return {name: getattr(event, name) or None for name in told} | {"priority": event.priority, "needs_reply": event.needs_reply}

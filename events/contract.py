@@ -12,15 +12,10 @@ from msgspec import Raw, Struct
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from events.contact import Contact
-from events.rating import Rating
+from events.kinds import KINDS, Published
 from events.rejection import Reason, Rejection
-from events.reply import Reply
-from events.resolution import Resolution
 
-MODELS: dict[str, type[Contact | Reply | Resolution | Rating]] = {
-    model.model_fields["type"].default: model for model in (Contact, Reply, Resolution, Rating)
-}
+MODELS: dict[str, type[Published]] = {kind.type: kind.model for kind in KINDS}
 """The published model of each `type`."""
 
 LARGEST = 256 * 1024
@@ -41,7 +36,7 @@ _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _text = msgspec.json.Decoder(str).decode
 
 
-def judge(value: bytes | None) -> Contact | Reply | Resolution | Rating | Rejection:
+def judge(value: bytes | None) -> Published | Rejection:
     """Event in these bytes (structured mode), or the first reason why there is none."""
     if not value:
         return EMPTY

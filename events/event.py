@@ -8,7 +8,7 @@ They are arrays on the wire (msgpack), because a case in the changelog is its ev
 from msgspec import Struct
 
 CONTACT, REPLY, RESOLUTION, RATING = range(4)
-"""Order at one instant (a contact before its reply before its resolution before its rating), and the tag on the wire."""
+"""Order at one instant (see `kinds.KINDS`), and the tag on the wire."""
 
 
 class Contacted(Struct, frozen=True, array_like=True, gc=False, tag=CONTACT):

@@ -1,6 +1,6 @@
 """A stakeholder says how satisfied they were, on the publisher's own scale."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -44,3 +44,8 @@ def rated(rating: Rating, time: int) -> Rated:
     worst = 1.0 if data.worst is None else data.worst
     best = 5.0 if data.best is None else data.best
     return Rated(time, rating.source, rating.id, data.school or "", data.department or "", data.score, worst, best)
+
+
+def rated_as(event: Rated) -> dict[str, Any]:
+    """Members of `data`, beside the place, that say what a flat record says."""
+    return {"score": event.score, "worst": event.worst, "best": event.best}

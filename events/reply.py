@@ -1,6 +1,6 @@
 """Somebody, or something, answers the stakeholder."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -37,3 +37,12 @@ def replied(reply: Reply, time: int) -> Replied:
         data.author_kind != "automatic",
         data.visibility != "internal",
     )
+
+
+def replied_as(event: Replied) -> dict[str, Any]:
+    """Members of `data`, beside the place, that say what a flat record says."""
+    return {
+        "author": event.author or None,
+        "author_kind": "human" if event.human else "automatic",
+        "visibility": "public" if event.public else "internal",
+    }

@@ -1,6 +1,6 @@
 """A question is settled."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -26,3 +26,8 @@ def resolved(resolution: Resolution, time: int) -> Resolved:
     """Flat record of a model, or of anything with the same attributes and None for what is absent."""
     data = resolution.data
     return Resolved(time, resolution.source, resolution.id, data.school or "", data.department or "", data.outcome or "resolved")
+
+
+def resolved_as(event: Resolved) -> dict[str, Any]:
+    """Members of `data`, beside the place, that say what a flat record says."""
+    return {"outcome": event.outcome}

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct, msgpack
 from msgspec.structs import astuple
 
-from events.event import KIND, Contacted, Event, Rated, Replied, Resolved, order
+from events.event import KIND, Event, order
+from events.kinds import KINDS
 from projections.episode import Episode, Opening, key_of, step
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ decode_case: Final = msgpack.Decoder(Case).decode
 decode_kept: Final = msgpack.Decoder(Kept).decode
 decode_head: Final = msgpack.Decoder(Head).decode
 _decode_packed: Final = msgpack.Decoder(list[tuple[int, int, str | None, str, str | None, str | None, list[Any]]]).decode
-TYPES: Final[tuple[type[Any], ...]] = (Contacted, Replied, Resolved, Rated)
+TYPES: Final[tuple[type[Any], ...]] = tuple(kind.record for kind in KINDS)
 ARRAY32: Final = b"\xdd"
 NOT_LATE: Final[dict[tuple[int, str], int]] = {}
 

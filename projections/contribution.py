@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from math import floor
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
-from events.event import Contacted, Replied, Resolved
+from events.event import Contacted, Rated, Replied, Resolved
 from projections.episode import SPAM, UNRESOLVED, asks_anew
 from projections.measures import CONTACT, QUALITY, RATING, REOPENED, RESOLUTION, RESOLUTION_DUE, RESPONSE, RESPONSE_DUE
 
@@ -74,42 +74,50 @@ def effect_of(event: Event, episode: Episode) -> int:
     Nothing (most replies are not the first), only what it adds itself (a message; the first response, resolution or rating), or
     anything at all. To ask first saves 3.5 us of 28 an event against comparing everything before and after.
     """
-    if isinstance(event, Contacted):
-        return ANYTHING if episode.standing != UNRESOLVED or asks_anew(episode, event) else ITS_OWN
-    if isinstance(event, Resolved):
-        is_first = episode.first_resolved_at is None and episode.rated_at is None and episode.contacted
-        return ITS_OWN if is_first and event.outcome != SPAM else ANYTHING
-    if not is_measured(episode):
-        return NO_CHANGE
-    if isinstance(event, Replied):
-        return ITS_OWN if episode.first_response_at is None and event.human and event.public else NO_CHANGE
-    return ITS_OWN if episode.rated_at is None else ANYTHING
+    match event:
+        case Contacted():
+            return ANYTHING if episode.standing != UNRESOLVED or asks_anew(episode, event) else ITS_OWN
+        case Resolved():
+            is_first = episode.first_resolved_at is None and episode.rated_at is None and episode.contacted
+            return ITS_OWN if is_first and event.outcome != SPAM else ANYTHING
+        case Replied():
+            is_answer = episode.first_response_at is None and event.human and event.public
+            return ITS_OWN if is_answer and is_measured(episode) else NO_CHANGE
+        case Rated():
+            if not is_measured(episode):
+                return NO_CHANGE
+            return ITS_OWN if episode.rated_at is None else ANYTHING
+        case _:
+            assert_never(event)
 
 
 NO_CHANGE, ITS_OWN, ANYTHING = range(3)
 
 
-def added_by(event: Event, episode: Episode, here: int, there: There) -> list[int]:
+def added_by(event: Replied | Resolved | Rated, episode: Episode, here: int, there: There) -> list[int]:
     """Give what the first response, resolution or rating adds to an episode that has taken it; as `differences` does."""
     at = event.time
     minute = at // MINUTE_MS
-    if isinstance(event, Replied):
-        business_ms = episode.response_business_ms or 0
-        flat = [RESPONSE, minute, responder(episode, here, there), at - episode.opening.time, business_ms, 1]
-        if not is_kept(episode.first_resolved_at, episode.response_due_at):
-            flat += _kept_now(RESPONSE_DUE, at, episode.response_due_at, here, episode)
-        return flat
-    if isinstance(event, Resolved):
-        place, business_ms, due_at = resolver(episode, here, there), episode.resolution_business_ms or 0, episode.resolution_due_at
-        flat = [RESOLUTION, minute, place, at - episode.opening.time, business_ms, 1]
-        if due_at is not None:
-            flat += (QUALITY, minute, place, is_kept(at, due_at), 0, 1)
-            flat += _kept_now(RESOLUTION_DUE, at, due_at, here, episode)
-        if not is_kept(episode.first_response_at, episode.response_due_at):
-            flat += _kept_now(RESPONSE_DUE, at, episode.response_due_at, here, episode)
-        return flat
-    place = here if episode.standing == UNRESOLVED else resolver(episode, here, there)
-    return [RATING, minute, place, in_bp(episode.rating or 0.0), 0, 1]
+    match event:
+        case Replied():
+            business_ms = episode.response_business_ms or 0
+            flat = [RESPONSE, minute, responder(episode, here, there), at - episode.opening.time, business_ms, 1]
+            if not is_kept(episode.first_resolved_at, episode.response_due_at):
+                flat += _kept_now(RESPONSE_DUE, at, episode.response_due_at, here, episode)
+        case Resolved():
+            place, business_ms, due_at = resolver(episode, here, there), episode.resolution_business_ms or 0, episode.resolution_due_at
+            flat = [RESOLUTION, minute, place, at - episode.opening.time, business_ms, 1]
+            if due_at is not None:
+                flat += (QUALITY, minute, place, is_kept(at, due_at), 0, 1)
+                flat += _kept_now(RESOLUTION_DUE, at, due_at, here, episode)
+            if not is_kept(episode.first_response_at, episode.response_due_at):
+                flat += _kept_now(RESPONSE_DUE, at, episode.response_due_at, here, episode)
+        case Rated():
+            place = here if episode.standing == UNRESOLVED else resolver(episode, here, there)
+            flat = [RATING, minute, place, in_bp(episode.rating or 0.0), 0, 1]
+        case _:
+            assert_never(event)
+    return flat
 
 
 def _kept_now(measure: int, at: int, due_at: int | None, here: int, episode: Episode) -> tuple[int, ...]:

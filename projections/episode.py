@@ -7,12 +7,12 @@ comes last costs one step. It holds instants, places and durations, never what a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from events.event import Contacted, Event, Replied, Resolved
+from events.event import Contacted, Event, Rated, Replied, Resolved
 
 if TYPE_CHECKING:
     from events.directory import Directory
@@ -173,15 +173,18 @@ def opened_by(event: Event, district: str, directory: Directory) -> Episode:
 
 def take(episode: Episode, event: Event, district: str, directory: Directory) -> None:
     """Let an event that does not open the episode take effect on it."""
-    if isinstance(event, Replied):
-        if event.human and event.public:
-            _reply(episode, event, district, directory)
-    elif isinstance(event, Resolved):
-        _resolution(episode, event, district, directory)
-    elif isinstance(event, Contacted):
-        _follow_up(episode, event)
-    else:
-        _rating(episode, event)
+    match event:
+        case Replied():
+            if event.human and event.public:
+                _reply(episode, event, district, directory)
+        case Resolved():
+            _resolution(episode, event, district, directory)
+        case Contacted():
+            _follow_up(episode, event)
+        case Rated():
+            _rating(episode, event)
+        case _:
+            assert_never(event)
 
 
 def _follow_up(episode: Episode, contact: Contacted) -> None:

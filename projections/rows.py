@@ -6,11 +6,11 @@ row written twice, or late, changes nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
 from msgspec.structs import astuple
 
-from events.event import Contacted, Replied, Resolved
+from events.event import Contacted, Rated, Replied, Resolved
 from projections.episode import Facts
 from projections.measures import COLUMNS
 
@@ -69,27 +69,31 @@ def _what_happened(district: str, subject: str, event: Event) -> Row:
     """Columns up to the delivery's, spelled out, because it is made for every event."""
     source, name, time, school, department = event.source, event.id, event.time, event.school, event.department
     # fmt: off
-    if isinstance(event, Replied):
-        author_kind, visibility = "human" if event.human else "automatic", "public" if event.public else "internal"
-        return (
-            district, subject, source, name, "reply", time, school, department, "", "", "", "", "", "", 0,
-            event.author, author_kind, visibility, "", 0.0, 0.0, 0.0,
-        )
-    if isinstance(event, Contacted):
-        _, _, _, _, _, stakeholder, audience, channel, language, topic, priority, needs_reply = astuple(event)
-        return (
-            district, subject, source, name, "contact", time, school, department, stakeholder, audience, channel, language, topic, priority,
-            1 if needs_reply else 0, "", "", "", "", 0.0, 0.0, 0.0,
-        )
-    if isinstance(event, Resolved):
-        return (
-            district, subject, source, name, "resolution", time, school, department, "", "", "", "", "", "", 0,
-            "", "", "", event.outcome, 0.0, 0.0, 0.0,
-        )
-    return (
-        district, subject, source, name, "rating", time, school, department, "", "", "", "", "", "", 0,
-        "", "", "", "", event.score, event.worst, event.best,
-    )
+    match event:
+        case Replied():
+            author_kind, visibility = "human" if event.human else "automatic", "public" if event.public else "internal"
+            return (
+                district, subject, source, name, "reply", time, school, department, "", "", "", "", "", "", 0,
+                event.author, author_kind, visibility, "", 0.0, 0.0, 0.0,
+            )
+        case Contacted():
+            _, _, _, _, _, stakeholder, audience, channel, language, topic, priority, needs_reply = astuple(event)
+            return (
+                district, subject, source, name, "contact", time, school, department, stakeholder, audience, channel, language, topic,
+                priority, 1 if needs_reply else 0, "", "", "", "", 0.0, 0.0, 0.0,
+            )
+        case Resolved():
+            return (
+                district, subject, source, name, "resolution", time, school, department, "", "", "", "", "", "", 0,
+                "", "", "", event.outcome, 0.0, 0.0, 0.0,
+            )
+        case Rated():
+            return (
+                district, subject, source, name, "rating", time, school, department, "", "", "", "", "", "", 0,
+                "", "", "", "", event.score, event.worst, event.best,
+            )
+        case _:
+            assert_never(event)
     # fmt: on
 
 

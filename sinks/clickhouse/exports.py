@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from clickhouse_driver import Client
 
+from events.kinds import NAMES
 from sinks.clickhouse.measures import with_measures
 
 ROWS_A_BLOCK: Final = 8_192
@@ -86,7 +87,14 @@ def tallies(
     client: Client, district: str, zone: str, first_minute: int, last_minute: int, *, first_day: str, part: str
 ) -> Iterator[dict[str, Any]]:
     """What each cell of a district counted from one minute to another, both included; `part` is one of `PARTS`."""
-    parameters = {"district": district, "zone": zone, "first": first_minute, "last": last_minute, "first_day": first_day}
+    parameters = {
+        "district": district,
+        "zone": zone,
+        "first": first_minute,
+        "last": last_minute,
+        "first_day": first_day,
+        "kinds": list(NAMES),
+    }
     rows = client.execute_iter(TALLIES.format(part=PARTS[part]), parameters, with_column_types=True, settings=BLOCKS)
     names = [name for name, _ in next(rows)]
     for row in rows:

@@ -8,12 +8,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from events.contract import MODELS
-from events.event import Contacted, Event, Rated, Replied, Resolved
+from events.event import Event
+from events.kinds import OF_RECORD
 
 ALL: Final = "*"
 BELOW: Final = "/*"
-TYPES: Final[dict[type[Event], str]] = dict(zip((Contacted, Replied, Resolved, Rated), MODELS, strict=True))
 _SEGMENTS = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*").fullmatch
 
 
@@ -39,7 +38,7 @@ class Grant:
 
     def forbids(self, district: str, event: Event) -> str | None:
         """JSON path of the first member that this grant does not cover; None where it covers the event."""
-        if not _covers(self.types, TYPES[type(event)]):
+        if not _covers(self.types, OF_RECORD[type(event)].type):
             return "$.type"
         if not any(_is_source(pattern, event.source) for pattern in self.sources):
             return "$.source"

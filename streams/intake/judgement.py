@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from events.codec import Decoder
-from events.contract import MODELS, known_data, known_only
+from events.contract import known_data, known_only
 from events.event import Event
+from events.kinds import OF_RECORD
 from events.partition import partition_of
 from events.rejection import Rejection
-from streams.intake.grant import TYPES, Grant
+from streams.intake.grant import Grant
 from streams.intake.submission import Posted
 from streams.publisher import STRUCTURED, Headers
 
@@ -94,5 +95,5 @@ class Judge:
 
 
 def _without_unknown(posted: Posted, event: Event) -> bytes:
-    model = MODELS[TYPES[type(event)]]
+    model = OF_RECORD[type(event)].model
     return known_only(posted.value, model) if posted.headers is STRUCTURED else known_data(posted.value, model)

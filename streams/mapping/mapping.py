@@ -5,17 +5,23 @@ every rule that does not say it itself.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from events.kinds import NAMES
 from streams.mapping.expression import MappingError
 
-Kind = Literal["contact", "reply", "resolution", "rating"]
 FORMATS: Final = ("rfc3339", "epoch_s", "epoch_ms", "auto")
 """`auto`: a number is an epoch, in seconds up to the year 5138 and in milliseconds from there on; a text is RFC 3339, or ends with UTC."""
+
+
+def _kind(name: str) -> str:
+    if name not in NAMES:
+        raise ValueError(f"must be one of {', '.join(NAMES)}")
+    return name
 
 
 def _zone(name: str) -> str:
@@ -48,7 +54,7 @@ class Table(_Strict):
 class Rule(_Strict):
     """One event of a row. `set` are constants, `data` expressions; an empty value is absent."""
 
-    kind: Kind
+    kind: Annotated[str, AfterValidator(_kind)]
     when: str = "`true`"
     time: Time | None = None
     id: str | None = None

@@ -14,7 +14,7 @@ from typing import Final
 from clickhouse_driver import Client
 
 from events.cloudevents import structured
-from events.retelling import retold
+from events.kinds import retold
 from sinks.clickhouse.archive import districts, lacking
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.dead_letters import accept, accepted

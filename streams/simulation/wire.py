@@ -10,12 +10,13 @@ import numpy as np
 from msgspec import Struct
 from msgspec.json import Encoder
 
+from events.kinds import KINDS
 from streams.simulation.cases import AUDIENCES, CHANNELS, LANGUAGES, PRIORITIES, Cases
 from streams.simulation.conversation import ANSWER, AUTOMATIC, MESSAGE, NOTE, RATING, RESOLUTION, Happenings
 from streams.simulation.district import DEPARTMENT_NAMES, DEPARTMENTS, District
 
 OUTCOMES = ("resolved", "no_action", "duplicate", "spam")
-TYPES = {kind: f"org.frontdesk.{kind}.v1" for kind in ("contact", "reply", "resolution", "rating")}
+TYPES = {kind.name: kind.type for kind in KINDS}
 TEN_POINT_CHANNELS = frozenset({CHANNELS.index("text"), CHANNELS.index("chat")})
 """Text and chat ask for 0..10, everything else for 1..5."""
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from hypothesis import given
+
+from events.event import Contacted, order
 from projections.case import refold
 from projections.contribution import (
+    ANYTHING,
     CONTACT,
+    ITS_OWN,
     QUALITY,
     RATING,
     REOPENED,
@@ -16,17 +21,22 @@ from projections.contribution import (
     RESPONSE,
     RESPONSE_DUE,
     Contribution,
+    added_by,
     contributions,
     differences,
+    effect_of,
     in_bp,
     is_measured,
     message_differences,
     messages,
 )
+from projections.episode import step
+from tests.unit.histories import histories
 from tests.unit.stories import DISTRICT, MIN, PROMISES, START, H, contact, rating, reply, resolution
 
 if TYPE_CHECKING:
     from events.event import Event
+    from projections.episode import Episode
 
 HERE = 7
 PLACES = {("north", "transportation"): 1, ("lincoln-high", "nursing"): 2}
@@ -127,3 +137,39 @@ def test_equal_messages_count_as_often_as_they_were_sent() -> None:
     one, other = (1, 2, "s-1"), (1, 2, "s-2")
     assert message_differences([one], [one, one]) == [(one, 1)]
     assert Counter(message_differences([one, one, other], [other, one])) == Counter([(one, -1)])
+
+
+def there(school: str, department: str) -> int:
+    """A place of its own for each school and department."""
+    return 10 + 10 * ["", "north", "south"].index(school) + ["", "nursing", "office"].index(department)
+
+
+def place_of(event: Event) -> int:
+    return there(event.school, event.department)
+
+
+@given(histories())
+def test_the_short_way_adds_what_comparing_everything_finds(events: list[Event]) -> None:
+    """Every event in its turn: what it is said to change, and what it adds, is what contributions before and after differ by."""
+    episodes: list[Episode] = []
+    for event in sorted({(e.source, e.id): e for e in events}.values(), key=order):
+        latest = episodes[-1] if episodes else None
+        effect = ANYTHING if latest is None else effect_of(event, latest)
+        here = 0 if latest is None else place_of(latest.opening)
+        before, wrote = (contributions(latest, here, there), messages(latest, here)) if latest and is_measured(latest) else ([], [])
+        step(episodes, event, DISTRICT, PROMISES)
+        if effect == ANYTHING or latest is None:
+            continue
+        after, written = (contributions(latest, here, there), messages(latest, here)) if is_measured(latest) else ([], [])
+        found = differences(before, after)
+        told: list[int] = []
+        if effect == ITS_OWN and isinstance(event, Contacted):
+            assert message_differences(wrote, written) == [((event.time // MIN, here, event.stakeholder), 1)]
+        else:
+            told = added_by(event, latest, here, there) if effect == ITS_OWN and not isinstance(event, Contacted) else []
+            assert wrote == written
+        assert _records(told) == _records(found)
+
+
+def _records(flat: list[int]) -> Counter[tuple[int, ...]]:
+    return Counter(tuple(flat[i : i + 6]) for i in range(0, len(flat), 6))

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from events.contact import Contact
-from events.event import Contacted, Event, Rated, Replied, Resolved
+from events.event import Contacted, Event
 from streams.cli import run
 from streams.cli.outcome import ExitCode
 from streams.intake import token_file
 from streams.intake.allowance import BURST_S, Allowances
-from streams.intake.grant import TYPES, Grant
+from streams.intake.grant import Grant
 from streams.intake.problem import Problem, Refusal
 from streams.intake.signature import MOST_IDS, SCHEMES, WINDOW_S, Deliveries, signature, verified
 from streams.intake.token_file import Register, TokenFileError, new_token, read, register_of
@@ -35,12 +35,6 @@ def refusal_of(work: object) -> Refusal:
 
 
 # -- grants ------------------------------------------------------------------------------------------------------------
-def test_the_types_of_events_are_those_of_the_contract() -> None:
-    assert [TYPES[kind] for kind in (Contacted, Replied, Resolved, Rated)] == [
-        f"org.frontdesk.{name}.v1" for name in ("contact", "reply", "resolution", "rating")
-    ]
-
-
 @pytest.mark.parametrize(
     ("grant", "path"),
     [

@@ -27,7 +27,7 @@ WITH
         FROM events FINAL
         WHERE district = %(district)s AND subject IN talkative
         ORDER BY
-            subject, source, id, time, indexOf(['contact', 'reply', 'resolution', 'rating'], kind), school, department, stakeholder, audience,
+            subject, source, id, time, indexOf(%(kinds)s, kind), school, department, stakeholder, audience,
             channel, language, topic, priority, needs_reply, author, author_kind, visibility, outcome, score, worst, best
         LIMIT 1 BY subject, source, id
     ),

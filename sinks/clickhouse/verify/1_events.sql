@@ -49,7 +49,7 @@ WITH
     (
         SELECT
             district, subject, life, source, id, toUnixTimestamp64Milli(time) AS t,
-            toUInt8(indexOf(['contact', 'reply', 'resolution', 'rating'], kind)) AS k,
+            toUInt8(indexOf(%(kinds)s, kind)) AS k,
             school, department, stakeholder, audience, channel, language, topic, priority, needs_reply,
             author_kind = 'human' AND visibility = 'public' AS answers, outcome, score, worst, best,
             count() OVER (PARTITION BY district, subject, life, source, id) > 1 AS conflicting
