@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from events.directory import Directory
 
-FOLD: Final = 2
+FOLD: Final = 3
 """Version of the fold. Another one in a record means: fold its events again. Raise it when facts or the accumulator change."""
 MOST_EVENTS: Final = 2_000
 """A case holds no more; what comes then is rejected as `case_full`."""
