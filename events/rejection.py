@@ -26,7 +26,7 @@ class Reason(StrEnum):
     TOO_LATE = "too_late"
     """The case is no longer remembered and the event is over 100 days older than the partition's clock."""
     CASE_FULL = "case_full"
-    """The case already holds 2,000 events."""
+    """The case already holds 2,000 events, or would come to more than 900,000 bytes with this one."""
     MISROUTED = "misrouted"
     """The record was forwarded once and is still not in its district's partition."""
 

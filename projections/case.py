@@ -15,17 +15,18 @@ from msgspec.structs import astuple
 
 from events.event import KIND, Event, order
 from events.kinds import KINDS
+from projections import capacity
+from projections.capacity import weigh, weight
 from projections.episode import Episode, Opening, key_of, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from events.directory import Directory
+    from events.rejection import Rejection
 
-FOLD: Final = 2
+FOLD: Final = 3
 """Version of the fold. Another one in a record means: fold its events again. Raise it when facts or the accumulator change."""
-MOST_EVENTS: Final = 2_000
-"""A case holds no more; what comes then is rejected as `case_full`."""
 
 
 class Head(Struct, array_like=True, gc=False):
@@ -49,10 +50,11 @@ class Case(Head, array_like=True, gc=False):
     """A record of this fold version. Mutable: it belongs to the batch that is at work on it.
 
     `last_offset` is the largest one of a record that named the case, `touched_at` the largest timestamp of one, in ms;
-    `conflicts` are the "source id" that came with more than one content, sorted.
+    `conflicts` are the "source id" that came with more than one content, sorted; `weight` is what `capacity.weigh` says.
     """
 
     episodes: list[Episode]
+    weight: int = 0
 
     def touch(self, offset: int, timestamp: int) -> None:
         """Remember that the record at `offset`, produced at `timestamp` ms, named the case."""
@@ -186,12 +188,12 @@ class Work(Struct, gc=False):
     moved: bool = False
     """Whether its newest episode may be another one than in `record`, or elsewhere, or due otherwise."""
 
-    def add(self, event: Event, directory: Directory) -> bool:
-        """Add an event, as if told when it happened. False when the case is full and the event would be one more."""
+    def add(self, event: Event, directory: Directory) -> Rejection | None:
+        """Add an event, as if told when it happened. Returns why not, where the case is full."""
         if not self.comes_last(event):
             return self.weave(event, directory, event.time)
         self.append(event, directory, event.time)
-        return True
+        return None
 
     def begins_after(self, event: Event) -> bool:
         """Tell whether the event is older than all that is known of the case."""
@@ -212,31 +214,53 @@ class Work(Struct, gc=False):
         episodes = case.episodes
         if episodes and event.time <= episodes[-1].last_at:
             return False
-        return case.count < MOST_EVENTS and ENCODE(event.id) not in self.record and event.id not in self.added
+        has_room = case.count < capacity.SURELY_FIT or self.refusal(event) is None
+        return has_room and ENCODE(event.id) not in self.record and event.id not in self.added
+
+    def refusal(self, event: Event) -> Rejection | None:
+        """Tell why the case has no room for an event that it does not hold; None where it has."""
+        if self.case.count < capacity.SURELY_FIT:
+            return None
+        return self._overflow(self.case.count + 1, self.case.weight + weight(event))
+
+    def _overflow(self, count: int, weight: int) -> Rejection | None:
+        """Tell why the case may not grow to so many events of that weight. One that holds more already, of two lives, may stay so."""
+        if count > max(self.case.count, capacity.MOST_EVENTS):
+            return capacity.FULL_OF_EVENTS
+        return capacity.FULL_OF_BYTES if weight > max(self.case.weight, capacity.MOST_BYTES) else None
 
     def append(self, event: Event, directory: Directory, told_at: int) -> None:
         """Add an event that comes last, of a record produced at `told_at` ms."""
         if append(self.case.episodes, event, self.district, directory):
             self.case.episodes[-1].late_ms = max(0, told_at - event.time)
             self.moved = True
-        self.case.count += 1
+        case = self.case
+        case.count += 1
+        if case.count >= capacity.SURELY_FIT:
+            case.weight = case.weight + weight(event) if case.weight else weigh(events_of(case), case.conflicts)
         self.added.append(event.id)
 
-    def weave(self, event: Event, directory: Directory, told_at: int) -> bool:
-        """Add an event that is late, or perhaps known: take the set apart, put it in its place, fold again."""
+    def weave(self, event: Event, directory: Directory, told_at: int) -> Rejection | None:
+        """Add an event that is late, or perhaps known: take the set apart, put it in its place, fold again.
+
+        Returns why not, where there is no room for it. Another content of a known event may need some, too.
+        """
         case = self.case
-        events = events_of(case)
+        events, conflicts = events_of(case), case.conflicts
         known = next((other for other in events if other.id == event.id and other.source == event.source), None)
         if known == event:
-            return True
-        if known is not None:
-            events, case.conflicts = gather([*events, event], case.conflicts)
-        elif case.count >= MOST_EVENTS:
-            return False
-        else:
-            case.count += 1
-            self.added.append(event.id)
+            return None
+        if known is None:
             insort(events, event, key=order)
+        else:
+            events, conflicts = gather([*events, event], conflicts)
+        weight = weigh(events, conflicts)
+        refusal = self._overflow(len(events), weight)
+        if refusal is not None:
+            return refusal
+        if known is None:
+            self.added.append(event.id)
+        case.count, case.weight, case.conflicts = len(events), weight, conflicts
         self.moved = True
         before = lateness(case.episodes)
         case.episodes = refold(events, case.conflicts, self.district, directory)
@@ -244,10 +268,15 @@ class Work(Struct, gc=False):
             late_ms = before.get(key_of(episode))
             episode.late_ms = max(0, told_at - episode.opening.time) if late_ms is None else late_ms
         self.vanished |= before.keys() - set(map(key_of, case.episodes))
-        return True
+        return None
+
+    def refusal_with(self, archived: Iterable[Event], event: Event) -> Rejection | None:
+        """Tell why the case, these events and that one are too much for one case; None where they are not."""
+        events, conflicts = gather([*events_of(self.case), *archived, event], self.case.conflicts)
+        return self._overflow(len(events), weigh(events, conflicts))
 
     def unite(self, events: Iterable[Event], last_offset: int, keys: Iterable[tuple[int, str]], directory: Directory, told_at: int) -> None:
-        """Add events that were accepted before, whatever their number, and of which rows with these keys were written.
+        """Add events that were accepted before, for which there is room, and of which rows with these keys were written.
 
         Since when their episodes had been known, nobody remembers: nothing of them is news at `told_at` ms.
         """
@@ -280,7 +309,8 @@ def made_of(  # noqa: PLR0917 - what a case is made of
     episodes = refold(ordered, contested, district, directory)
     for episode in episodes:
         episode.late_ms = late_ms.get(key_of(episode), 0)
-    return Case(FOLD, directory.revision, head.last_offset, head.touched_at, len(ordered), contested, episodes)
+    weight = weigh(ordered, contested)
+    return Case(FOLD, directory.revision, head.last_offset, head.touched_at, len(ordered), contested, episodes, weight)
 
 
 def has_grown(earlier: Kept, later: Kept) -> bool:

@@ -11,7 +11,7 @@ from math import floor
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from events.event import Contacted, Rated, Replied, Resolved
-from projections.episode import SPAM, UNRESOLVED, asks_anew
+from projections.episode import SPAM, UNRESOLVED
 from projections.measures import CONTACT, QUALITY, RATING, REOPENED, RESOLUTION, RESOLUTION_DUE, RESPONSE, RESPONSE_DUE
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def effect_of(event: Event, episode: Episode) -> int:
     """
     match event:
         case Contacted():
-            return ANYTHING if episode.standing != UNRESOLVED or asks_anew(episode, event) else ITS_OWN
+            return ANYTHING if episode.standing != UNRESOLVED or not episode.contacted else ITS_OWN
         case Resolved():
             is_first = episode.first_resolved_at is None and episode.rated_at is None and episode.contacted
             return ITS_OWN if is_first and event.outcome != SPAM else ANYTHING

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from events.schedule import Schedule
 
 NEW_EPISODE_AFTER_MS: Final = 14 * 24 * 60 * 60 * 1000
-"""A contact later than this after the latest episode's last resolution asks something new."""
+"""A contact later than this after the latest episode's resolution, while that stands, asks something new."""
 
 OPEN, ANSWERED, RESOLVED, SPAM = "open", "answered", "resolved", "spam"
 UNRESOLVED, HOLDS, CONTESTED = range(3)
@@ -148,8 +148,8 @@ def step(episodes: list[Episode], event: Event, district: str, directory: Direct
 
 
 def asks_anew(episode: Episode, contact: Event) -> bool:
-    """Whether a contact opens the next episode: the first contact of all does, and one long after the last resolution."""
-    resolved_at = episode.last_resolved_at
+    """Whether a contact opens the next episode: the first contact of all does, and one long after a resolution that stands."""
+    resolved_at = None if episode.standing == UNRESOLVED else episode.last_resolved_at
     return not episode.contacted or (resolved_at is not None and contact.time - resolved_at > NEW_EPISODE_AFTER_MS)
 
 

@@ -17,10 +17,10 @@ from msgspec.structs import astuple
 from events.event import Contacted, Event, Replied, Resolved
 from events.rejection import Reason, Rejection
 from projections.announcement import NOTHING, Announcement, Standing, changed, may_stand, standing
+from projections.capacity import FULL_OF_BYTES
 from projections.case import (
     ENCODE,
     FOLD,
-    MOST_EVENTS,
     Case,
     Head,
     Work,
@@ -228,14 +228,18 @@ class Partition:
                     continue
                 work = self._begin(works, key, district, subject, record)
             if offset <= work.case.last_offset and not work.has_taken(event):
-                rejected.append((index, _refused_before(work)))
+                perhaps_late = not backfill and event.time < clock - REMEMBERED_MS
+                rejected.append((index, _refused_before(work, event, perhaps_late=perhaps_late)))
                 continue
-            if lent and event.time < clock - REMEMBERED_MS:
-                self._make_whole_for(event, key, work, told_at)
-            if work.comes_last(event):
-                self._append(work, event, told_at)
-            elif not self._weave(work, event, told_at):
-                rejected.append((index, CASE_FULL))
+            refusal = self._make_whole_for(event, key, work, told_at) if lent and event.time < clock - REMEMBERED_MS else None
+            if refusal is None:
+                if work.comes_last(event):
+                    self._append(work, event, told_at)
+                else:
+                    refusal = self._weave(work, event, told_at)
+            if refusal is not None:
+                rejected.append((index, refusal))
+                _leave(works, key)
                 continue
             work.case.touch(offset, told_at)
             delivery = (self.number, offset, timestamp, 1 if backfill else 0, first_version + (offset << OFFSET_SHIFT))
@@ -448,18 +452,24 @@ class Partition:
         work = works[key] = Work(district, subject, case, record or b"")
         return work
 
-    def _make_whole_for(self, event: Event, key: bytes, work: Work, told_at: int) -> None:
+    def _make_whole_for(self, event: Event, key: bytes, work: Work, told_at: int) -> Rejection | None:
         """Unite what is remembered of a case, perhaps nothing, with its archive, if an event is older than that and the archive was lent.
 
-        Rows of other keys that it has had are deleted.
+        Rows of other keys that it has had are deleted. Where all of it would be too much for one case nothing is united, and the
+        event is refused: returns why.
         """
         if key not in self._lent or not work.begins_after(event):
-            return
-        archived = self._lent.pop(key)
+            return None
+        archived = self._lent[key]
+        refusal = work.refusal_with(archived.events, event)
+        if refusal is not None:
+            return refusal
+        del self._lent[key]
         old, stood = self._measured(work.district, work.case), self._standing(work)
         work.unite(archived.events, archived.last_offset, archived.keys, self.directory, told_at)
         self._account(old, self._measured(work.district, work.case))
         self._say(stood, work)
+        return None
 
     def _append(self, work: Work, event: Event, told_at: int) -> None:
         """Add an event that comes last, and note what it changes."""
@@ -489,14 +499,14 @@ class Partition:
         work.append(event, self.directory, told_at)
         self._say(stood, work)
 
-    def _weave(self, work: Work, event: Event, told_at: int) -> bool:
-        """Add an event anywhere: everything is looked at before and after. False when the case is full."""
+    def _weave(self, work: Work, event: Event, told_at: int) -> Rejection | None:
+        """Add an event anywhere: everything is looked at before and after. Returns why not, where the case is full."""
         old, stood = self._measured(work.district, work.case), self._standing(work)
-        if not work.weave(event, self.directory, told_at):
-            return False
-        self._account(old, self._measured(work.district, work.case))
-        self._say(stood, work)
-        return True
+        refusal = work.weave(event, self.directory, told_at)
+        if refusal is None:
+            self._account(old, self._measured(work.district, work.case))
+            self._say(stood, work)
+        return refusal
 
     def _standing(self, work: Work) -> Standing:
         """What has passed of a case's promises as it is now. Asking the last episode first is enough for nearly all."""
@@ -662,9 +672,15 @@ class Partition:
         return case
 
 
-def _refused_before(work: Work) -> Rejection:
-    """Why an event is not in the set although its record was judged."""
-    return CASE_FULL if work.case.count >= MOST_EVENTS else TOO_LATE
+def _leave(works: dict[bytes, Work], key: bytes) -> None:
+    """Put down a case that took nothing: there is none, and the next event is judged so."""
+    if not works[key].case.episodes:
+        del works[key]
+
+
+def _refused_before(work: Work, event: Event, *, perhaps_late: bool) -> Rejection:
+    """Why an event is not in the set although its record was judged: what is young, or history, was never too late."""
+    return work.refusal(event) or (TOO_LATE if perhaps_late else FULL_OF_BYTES)
 
 
 def _label(revision: int) -> bytes:
@@ -688,6 +704,5 @@ def district_of(key: bytes) -> str:
 
 
 TOO_LATE: Final = Rejection(Reason.TOO_LATE, "$.time", "the case is no longer remembered and the event is over 100 days old")
-CASE_FULL: Final = Rejection(Reason.CASE_FULL, "$.subject", f"the case already holds {MOST_EVENTS:,} events")
 RECORD_HEAD: Final = ENCODE(Case(FOLD, 0, 0, 0, 0, [], []))[:1]
 """The first byte of a case's record: an array of so many fields."""

@@ -14,7 +14,7 @@ from clickhouse_driver import Client
 
 from events.event import Event
 from events.rejection import Reason
-from projections.case import MOST_EVENTS
+from projections.capacity import MOST_BYTES, MOST_EVENTS, weight
 from projections.partition import REMEMBERED_MS, Entry
 from projections.rows import event_row
 from sinks.clickhouse import ledger
@@ -125,7 +125,7 @@ class _Part:
         self._rows: dict[int, int] = {}
         self._seen: dict[int, int] = {}
         self._dead: dict[int, str] = {}
-        self._full: dict[tuple[str, str], int] = {}
+        self._full: dict[tuple[str, str], tuple[int, int]] = {}
         self._expected = marks.first
         self._gaps: list[Gap] = []
 
@@ -189,7 +189,8 @@ class _Part:
             return
         self.account.dead_letters += 1
         if reason == Reason.CASE_FULL.value:
-            self._full.setdefault((district, subject), offset)
+            case, refused = (district, subject), (weight(event), offset)
+            self._full[case] = min(self._full.get(case, refused), refused)
         elif backfill or event.time >= self._oldest_in_time:
             self.account.differs(f"offset {offset:,}: {told} has a dead letter, too_late, but is not 100 days old or was sent as backfill")
 
@@ -211,9 +212,10 @@ class _Part:
         for offset, reason in sorted(self._dead.items()):
             if self._marks.first <= offset < self._marks.committed:
                 self.account.differs(f"offset {offset:,}: a row in dead_letters ({reason}), but no refused record is there")
-        holding = await asyncio.to_thread(ledger.full_cases, client, list(self._full), MOST_EVENTS)
-        for case, offset in self._full.items():
-            if case not in holding:
+        holding = await asyncio.to_thread(ledger.weights, client, list(self._full))
+        for case, (lightest, offset) in self._full.items():
+            events, weight_held = holding.get(case, (0, 0))
+            if events < MOST_EVENTS and weight_held + lightest <= MOST_BYTES:
                 self.account.differs(f"offset {offset:,}: a dead letter, case_full, but case {case[1]} of {case[0]} is not full")
 
     async def _judge_gaps(self, reader: LogReader) -> None:

@@ -12,13 +12,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import MessageSizeTooLargeError
+
+from streams.topics import STATE_BATCH_BYTES
 
 Item = tuple[bytes, bytes | None]
 """Key, and the value or None for a tombstone."""
 
 
+LARGEST_RECORD = STATE_BATCH_BYTES - 1_024
+"""Bytes of a key and its value: the rest is what Kafka writes around them."""
+
+
 class Oversized(Exception):
-    """One case's record is larger than a batch of the changelog may be."""
+    """One case's record is larger than the changelog takes: another build made it, or the topic takes less than it should."""
+
+    def __init__(self, topic: str, key: bytes, value: bytes | None) -> None:
+        district, _, subject = key.decode(errors="replace").partition(" ")
+        size = len(key) + len(value or b"")
+        super().__init__(
+            f"the state of case {subject} of district {district} has {size:,} bytes, and topic {topic} does not take them. Started again, "
+            f"the worker stops here again. See that the topic's max.message.bytes is {STATE_BATCH_BYTES}; where it is, another build made "
+            "that state: `frontdesk rebuild --from log` counts it anew, within what a case may hold today"
+        )
 
 
 class ChangelogRestarted(Exception):
@@ -59,20 +75,27 @@ class Changelog:
         self._progress = progress
 
     async def write(self, partition: int, items: Sequence[Item]) -> list[Span]:
-        """Append `items` in order and return the offsets they got, once every replica has them."""
+        """Append `items` in order and return the offsets they got, once every replica has them.
+
+        Raises `Oversized` at a record that is larger than the topic is made for, or than it takes.
+        """
         sent = []
         batch = self._producer.create_batch()
         for key, value in items:
+            if len(key) + len(value or b"") > LARGEST_RECORD:
+                raise Oversized(self.topic, key, value)
             if batch.append(key=key, value=value, timestamp=None) is None:
                 sent.append((batch.record_count(), await self._send(batch, partition)))
                 batch = self._producer.create_batch()
-                if batch.append(key=key, value=value, timestamp=None) is None:
-                    raise Oversized(f"the changelog record of {key!r} has {len(value or b'')} bytes, more than a batch may hold")
+                batch.append(key=key, value=value, timestamp=None)  # an empty batch takes any record, of whatever size
         if batch.record_count():
             sent.append((batch.record_count(), await self._send(batch, partition)))
         spans = []
         for count, acknowledged in sent:
-            first = (await acknowledged).offset
+            try:
+                first = (await acknowledged).offset
+            except MessageSizeTooLargeError as error:
+                raise Oversized(self.topic, *max(items, key=lambda item: len(item[1] or b""))) from error
             spans.append(Span(first, first + count))
         return spans
 

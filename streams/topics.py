@@ -17,6 +17,10 @@ from streams.settings import Settings
 FOR_EVER = "-1"
 AN_HOUR_MS = "3600000"
 SAFE_REPLICATION = 3
+BATCH_BYTES = 1_048_588
+"""What a topic takes at once: Kafka's own default, said here so that it does not depend on the brokers' settings."""
+STATE_BATCH_BYTES = 2 << 20
+"""The same of the changelog: twice what a case may weigh (`projections.capacity`), for two states of one case that are united."""
 SHOWN_WITHIN_S = 20.0
 LOOK_AGAIN_S = 0.02
 
@@ -43,11 +47,12 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     safe = {"min.insync.replicas": "2"} if settings.kafka_replication >= SAFE_REPLICATION else {}
     kept = {"retention.ms": FOR_EVER, "retention.bytes": FOR_EVER}
     compacted = {"cleanup.policy": "compact", "min.compaction.lag.ms": AN_HOUR_MS}
+    size = {"max.message.bytes": str(BATCH_BYTES)}
     configs = {
-        settings.topic: kept,
-        settings.changelog_topic: compacted,
-        settings.dead_letter_topic: kept,
-        settings.breach_topic: {},
+        settings.topic: kept | size,
+        settings.changelog_topic: compacted | {"max.message.bytes": str(STATE_BATCH_BYTES)},
+        settings.dead_letter_topic: kept | size,
+        settings.breach_topic: size,
     }
     return tuple(Topic(name, settings.partitions, settings.kafka_replication, safe | config) for name, config in configs.items())
 

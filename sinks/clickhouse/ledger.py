@@ -11,12 +11,19 @@ from typing import Any, Final
 
 from clickhouse_driver import Client
 
+from projections.capacity import CASE_BYTES, EPISODE_BYTES, EVENT_BYTES
 from projections.rows import EVENT_COLUMNS, Row
 
 WORDS: Final = EVENT_COLUMNS[: EVENT_COLUMNS.index("score")]
 """Columns of an event that are written as text, in order; then come three floats as the eight bytes that they are."""
 TEXT: Final[Mapping[str, str]] = {"time": "toString(toUnixTimestamp64Milli(time))", "needs_reply": "toString(toUInt8(needs_reply))"}
 STREAMED_ROWS: Final = 50_000
+REPEATED: Final = ("school", "department", "stakeholder")
+TEXTS: Final = tuple(word for word in WORDS if word not in {"district", "subject", *TEXT, "kind", "author_kind", "visibility"})
+WEIGHT: Final = (
+    f"""{EVENT_BYTES} + if(kind = 'resolution', {EPISODE_BYTES}, 0) + {" + ".join(f"length({text})" for text in (*TEXTS, *REPEATED))}"""
+)
+"""What `projections.capacity.weight` says of the event of a row."""
 
 DIGEST: Final = f"""reinterpretAsUInt128(MD5(concat(
     concatWithSeparator('\\0', {", ".join(TEXT.get(word, word) for word in WORDS)}),
@@ -58,15 +65,18 @@ def unknown(client: Client, districts: Sequence[str]) -> list[str]:
     return [district for district in districts if district not in known]
 
 
-def full_cases(client: Client, cases: Sequence[tuple[str, str]], most: int) -> set[tuple[str, str]]:
-    """Those of the cases that hold `most` events or more."""
-    query = """
-        SELECT district, subject
-        FROM events
+def weights(client: Client, cases: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
+    """How many events each case holds, and what they weigh (`projections.capacity`), both contents of a conflict included.
+
+    That is never less than what the fold weighs: of a conflict it counts one content, and the name, which is less than the other.
+    """
+    query = f"""
+        SELECT district, subject, uniqExact(source, id), {CASE_BYTES} + sum({WEIGHT})
+        FROM events FINAL
         WHERE (district, subject) IN %(cases)s
-        GROUP BY district, subject
-        HAVING uniqExact(source, id) >= %(most)s"""
-    return set(client.execute(query, {"cases": tuple(cases), "most": most})) if cases else set()
+        GROUP BY district, subject"""
+    rows = client.execute(query, {"cases": tuple(cases)}) if cases else []
+    return {(district, subject): (events, weight) for district, subject, events, weight in rows}
 
 
 def strangers(client: Client, partitions: int) -> list[tuple[str, int, int]]:

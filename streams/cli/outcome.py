@@ -62,6 +62,7 @@ CODES = {
     "MigrationError": ExitCode.REFUSED,
     "LogChanged": ExitCode.REFUSED,
     "ChangelogRestarted": ExitCode.REFUSED,
+    "Oversized": ExitCode.REFUSED,
     "LostRecords": ExitCode.REFUSED,
     "StateMissing": ExitCode.REFUSED,
     "TopicLost": ExitCode.REFUSED,

@@ -33,8 +33,10 @@ def in_episodes(events: list[Event]) -> list[list[Event]]:
             starts.append(i)
         elif isinstance(event, Contacted):
             latest = events[starts[-1] : i]
-            resolutions = [other.time for other in latest if isinstance(other, Resolved)]
-            if not isinstance(latest[0], Contacted) or (resolutions and event.time - resolutions[-1] > 14 * DAY):
+            resolutions = [(other.time, latest[n + 1 :]) for n, other in enumerate(latest) if isinstance(other, Resolved)]
+            resolved_at, later = resolutions[-1] if resolutions else (event.time, [])
+            stood_long = event.time - resolved_at > 14 * DAY and not was_undone(later)
+            if not isinstance(latest[0], Contacted) or stood_long:
                 starts.append(i)
     return [events[begin:end] for begin, end in zip(starts, [*starts[1:], len(events)], strict=True)]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from events.event import Event, Replied
-from projections.case import ENCODE, MOST_EVENTS, Work, decode_case, decode_head, decode_kept, events_of, fresh, has_grown, made_of
+from projections.capacity import FULL_OF_EVENTS, MOST_EVENTS
+from projections.case import ENCODE, Work, decode_case, decode_head, decode_kept, events_of, fresh, has_grown, made_of
 from projections.episode import finish
 from tests.unit.stories import DAY, DISTRICT, PROMISES, SOURCE, START, H, contact, reply, resolution
 
@@ -13,7 +14,7 @@ from tests.unit.stories import DAY, DISTRICT, PROMISES, SOURCE, START, H, contac
 def told(*events: Event) -> Work:
     work = Work(DISTRICT, "case-1", fresh(PROMISES), b"")
     for event in events:
-        assert work.add(event, PROMISES)
+        assert work.add(event, PROMISES) is None
     return work
 
 
@@ -69,9 +70,9 @@ def test_an_id_that_only_looks_known_is_added() -> None:
 def test_a_full_case_takes_no_more_but_hears_what_it_knows() -> None:
     question = contact(0, "first")
     work = told(question, *(reply(H + i, f"reply-number-{i:04}") for i in range(MOST_EVENTS - 1)))
-    assert not work.add(reply(DAY), PROMISES)
-    assert not work.add(reply(1), PROMISES)
-    assert work.add(question, PROMISES)
+    assert work.add(reply(DAY), PROMISES) is FULL_OF_EVENTS
+    assert work.add(reply(1), PROMISES) is FULL_OF_EVENTS
+    assert work.add(question, PROMISES) is None
     assert work.case.count == MOST_EVENTS == len(events_of(work.case))
 
 

@@ -168,9 +168,19 @@ def test_a_contact_14_days_after_the_resolution_to_the_millisecond_belongs_to_it
     assert (facts.contacts, facts.reopens) == (2, 1)
 
 
-def test_the_14_days_count_from_the_last_resolution_also_when_it_was_undone() -> None:
-    facts = all_facts(contact(0), resolution(1 * H), contact(10 * DAY), contact(15 * DAY))
-    assert [known.status for known in facts] == ["open", "open"]
+def test_a_question_that_was_reopened_and_left_for_14_days_is_still_that_question() -> None:
+    #  contact ---- resolution ---- contact ---- ... ---- contact ---- resolution ---- contact
+    #  day 0        hour 1          day 10                day 40       day 41          day 56
+    reopened = (contact(0), resolution(1 * H), contact(10 * DAY), contact(40 * DAY))
+    facts = facts_of(*reopened)
+    assert (facts.status, facts.contacts, facts.reopens, facts.waiting_since) == ("open", 3, 1, after(10 * 24))
+    one, other = all_facts(*reopened, resolution(41 * DAY), contact(56 * DAY))
+    assert (one.status, one.contacts, other.status, other.contacts) == ("resolved", 3, "open", 1)
+
+
+def test_a_word_of_thanks_or_a_reply_leave_a_resolution_standing_so_that_the_next_contact_asks_anew() -> None:
+    thanked = all_facts(contact(0), resolution(1 * H), contact(2 * H, needs_reply=False), reply(3 * H), contact(15 * DAY))
+    assert [(known.status, known.contacts) for known in thanked] == [("resolved", 2), ("open", 1)]
 
 
 def test_the_last_rating_counts() -> None:

@@ -36,7 +36,7 @@ PASSED_OVER: list[Entry] = [
 def told(events: list[Event]) -> Work:
     work = Work(DISTRICT, "case-1", fresh(PROMISES), b"")
     for event in events:
-        assert work.add(event, PROMISES)
+        assert work.add(event, PROMISES) is None
     return work
 
 

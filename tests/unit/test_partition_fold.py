@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from events.rejection import Reason
-from projections.case import ENCODE, FOLD, MOST_EVENTS, decode_case, events_of
+from projections.capacity import MOST_EVENTS
+from projections.case import ENCODE, FOLD, decode_case, events_of
 from projections.partition import CLOCK_KEY, Archived, Changes, Partition
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS, row_version, window_version
 from tests.unit.stories import (

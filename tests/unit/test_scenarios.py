@@ -11,7 +11,7 @@ import pytest
 from msgspec import msgpack
 
 from events.partition import partition_of
-from projections.case import MOST_EVENTS
+from projections.capacity import MOST_EVENTS
 from projections.partition import CLOCK_KEY
 from streams.publisher import BACKFILL
 from tests.unit.durable import (

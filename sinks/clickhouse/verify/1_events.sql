@@ -61,7 +61,11 @@ WITH
     ),
     after_contacts AS
     (
-        SELECT *, countIf(k = 1) OVER earlier AS contacts_before, maxIf(t, k = 1) OVER earlier AS last_contact
+        SELECT
+            *,
+            countIf(k = 1) OVER earlier AS contacts_before,
+            maxIf(t, k = 1) OVER earlier AS last_contact,
+            maxIf(t, k = 1 AND needs_reply) OVER earlier AS last_ask
         FROM each_once
         WINDOW earlier AS (PARTITION BY district, subject, life ORDER BY t, k, source, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     ),
@@ -77,9 +81,12 @@ WITH
 SELECT
     district, subject, source, id, t, k, school, department, stakeholder, audience, channel, language, topic, priority,
     needs_reply, answers, outcome, (score - worst) / (best - worst) AS rating, conflicting,
-    -- the first contact of all opens an episode, and so does the first one that comes long after a resolution
+    -- the first contact of all opens an episode, and so does the first one that comes long after a resolution that nobody undid
     toInt64(countIf(
-        k = 1 AND (contacts_before = 0 OR (resolutions_before > 0 AND t - last_resolution > fourteen_days AND last_contact - last_resolution <= fourteen_days))
+        k = 1 AND (contacts_before = 0 OR (
+            resolutions_before > 0 AND t - last_resolution > fourteen_days AND last_contact - last_resolution <= fourteen_days
+            AND last_ask <= last_resolution
+        ))
     ) OVER (PARTITION BY district, subject, life ORDER BY t, k, source, id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS episode_of_life,
     if(episode_of_life > 0, life * 10000 + episode_of_life, -life) AS number
 FROM after_resolutions
