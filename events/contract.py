@@ -80,18 +80,6 @@ def unknown_members(value: bytes, model: type[BaseModel]) -> set[str]:
     return members.keys() - _KNOWN[model]
 
 
-def known_only(value: bytes, model: type[BaseModel]) -> bytes:
-    """The same event (structured form) without what `unknown_members` names."""
-    members: dict[str, Raw] = _members(value)
-    return msgspec.json.encode(members | {"data": Raw(known_data(members["data"], model))})
-
-
-def known_data(data: bytes | Raw, model: type[BaseModel]) -> bytes:
-    """The same for `data` alone."""
-    members: dict[str, Raw] = _members(data)
-    return msgspec.json.encode({name: member for name, member in members.items() if name in _KNOWN[model]})
-
-
 def _attributes(value: bytes) -> dict[str, Raw] | Rejection:
     """Members of a CloudEvents 1.0 object, still as JSON; of two with one name the last."""
     try:

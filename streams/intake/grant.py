@@ -8,12 +8,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from events.contract import MODELS
-from events.event import Contacted, Event, Rated, Replied, Resolved
+from events.event import Event
+from events.retelling import TYPES
 
 ALL: Final = "*"
 BELOW: Final = "/*"
-TYPES: Final[dict[type[Event], str]] = dict(zip((Contacted, Replied, Resolved, Rated), MODELS, strict=True))
 _SEGMENTS = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*").fullmatch
 
 

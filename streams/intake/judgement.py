@@ -1,20 +1,19 @@
 """Judges each event of a request: by the contract, with the worker's own decoder, and by what its publisher may send.
 
-What is accepted is a record, ready for the partition of its district, with the timestamp that it was judged by. Members of
-`data` that the contract does not know are left out of it, so that they are stored nowhere, and named in the answer.
+What is accepted is a record, ready for the partition of its district, with the timestamp that it was judged by. It is written
+anew from what was decoded: extensions, parameters, members that stand twice and whatever else the contract does not know are
+stored nowhere. Unknown members of `data` are named in the answer.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from events.codec import Decoder
-from events.contract import MODELS, known_data, known_only
-from events.event import Event
 from events.partition import partition_of
 from events.rejection import Rejection
-from streams.intake.grant import TYPES, Grant
+from events.retelling import rewritten
+from streams.intake.grant import Grant
 from streams.intake.submission import Posted
-from streams.publisher import STRUCTURED, Headers
 
 FORBIDDEN = "forbidden"
 """Beside the reasons of the contract: the token does not cover the event."""
@@ -22,12 +21,11 @@ FORBIDDEN = "forbidden"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One event for Kafka; `timestamp` in ms."""
+    """One event for Kafka, in structured mode; `timestamp` in ms."""
 
     partition: int
     key: bytes
     value: bytes
-    headers: Headers
     timestamp: int
 
 
@@ -74,16 +72,13 @@ class Judge:
         decoded = posted.spoilt or self._decoder.decode(posted.value, posted.headers, now)
         if isinstance(decoded, Rejection):
             return Rejected(decoded.reason.value, decoded.path, decoded.message)
-        district, _, event = decoded
+        district, subject, event = decoded
         forbidden = grant.forbids(district, event)
         unknown = list(self._unknown())
         if forbidden is not None:
             return Rejected(FORBIDDEN, forbidden, "this token may not publish that")
-        value = posted.value
-        if unknown:
-            value = _without_unknown(posted, event)
-            dropped.update({name: dropped.get(name, 0) + 1 for name in unknown})
-        return Record(partition_of(district, self._partitions), district.encode(), value, posted.headers, now)
+        dropped.update({name: dropped.get(name, 0) + 1 for name in unknown})
+        return Record(partition_of(district, self._partitions), district.encode(), rewritten(district, subject, event), now)
 
     def _unknown(self) -> Iterator[str]:
         """What the decoder has counted since it was asked last: of one event."""
@@ -91,8 +86,3 @@ class Judge:
         if counted:
             yield from counted
             counted.clear()
-
-
-def _without_unknown(posted: Posted, event: Event) -> bytes:
-    model = MODELS[TYPES[type(event)]]
-    return known_only(posted.value, model) if posted.headers is STRUCTURED else known_data(posted.value, model)

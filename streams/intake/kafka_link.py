@@ -19,6 +19,7 @@ from streams.broker import client_options
 from streams.intake.judgement import Judge, Record
 from streams.intake.problem import Problem, Refusal
 from streams.intake.room import Claim
+from streams.publisher import STRUCTURED
 from streams.settings import Settings
 from streams.topic_identity import topic_identity
 
@@ -90,7 +91,7 @@ class KafkaLink:
             key=record.key,
             partition=record.partition,
             timestamp_ms=record.timestamp,
-            headers=record.headers,
+            headers=STRUCTURED,
         )
         return future
 
