@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from events.codec import Decoder
 from events.partition import partition_of
+from events.personal_data import Allows, nobody_allows
 from events.rejection import Rejection
 from events.retelling import rewritten
 from streams.intake.grant import Grant
@@ -58,11 +59,11 @@ class Judgement:
 
 
 class Judge:
-    """Judges for a topic with so many partitions."""
+    """Judges for a topic with so many partitions; `allows` is the directory's."""
 
-    def __init__(self, partitions: int) -> None:
+    def __init__(self, partitions: int, allows: Allows = nobody_allows) -> None:
         self._partitions = partitions
-        self._decoder = Decoder()
+        self._decoder = Decoder(allows)
 
     def judged(self, posted: Sequence[Posted], grant: Grant, now: int, into: Judgement) -> None:
         """Add a verdict on each of these; `now` (ms) becomes the timestamp of the records."""
