@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import asdict
 from pydantic import BaseModel
 
 from events.contact import Contact
@@ -22,6 +23,7 @@ from events.contract import EMPTY, LARGEST, TOO_LARGE, judge, unknown_members, u
 from events.event import Event
 from events.instant import EARLIEST, LATEST, millis
 from events.kinds import KINDS
+from events.personal_data import Allows, may_be_personal, nobody_allows, personal_data
 from events.rating import Rating
 from events.record import records
 from events.rejection import Reason, Rejection
@@ -52,9 +54,13 @@ _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Decoder:
-    """Decodes records one by one; `unknown_members` counts by name, exactly, what was dropped from `data`."""
+    """Decodes records one by one; `unknown_members` counts by name, exactly, what was dropped from `data`.
 
-    def __init__(self) -> None:
+    `allows` tells what a district lets pass although it looks personal; it may be exchanged between two records.
+    """
+
+    def __init__(self, allows: Allows = nobody_allows) -> None:
+        self.allows = allows
         self.unknown_members: Counter[str] = Counter()
 
     def decode(self, value: bytes | None, headers: Headers, timestamp: int) -> Decoded | Rejection:
@@ -72,7 +78,7 @@ class Decoder:
             record = _strict(value)
         except _REFUSED:
             return self._second_look(value, timestamp)
-        return _taken(record, value, timestamp) or self._by_contract(value, timestamp)
+        return _taken(record, value, timestamp, self.allows) or self._by_contract(value, timestamp)
 
     def _second_look(self, value: bytes, timestamp: int) -> Decoded | Rejection:
         """Decode without asking for unknown members: 10 us instead of the 30 of the contract where a publisher sends some."""
@@ -80,14 +86,16 @@ class Decoder:
             record = _tolerant(value)
         except _REFUSED:
             return self._by_contract(value, timestamp)
-        taken = _taken(record, value, timestamp)
+        taken = _taken(record, value, timestamp, self.allows)
         if taken is None:
             return self._by_contract(value, timestamp)
+        if isinstance(taken, Rejection):
+            return taken
         self._count(unknown_members(value, _MODEL[record.__class__]))
         return taken
 
     def _by_contract(self, value: bytes, timestamp: int) -> Decoded | Rejection:
-        model = judge(value)
+        model = judge(value, self.allows)
         if isinstance(model, Rejection):
             return model
         time = millis(model.time)
@@ -104,16 +112,21 @@ class Decoder:
             self.unknown_members[known] += 1
 
 
-def _taken(record: Any, value: bytes, timestamp: int) -> Decoded | None:
-    """Event of a decoded record, or None where only the contract can tell."""
+def _taken(record: Any, value: bytes, timestamp: int, allows: Allows) -> Decoded | Rejection | None:
+    """Event of a decoded record or the personal data in it, or None where only the contract can tell."""
     if not (value.isascii() and len(value) <= _SHORT) and not _is_plain(value):
         return None
     time = round(record.time.timestamp() * 1e6) // 1_000  # exact up to the year 2255, and 0.3 us less than timedeltas
     if not EARLIEST <= time <= LATEST or time > timestamp + AHEAD_MS:
         return None
     kind = record.__class__
-    if not _SOUND[kind](record) or not is_json_type(record.datacontenttype):
+    names = _NAMES[kind](record)
+    if not are_names(names) or not _SOUND[kind](record) or not is_json_type(record.datacontenttype):
         return None
+    if may_be_personal(names):
+        refused = personal_data(asdict(record), asdict(record.data), allows)
+        if refused is not None:
+            return refused
     return record.data.district, record.subject, _EVENT[kind](record, time)
 
 
@@ -126,28 +139,37 @@ def _is_plain(value: bytes) -> bool:
     return len(value) <= _LONG and value.count(b"[") + value.count(b"{") <= _BRACKETS
 
 
-def _sound_contact(record: Any) -> bool:
+def _names_of_contact(record: Any) -> str:
     data = record.data
-    return is_language(data.language) and are_names(
+    return (
         f"{record.id}{record.source}{record.subject}{data.district}{data.school}{data.department}{data.stakeholder}{data.topic}"
+        f"{data.language}"
     )
 
 
-def _sound_reply(record: Any) -> bool:
+def _names_of_reply(record: Any) -> str:
     data = record.data
-    return are_names(f"{record.id}{record.source}{record.subject}{data.district}{data.school}{data.department}{data.author}")
+    return f"{record.id}{record.source}{record.subject}{data.district}{data.school}{data.department}{data.author}"
 
 
-def _sound_resolution(record: Any) -> bool:
+def _names_of_others(record: Any) -> str:
     data = record.data
-    return are_names(f"{record.id}{record.source}{record.subject}{data.district}{data.school}{data.department}")
+    return f"{record.id}{record.source}{record.subject}{data.district}{data.school}{data.department}"
+
+
+def _sound_contact(record: Any) -> bool:
+    return is_language(record.data.language)
 
 
 def _sound_rating(record: Any) -> bool:
     data = record.data
     worst = 1.0 if data.worst is None else data.worst
     best = 5.0 if data.best is None else data.best
-    return worst < best and worst <= data.score <= best and _sound_resolution(record)
+    return worst < best and worst <= data.score <= best
+
+
+def _sound(_: Any) -> bool:
+    return True
 
 
 def _is_binary(headers: Headers) -> bool:
@@ -186,12 +208,15 @@ def _decoder(classes: dict[Any, type[Struct]]) -> Callable[[bytes], Any]:
 _STRICT, _TOLERANT = records(strict=True), records(strict=False)
 _strict, _tolerant = _decoder(_STRICT), _decoder(_TOLERANT)
 
-_SOUND_OF: dict[type[BaseModel], Callable[[Any], bool]] = {
-    Contact: _sound_contact,
-    Reply: _sound_reply,
-    Resolution: _sound_resolution,
-    Rating: _sound_rating,
+_Names = Callable[[Any], str]
+_Sound = Callable[[Any], bool]
+_RULES: dict[type[BaseModel], tuple[_Names, _Sound]] = {
+    Contact: (_names_of_contact, _sound_contact),
+    Reply: (_names_of_reply, _sound),
+    Resolution: (_names_of_others, _sound),
+    Rating: (_names_of_others, _sound_rating),
 }
-_SOUND = {record: _SOUND_OF[kind.model] for kind in KINDS for record in (_STRICT[kind.model], _TOLERANT[kind.model])}
+_NAMES = {record: _RULES[kind.model][0] for kind in KINDS for record in (_STRICT[kind.model], _TOLERANT[kind.model])}
+_SOUND = {record: _RULES[kind.model][1] for kind in KINDS for record in (_STRICT[kind.model], _TOLERANT[kind.model])}
 _MODEL = {_TOLERANT[kind.model]: kind.model for kind in KINDS}
 _EVENT = {reader: kind.flat for kind in KINDS for reader in (kind.model, _STRICT[kind.model], _TOLERANT[kind.model])}

@@ -53,4 +53,4 @@ def contacted(contact: Contact, time: int) -> Contacted:
 def contacted_as(event: Contacted) -> dict[str, Any]:
     """Members of `data`, beside the place, that say what a flat record says."""
     told = ("stakeholder", "audience", "channel", "language", "topic")
-    return {name: getattr(event, name) or None for name in told} | {"priority": event.priority, "needs_reply": event.needs_reply}
+    return {name: getattr(event, name) for name in told} | {"priority": event.priority, "needs_reply": event.needs_reply}

@@ -1,8 +1,9 @@
 """The contract as a judge: bytes in, a published model or a rejection out.
 
 It says what is right; the codec is only faster. The checks come in this order, and the first that fails is told:
-size, UTF-8, JSON, CloudEvents, type, the members of the type's model in their declared order, and last, in the codec,
-the time against the record's timestamp.
+size, UTF-8, JSON, CloudEvents, personal data, type, the members of the type's model in their declared order, and last, in
+the codec, the time against the record's timestamp. So a telephone number that is no name either, because of its spaces, is
+personal data, of which nothing is kept.
 """
 
 from typing import Any, get_type_hints
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from events.kinds import KINDS, Published
+from events.personal_data import TEXTS, Allows, personal_data
 from events.rejection import Reason, Rejection
 
 MODELS: dict[str, type[Published]] = {kind.type: kind.model for kind in KINDS}
@@ -36,16 +38,17 @@ _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _text = msgspec.json.Decoder(str).decode
 
 
-def judge(value: bytes | None) -> Published | Rejection:
-    """Event in these bytes (structured mode), or the first reason why there is none."""
+def judge(value: bytes | None, allows: Allows) -> Published | Rejection:
+    """Event in these bytes (structured mode), or the first reason why there is none; `allows` is what districts let pass."""
     if not value:
         return EMPTY
-    unread = unreadable(value)
-    if unread:
-        return unread
-    attributes = _attributes(value)
+    attributes = unreadable(value) or _attributes(value)
     if isinstance(attributes, Rejection):
         return attributes
+    return personal_data(_texts(attributes), _texts(_members_of(attributes.get("data"))), allows) or _valid(value, attributes)
+
+
+def _valid(value: bytes, attributes: dict[str, Raw]) -> Published | Rejection:
     model = MODELS.get(_text(attributes["type"]))
     if model is None:
         return Rejection(Reason.UNKNOWN_TYPE, "$.type", f"must be one of {', '.join(MODELS)}")
@@ -75,18 +78,6 @@ def unknown_members(value: bytes, model: type[BaseModel]) -> set[str]:
     return members.keys() - _KNOWN[model]
 
 
-def known_only(value: bytes, model: type[BaseModel]) -> bytes:
-    """The same event (structured form) without what `unknown_members` names."""
-    members: dict[str, Raw] = _members(value)
-    return msgspec.json.encode(members | {"data": Raw(known_data(members["data"], model))})
-
-
-def known_data(data: bytes | Raw, model: type[BaseModel]) -> bytes:
-    """The same for `data` alone."""
-    members: dict[str, Raw] = _members(data)
-    return msgspec.json.encode({name: member for name, member in members.items() if name in _KNOWN[model]})
-
-
 def _attributes(value: bytes) -> dict[str, Raw] | Rejection:
     """Members of a CloudEvents 1.0 object, still as JSON; of two with one name the last."""
     try:
@@ -110,8 +101,19 @@ def _missing(attributes: dict[str, Raw]) -> Rejection | None:
 def _text_of(raw: Raw | None) -> str:
     try:
         return _text(raw) if raw is not None else ""
-    except msgspec.ValidationError:
+    except msgspec.DecodeError:
         return ""
+
+
+def _texts(members: dict[str, Raw]) -> dict[str, str | None]:
+    return {name: _text_of(raw) for name, raw in members.items() if name in TEXTS}
+
+
+def _members_of(raw: Raw | None) -> dict[str, Raw]:
+    try:
+        return _members(raw) if raw is not None else {}
+    except msgspec.DecodeError:
+        return {}
 
 
 def _rejection(error: ErrorDetails) -> Rejection:

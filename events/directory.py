@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Self
 
 from events.directory_file import read
-from events.directory_model import DirectoryFile, Weights
+from events.directory_model import DirectoryFile, Weights, is_whole
 from events.promise import Target, targets, terms_at
 from events.schedule import Schedule
 from events.target import Terms
@@ -87,6 +87,12 @@ class Directory:
         """Whether everything that is named ('' names nothing) is listed."""
         place = place_of(self.file, district, department, school)
         return place.district is not None and not (school and place.school is None) and not (department and place.department is None)
+
+    def allows(self, district: str, member: str, text: str) -> bool:
+        """Whether the district lets `id` or `subject` have this value although it looks like personal data."""
+        listed = self.file.districts.get(district)
+        pattern = None if listed is None else getattr(listed.allow, member)
+        return pattern is not None and is_whole(pattern, text)
 
     def name(self, district: str, school: str = "", department: str = "") -> str:
         """Name for people of a school, else of a department, else of a district; the id where there is none."""

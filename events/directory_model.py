@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import pairwise
 from math import isclose
 from typing import Annotated, Any, Literal, TypeVar
@@ -24,6 +25,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from events import holiday
 from events.target import Clock
@@ -38,6 +40,7 @@ LONGEST_SPAN_DAYS = 366
 _INTERVAL = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 _DURATION = r"^([1-9][0-9]{0,4} (business|calendar) (minutes?|hours?)|none)$"
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+LONGEST_PATTERN = 200
 _LABEL = r"^[a-z0-9][a-z0-9_.-]{0,62}$"
 _UNIT_MS = {"minute": 60_000, "hour": 3_600_000}
 
@@ -111,6 +114,26 @@ def _apart(intervals: list[str]) -> list[str]:
     return intervals
 
 
+@lru_cache(maxsize=4_096)
+def _whole(pattern: str) -> SchemaValidator:
+    """Of texts that are the pattern from end to end, by Rust's regex: linear in the text, whatever the pattern, and bounded in memory."""
+    return SchemaValidator(core_schema.str_schema(pattern=f"^(?:{pattern})$"))
+
+
+def is_whole(pattern: str, text: str) -> bool:
+    """Whether the whole text is as a `Pattern` says."""
+    return _whole(pattern).isinstance_python(text)
+
+
+def _linear(pattern: str) -> str:
+    try:
+        SchemaValidator(core_schema.str_schema(pattern=pattern))
+        _whole(pattern)
+    except SchemaError as error:
+        raise ValueError("is no regular expression without look-around and back references, or too large a one") from error
+    return pattern
+
+
 Interval = Annotated[str, Field(pattern=_INTERVAL), AfterValidator(_forwards)]
 Intervals = Annotated[list[Interval], BeforeValidator(_listed, json_schema_input_type=Interval | list[Interval]), AfterValidator(_apart)]
 OpenHours = Annotated[Intervals, Field(examples=["08:00-16:00"], description="Open hours of the day, one interval or a list.")]
@@ -127,6 +150,11 @@ Id = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH, pattern=NAME_PAT
 Title = Annotated[str, Field(max_length=200)]
 _TITLE = Field(examples=["Lincoln High School"], description="Name for people.")
 Label = Annotated[str, Field(pattern=_LABEL)]
+Pattern = Annotated[
+    str,
+    Field(min_length=1, max_length=LONGEST_PATTERN, description="Regular expression (RE2) of the whole value."),
+    AfterValidator(_linear),
+]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 _ZONE = Field(examples=["America/Chicago"], description="IANA time zone.")
 ValidFrom = Annotated[Day | None, Field(examples=["2026-08-01"], description="In force for what is received from this day on.")]
@@ -392,6 +420,13 @@ class Work(Days):
         return summer
 
 
+class Allowed(Written):
+    """What may look like an e-mail address, a telephone or a social security number, because it is none."""
+
+    id: Annotated[Pattern | None, Field(examples=["[0-9a-f]{32}@mail[.]riverside[.]example"])] = None
+    subject: Annotated[Pattern | None, Field(examples=["[0-9]{3}-[0-9]{3}-[0-9]{4}"])] = None
+
+
 class School(Days):
     """A school; its closed days close every department for its contacts."""
 
@@ -419,6 +454,7 @@ class District(Work):
     )
     zone: Annotated[ZoneName | None, _ZONE] = None
     score: Score = []
+    allow: Annotated[Allowed, Field(examples=[{"subject": "[0-9]{3}-[0-9]{3}-[0-9]{4}"}])] = Allowed()
     departments: Annotated[dict[Id, Department], Field(examples=[{"transportation": {"name": "Transportation"}}])] = {}
     schools: Annotated[dict[Id, School], Field(examples=[{"lincoln-high": {"name": "Lincoln High School"}}])] = {}
 

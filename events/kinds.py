@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, get_type_hints
 
+import msgspec
+
 from events.contact import Contact, contacted, contacted_as
 from events.event import Contacted, Event, Rated, Replied, Resolved
 from events.rating import Rating, rated, rated_as
@@ -19,7 +21,10 @@ PLACE: Final = ("district", "school", "department")
 
 
 class Kind(NamedTuple):
-    """`flat` makes a record of a model and its time in ms; `told` gives the members of a record's `data` beside the place."""
+    """`flat` makes a record of a model and its time in ms.
+
+    `told` gives the members of a record's `data` beside the place, '' for what is absent.
+    """
 
     name: str
     model: type[Published]
@@ -49,27 +54,30 @@ KINDS: Final = (
 """In the order in which they take effect at one instant: a contact before its reply before its resolution before its rating."""
 NAMES: Final = tuple(kind.name for kind in KINDS)
 OF_RECORD: Final = {kind.record: kind for kind in KINDS}
+TYPES: Final = {kind.record: kind.type for kind in KINDS}
+"""The published `type` of each record."""
 MEMBERS: Final = tuple(dict.fromkeys(member for kind in KINDS for member in kind.members))
 """What any `data` may say beside the place."""
 
+_encode = msgspec.json.Encoder().encode
 
-def retold(district: str, subject: str, event: Event) -> Published:
-    """The model whose flat record this is: what a publisher would have to send for it to be known again.
 
-    What no record keeps, such as the data's media type, is left out.
+def rewritten(district: str, subject: str, event: Event) -> bytes:
+    """An event written anew as a structured CloudEvent, which decodes to what it was made of: what the contract knows, and nothing else.
+
+    Each event has one such form, whatever its publisher sent beside it or twice. What the fold does not keep, such as the media
+    type of the data, is left out, and so is what is absent.
     """
-    kind = OF_RECORD[event.__class__]
     at = datetime.fromtimestamp(event.time // 1000, UTC)
-    place = {"district": district, "school": event.school or None, "department": event.department or None}
-    return kind.model.model_validate(
+    place = {"district": district, "school": event.school, "department": event.department}
+    return _encode(
         {
             "specversion": "1.0",
             "id": event.id,
             "source": event.source,
-            "type": kind.type,
+            "type": TYPES[event.__class__],
             "subject": subject,
             "time": f"{at:%Y-%m-%dT%H:%M:%S}.{event.time % 1000:03}Z",
-            "partitionkey": district,
-            "data": place | kind.told(event),
+            "data": {name: member for name, member in (place | OF_RECORD[event.__class__].told(event)).items() if member != ""},
         }
     )

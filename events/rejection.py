@@ -1,6 +1,6 @@
 """Why a record was not taken in, as a value: a dead letter carries it, and nothing has to be caught.
 
-The decoder gives the first six reasons, in the order of their checks; the fold and the router give the other three.
+The decoder gives the first seven reasons, in the order of their checks; the fold and the router give the other three.
 """
 
 from enum import StrEnum
@@ -17,6 +17,8 @@ class Reason(StrEnum):
     """The value is empty, not UTF-8, not JSON, or nested too deeply to be read."""
     NOT_CLOUDEVENT = "not_cloudevent"
     """JSON, but without what CloudEvents 1.0 itself requires: an object with specversion 1.0, id, source and type."""
+    PERSONAL_DATA = "personal_data"
+    """An attribute or a member of `data` looks like an e-mail address, a telephone number or a US social security number."""
     UNKNOWN_TYPE = "unknown_type"
     """A CloudEvent of a type that is none of the four."""
     INVALID = "invalid"

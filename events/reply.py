@@ -42,7 +42,7 @@ def replied(reply: Reply, time: int) -> Replied:
 def replied_as(event: Replied) -> dict[str, Any]:
     """Members of `data`, beside the place, that say what a flat record says."""
     return {
-        "author": event.author or None,
+        "author": event.author,
         "author_kind": "human" if event.human else "automatic",
         "visibility": "public" if event.public else "internal",
     }

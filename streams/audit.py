@@ -13,6 +13,7 @@ from typing import Final
 from clickhouse_driver import Client
 
 from events.event import Event
+from events.personal_data import anybody_allows, likeness
 from events.rejection import Reason
 from projections.capacity import MOST_BYTES, MOST_EVENTS, weight
 from projections.partition import REMEMBERED_MS, Entry
@@ -25,6 +26,8 @@ from streams.log_reader import Gap, LogReader, Marks
 
 LISTED: Final = 1000
 """Differences of one partition that are listed; further ones are counted."""
+
+
 BY_THE_FOLD: Final = {Reason.TOO_LATE.value, Reason.CASE_FULL.value}
 """Reasons that valid records are refused for."""
 
@@ -121,7 +124,7 @@ class _Part:
         self._marks = marks
         self._forwards = forwards
         self._oldest_in_time = now + AHEAD - REMEMBERED_MS
-        self._intray = Intray(partitions)
+        self._intray = Intray(partitions, anybody_allows)
         self._rows: dict[int, int] = {}
         self._seen: dict[int, int] = {}
         self._dead: dict[int, str] = {}
@@ -183,6 +186,9 @@ class _Part:
         """A valid record with a dead letter: only the fold, which knows the case and the clock, may have refused it."""
         offset, _, backfill, district, subject, event = entry
         told = _told(district, subject, event)
+        if reason == Reason.PERSONAL_DATA.value and (likeness(subject) or likeness(event.id)):
+            self.account.dead_letters += 1
+            return
         if reason not in BY_THE_FOLD:
             self.account.lost += 1
             self.account.differs(f"offset {offset:,}: {told} is valid, but there is a dead letter: {reason}")

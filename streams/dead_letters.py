@@ -11,12 +11,14 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from events.codec import Decoder
+from events.personal_data import anybody_allows
 from events.rejection import Reason, Rejection
 from sinks.clickhouse.dead_letters import REDRIVEN, DeadLetter, Place, mark
 from streams.broker import client_options
 from streams.clock import Clock
+from streams.directory import directory_of
 from streams.intray import FORWARDED
-from streams.outbox import PREFIX
+from streams.outbox import PREFIX, keeps_bytes
 from streams.publisher import BACKFILL, STRUCTURED, Headers, Publisher
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
@@ -119,14 +121,15 @@ def original_of(record: Any) -> Original:
 def mended_record(original: Original, value: bytes) -> Original:
     """The record with other bytes. A whole event in place of the binary mode's data needs none of its headers."""
     as_it_was = Original(original.key, value, original.headers)
-    if isinstance(Decoder().decode(value, original.headers, MUCH_LATER), Rejection):
+    if isinstance(Decoder(anybody_allows).decode(value, original.headers, MUCH_LATER), Rejection):
         others = [(name, content) for name, content in original.headers if not name.startswith("ce_") and name != STRUCTURED[0][0]]
         whole = Original(original.key, value, [*STRUCTURED, *others])
-        if not isinstance(Decoder().decode(value, whole.headers, MUCH_LATER), Rejection):
+        if not isinstance(Decoder(anybody_allows).decode(value, whole.headers, MUCH_LATER), Rejection):
             return whole
     return as_it_was
 
 
+NOT_KEPT: Final = "nothing of the record was kept, because it looked like personal data: its publisher has to send it again without"
 MUCH_LATER: Final = 1 << 52
 """A timestamp at which no event is from the future."""
 
@@ -138,12 +141,12 @@ async def redrive(
 
     `records` holds each letter's bytes, mended or not. With `backfill` they are never too late.
     """
-    decoder, sent = Decoder(), 0
+    decoder, sent = Decoder(directory_of(settings).allows), 0
     waiting: list[DeadLetter] = []
     async with Publisher(settings) as publisher:
         for letter in letters:
             record = records[letter.place]
-            decoded = _refused_again(letter, backfill=backfill) or decoder.decode(record.value, record.headers, clock.now())
+            decoded = _refused_again(letter, record, backfill=backfill) or decoder.decode(record.value, record.headers, clock.now())
             if isinstance(decoded, Rejection):
                 await _done(settings, publisher, waiting, clock)
                 return Redriven(sent, letter, decoded)
@@ -156,8 +159,10 @@ async def redrive(
     return Redriven(sent)
 
 
-def _refused_again(letter: DeadLetter, *, backfill: bool) -> Rejection | None:
-    """What no bytes mend: a case that is forgotten or full is so for this event too."""
+def _refused_again(letter: DeadLetter, record: Original, *, backfill: bool) -> Rejection | None:
+    """What no bytes mend: a case that is forgotten or full is so for this event too. And what has no bytes."""
+    if record.value is None and not keeps_bytes(letter.reason):
+        return Rejection(Reason.PERSONAL_DATA, letter.path, NOT_KEPT)
     if letter.reason == Reason.TOO_LATE.value and not backfill:
         return Rejection(Reason.TOO_LATE, letter.path, "the case is no longer remembered: history is taken with --backfill")
     if letter.reason == Reason.CASE_FULL.value:

@@ -73,7 +73,7 @@ class Desk:
         self._meter = meter
         self._turn_records = turn_records
         self._continuity = continuity
-        self.intray = Intray(partitions)
+        self.intray = Intray(partitions, directory.allows)
         self.guard: Guard | None = None
         self._held: dict[int, Held] = {}
         self._waiting: deque[Fetched] = deque()
@@ -262,6 +262,7 @@ class Desk:
         if directory is None:
             return
         self._directory, restated = directory, Restatement()
+        self.intray.decoder.allows = directory.allows
         for state in list(self.partitions.values()):
             for _ in state.adopt(directory, restated):
                 self._guard.beat()

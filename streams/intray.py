@@ -9,6 +9,7 @@ from typing import Protocol
 
 from events.codec import Decoder
 from events.partition import partition_of
+from events.personal_data import Allows, nobody_allows
 from events.rejection import Reason, Rejection
 from projections.partition import Entry
 
@@ -58,9 +59,9 @@ class Sorted:
 class Intray:
     """Sorts the records of one topic with a given number of partitions."""
 
-    def __init__(self, partitions: int) -> None:
+    def __init__(self, partitions: int, allows: Allows = nobody_allows) -> None:
         self._partitions = partitions
-        self.decoder = Decoder()
+        self.decoder = Decoder(allows)
 
     def sort(self, partition: int, records: Sequence[Record]) -> Sorted:
         out = Sorted()

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from aiokafka import AIOKafkaProducer
 
 from events.cloudevents import STRUCTURED
+from events.rejection import Reason
 from projections.announcement import Announcement
 from streams.announcements import breach_of
 from streams.intray import FORWARDED, Record, Refused
@@ -18,7 +19,7 @@ PREFIX = "frontdesk-dead-letter-"
 
 
 def dead_letter_headers(refused: Refused) -> list[tuple[str, bytes]]:
-    """The record's own headers, then where it came from and what is wrong with it, as text."""
+    """The record's own headers, where they are kept, then where it came from and what is wrong with it, as text."""
     record, rejection = refused.record, refused.rejection
     facts = {
         "reason": rejection.reason.value,
@@ -29,7 +30,13 @@ def dead_letter_headers(refused: Refused) -> list[tuple[str, bytes]]:
         "offset": record.offset,
         "timestamp": record.timestamp,
     }
-    return [*record.headers, *((PREFIX + name, str(fact).encode()) for name, fact in facts.items())]
+    own = record.headers if keeps_bytes(rejection.reason) else ()
+    return [*own, *((PREFIX + name, str(fact).encode()) for name, fact in facts.items())]
+
+
+def keeps_bytes(reason: str) -> bool:
+    """Whether a dead letter holds anything of its record. Of personal data not even a hash: all telephone numbers can be tried out."""
+    return reason != Reason.PERSONAL_DATA
 
 
 class Outbox:
@@ -45,17 +52,18 @@ class Outbox:
         self._breach_topic = breach_topic
 
     async def set_aside(self, refused: Iterable[Refused]) -> None:
-        """Write each refused record, bytes untouched, to the dead letter topic."""
+        """Write each refused record to the dead letter topic: bytes untouched, or nothing of them (`keeps_bytes`)."""
         await self._all(
             [
                 await self._producer.send(
                     self._dead_letter_topic,
-                    key=r.record.key,
-                    value=r.record.value,
+                    key=key,
+                    value=value,
                     headers=dead_letter_headers(r),
-                    partition=None if r.record.key else 0,
+                    partition=None if key else 0,
                 )
                 for r in refused
+                for key, value in ((r.record.key, r.record.value) if keeps_bytes(r.rejection.reason) else (None, None),)
             ]
         )
 

@@ -16,8 +16,9 @@ from sinks.clickhouse.dead_letters import DISCARDED, DeadLetter, Selection, coun
 from streams.cli.outcome import ExitCode, Stop
 from streams.cli.screen import remarks, results
 from streams.clock import WallClock
-from streams.dead_letters import BytesGone, Original, Redriven, mended_record, originals
+from streams.dead_letters import NOT_KEPT, BytesGone, Original, Redriven, mended_record, originals
 from streams.dead_letters import redrive as redrive_letters
+from streams.outbox import keeps_bytes
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 
@@ -106,14 +107,20 @@ def _unmarked(text: str) -> str:
 def show_one(settings: Settings, wanted: Selection, form: str, *, raw: bool) -> None:
     letter = the_one(settings, wanted)
     record = _originals(settings, [letter])[0]
+    kept = keeps_bytes(letter.reason)
+    if raw and not kept:
+        raise Stop(ExitCode.REFUSED, NOT_KEPT)
     if raw:
         sys.stdout.buffer.write(record.value or b"")
         sys.stdout.buffer.flush()
     elif form == "json":
-        print(json.dumps(plain(letter) | _contents(record), indent=1))
+        print(json.dumps(plain(letter) | (_contents(record) if kept else {"not_kept": NOT_KEPT}), indent=1))
     else:
         for name, value in plain(letter).items():
             print(f"{name:<12}{value}")
+        if not kept:
+            print(f"value       {NOT_KEPT}")
+            return
         for header, content in record.headers:
             print(f"header      {header}: {_text(content)}")
         print(f"key         {_text(record.key)}")

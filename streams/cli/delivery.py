@@ -9,6 +9,7 @@ from streams.cli.outcome import ExitCode, Stop
 from streams.cli.pace import Pace
 from streams.cli.screen import Advance, progress, remarks
 from streams.cli.scrutiny import Scrutiny
+from streams.directory import directory_of
 from streams.publisher import STRUCTURED, STRUCTURED_BACKFILL, Publisher
 from streams.settings import Settings
 
@@ -18,16 +19,17 @@ class Delivery:
 
     def __init__(self, settings: Settings, rate: float | None, *, backfill: bool) -> None:
         self._settings = settings
+        self._allows = directory_of(settings).allows
         self._rate = rate
         self._headers = STRUCTURED_BACKFILL if backfill else STRUCTURED
 
     def of_file(self, file: BinaryIO, name: str, *, dry_run: bool) -> None:
         """All of a file, or nothing."""
-        checked = Scrutiny(name)
+        checked = Scrutiny(name, self._allows)
         with progress(f"checking {name}", os.fstat(file.fileno()).st_size) as advance:
             for chunk in chunks_of_file(file):
                 for number, line in chunk:
-                    checked.district_of(number, line)
+                    checked.event_in(number, line)
                 advance(file.tell())
         checked.refuse_any()
         _remark(checked.dropped())
@@ -36,11 +38,11 @@ class Delivery:
             return
         file.seek(0)
         with progress(f"sending {name}", checked.events) as advance:
-            self._send(file, Scrutiny(name), advance)
+            self._send(file, Scrutiny(name, self._allows), advance)
 
     def of_pipe(self, pipe: BinaryIO, *, dry_run: bool) -> None:
         """Up to the first wrong line; a dry run shows all of them."""
-        scrutiny = Scrutiny("stdin")
+        scrutiny = Scrutiny("stdin", self._allows)
         if dry_run:
             asyncio.run(_check(pipe, scrutiny))
             scrutiny.refuse_any()
@@ -64,14 +66,14 @@ class Delivery:
         async with publisher:
             async for chunk in chunks(source):
                 for number, line in chunk:
-                    district = scrutiny.district_of(number, line)
-                    if district is None:
+                    event = scrutiny.event_in(number, line)
+                    if event is None:
                         await publisher.flush()
                         raise Stop(
                             ExitCode.REFUSED,
                             f"stopped at line {number} of {scrutiny.source}: {publisher.acknowledged:,} events before it were sent",
                         )
-                    await publisher.send(district, line.strip(), self._headers)
+                    await publisher.send(*event, self._headers)
                     if pace.is_ahead(publisher.sent):
                         await publisher.flush()
                         await pace.keep(publisher.sent)
@@ -87,7 +89,7 @@ _FEW = 50
 async def _check(pipe: BinaryIO, scrutiny: Scrutiny) -> None:
     async for chunk in chunks(pipe):
         for number, line in chunk:
-            scrutiny.district_of(number, line)
+            scrutiny.event_in(number, line)
 
 
 def _remark(text: str) -> None:

@@ -21,6 +21,7 @@ from streams.cli.outcome import ExitCode, Stop
 from streams.cli.rows import rows_of
 from streams.cli.screen import Advance, progress, remarks
 from streams.clock import WallClock
+from streams.directory import directory_of
 from streams.mapping.expression import MappingError, key_of
 from streams.mapping.mapping import Mapping, read_mapping
 from streams.mapping.translation import Translation
@@ -71,6 +72,7 @@ class Importation:
         self._options = options
         self._mapping: Mapping = read_mapping(mapping)
         self._key = None if settings.pseudonym_key is None else key_of(settings.pseudonym_key)
+        self._allows = directory_of(settings).allows
         self._journal = Journal(file, _fingerprint(file, mapping, self._key, options))
 
     def dry_run(self) -> None:
@@ -94,7 +96,7 @@ class Importation:
 
     def _reviewed(self) -> Review:
         review, last = Review(), 0
-        decoder = Decoder()
+        decoder = Decoder(self._allows)
         with progress(f"checking {self._file.name}", None) as advance:
             for each in self._translated(decoder, timedelta()):
                 if each.line != last:
@@ -146,7 +148,7 @@ class Importation:
         headers = STRUCTURED_BACKFILL if self._options.backfill else STRUCTURED
         rows, last = 0, 0
         async with publisher:
-            for each in self._translated(Decoder(), shift):
+            for each in self._translated(Decoder(self._allows), shift):
                 if each.line != last:
                     if rows > done and rows % ROWS_BETWEEN_REPORTS == 0:
                         await publisher.flush()

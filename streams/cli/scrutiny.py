@@ -1,9 +1,14 @@
-"""Checks lines against the contract before they are sent, and says of each wrong one where and why."""
+"""Checks lines against the contract before they are sent, and says of each wrong one where and why.
+
+What is sent is written anew, as at the intake: what the contract does not know must not reach a topic that keeps it for ever.
+"""
 
 import sys
 import time
 
 from events.codec import Decoder
+from events.kinds import rewritten
+from events.personal_data import Allows
 from events.rejection import Rejection
 from streams.cli.outcome import ExitCode, Stop
 from streams.publisher import CONTENT_TYPE
@@ -14,20 +19,20 @@ SHOWN = 20
 class Scrutiny:
     """The checks of one source. `events` counts the lines that are events, `mistakes` those that are not."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, allows: Allows) -> None:
         self.source = source
         self.events = 0
         self.mistakes = 0
-        self._decoder = Decoder()
+        self._decoder = Decoder(allows)
 
-    def district_of(self, number: int, line: bytes) -> str | None:
-        """The district of the event in a line; None, and a message on standard error, where there is none."""
+    def event_in(self, number: int, line: bytes) -> tuple[str, bytes] | None:
+        """District and bytes of the event in a line; None, and a message on standard error, where there is none."""
         found = self._decoder.decode(line.strip(), (CONTENT_TYPE,), time.time_ns() // 1_000_000)
         if isinstance(found, Rejection):
             self._note(number, found)
             return None
         self.events += 1
-        return found[0]
+        return found[0], rewritten(*found)
 
     def refuse_any(self) -> None:
         """End the command if a line was wrong."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from events.event import Event
-from events.kinds import OF_RECORD
+from events.kinds import TYPES
 
 ALL: Final = "*"
 BELOW: Final = "/*"
@@ -38,7 +38,7 @@ class Grant:
 
     def forbids(self, district: str, event: Event) -> str | None:
         """JSON path of the first member that this grant does not cover; None where it covers the event."""
-        if not _covers(self.types, OF_RECORD[type(event)].type):
+        if not _covers(self.types, TYPES[type(event)]):
             return "$.type"
         if not any(_is_source(pattern, event.source) for pattern in self.sources):
             return "$.source"

@@ -1,21 +1,20 @@
 """Judges each event of a request: by the contract, with the worker's own decoder, and by what its publisher may send.
 
-What is accepted is a record, ready for the partition of its district, with the timestamp that it was judged by. Members of
-`data` that the contract does not know are left out of it, so that they are stored nowhere, and named in the answer.
+What is accepted is a record, ready for the partition of its district, with the timestamp that it was judged by. It is written
+anew from what was decoded: extensions, parameters, members that stand twice and whatever else the contract does not know are
+stored nowhere. Unknown members of `data` are named in the answer.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from events.codec import Decoder
-from events.contract import known_data, known_only
-from events.event import Event
-from events.kinds import OF_RECORD
+from events.kinds import rewritten
 from events.partition import partition_of
+from events.personal_data import Allows, nobody_allows
 from events.rejection import Rejection
 from streams.intake.grant import Grant
 from streams.intake.submission import Posted
-from streams.publisher import STRUCTURED, Headers
 
 FORBIDDEN = "forbidden"
 """Beside the reasons of the contract: the token does not cover the event."""
@@ -23,12 +22,11 @@ FORBIDDEN = "forbidden"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One event for Kafka; `timestamp` in ms."""
+    """One event for Kafka, in structured mode; `timestamp` in ms."""
 
     partition: int
     key: bytes
     value: bytes
-    headers: Headers
     timestamp: int
 
 
@@ -61,11 +59,11 @@ class Judgement:
 
 
 class Judge:
-    """Judges for a topic with so many partitions."""
+    """Judges for a topic with so many partitions; `allows` is the directory's."""
 
-    def __init__(self, partitions: int) -> None:
+    def __init__(self, partitions: int, allows: Allows = nobody_allows) -> None:
         self._partitions = partitions
-        self._decoder = Decoder()
+        self._decoder = Decoder(allows)
 
     def judged(self, posted: Sequence[Posted], grant: Grant, now: int, into: Judgement) -> None:
         """Add a verdict on each of these; `now` (ms) becomes the timestamp of the records."""
@@ -75,16 +73,13 @@ class Judge:
         decoded = posted.spoilt or self._decoder.decode(posted.value, posted.headers, now)
         if isinstance(decoded, Rejection):
             return Rejected(decoded.reason.value, decoded.path, decoded.message)
-        district, _, event = decoded
+        district, subject, event = decoded
         forbidden = grant.forbids(district, event)
         unknown = list(self._unknown())
         if forbidden is not None:
             return Rejected(FORBIDDEN, forbidden, "this token may not publish that")
-        value = posted.value
-        if unknown:
-            value = _without_unknown(posted, event)
-            dropped.update({name: dropped.get(name, 0) + 1 for name in unknown})
-        return Record(partition_of(district, self._partitions), district.encode(), value, posted.headers, now)
+        dropped.update({name: dropped.get(name, 0) + 1 for name in unknown})
+        return Record(partition_of(district, self._partitions), district.encode(), rewritten(district, subject, event), now)
 
     def _unknown(self) -> Iterator[str]:
         """What the decoder has counted since it was asked last: of one event."""
@@ -92,8 +87,3 @@ class Judge:
         if counted:
             yield from counted
             counted.clear()
-
-
-def _without_unknown(posted: Posted, event: Event) -> bytes:
-    model = OF_RECORD[type(event)].model
-    return known_only(posted.value, model) if posted.headers is STRUCTURED else known_data(posted.value, model)

@@ -15,10 +15,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
+from events.personal_data import Allows
 from streams.broker import client_options
 from streams.intake.judgement import Judge, Record
 from streams.intake.problem import Problem, Refusal
 from streams.intake.room import Claim
+from streams.publisher import STRUCTURED
 from streams.settings import Settings
 from streams.topic_identity import topic_identity
 
@@ -47,7 +49,9 @@ class ProducerLost(Exception):
 class KafkaLink:
     """`run` keeps it up; `judge` is there once the topic is known; `away` says why nothing can be sent."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, allows: Allows) -> None:
+        """`allows` is the directory's; it may be exchanged while the link is up."""
+        self.allows = allows
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
         self._judge: Judge | None = None
@@ -90,7 +94,7 @@ class KafkaLink:
             key=record.key,
             partition=record.partition,
             timestamp_ms=record.timestamp,
-            headers=record.headers,
+            headers=STRUCTURED,
         )
         return future
 
@@ -114,7 +118,7 @@ class KafkaLink:
         )
         try:
             await producer.start()
-            self._judge, self._producer = Judge(identity.partitions), producer
+            self._judge, self._producer = Judge(identity.partitions, self._allowed), producer
             self._is_there()
             log.info("Kafka is there", topic=self._settings.topic, partitions=identity.partitions)
             yield
@@ -140,6 +144,9 @@ class KafkaLink:
                 self._is_there()
             else:
                 self._is_away("Kafka does not answer")
+
+    def _allowed(self, district: str, member: str, text: str) -> bool:
+        return self.allows(district, member, text)
 
     def _is_there(self) -> None:
         self.away = None

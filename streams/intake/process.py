@@ -10,8 +10,10 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from events.directory_mistake import DirectoryError
 from sinks.intake_metrics import IntakeMetrics
 from streams.clock import WallClock
+from streams.directory import directory_of
 from streams.intake.front import Front
 from streams.intake.gate import Gate
 from streams.intake.hook import hooks_of
@@ -39,7 +41,8 @@ async def _run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     register = _register(settings)
-    metrics, link, room = IntakeMetrics(CollectorRegistry()), KafkaLink(settings), Room(settings.intake_memory_mib * MIB)
+    link = KafkaLink(settings, directory_of(settings).allows)
+    metrics, room = IntakeMetrics(CollectorRegistry()), Room(settings.intake_memory_mib * MIB)
     front = Front(
         gate=Gate(register),
         link=link,
@@ -50,7 +53,7 @@ async def _run(settings: Settings) -> int:
         hooks=hooks_of(settings),
     )
     server = Server(front.handle, front.refused, front.overcrowded)
-    loop.add_signal_handler(signal.SIGHUP, lambda: _read_again(settings.intake_tokens, front, metrics))
+    loop.add_signal_handler(signal.SIGHUP, lambda: _read_again(settings, front, link, metrics))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_ended, asyncio.create_task(link.run()))
         port = await _listen(stack, server, settings)
@@ -74,10 +77,17 @@ def _register(settings: Settings) -> Register | None:
     return None
 
 
-def _read_again(file: Path | None, front: Front, metrics: IntakeMetrics) -> None:
+def _read_again(settings: Settings, front: Front, link: KafkaLink, metrics: IntakeMetrics) -> None:
     """On SIGHUP. A file that cannot be used changes nothing."""
-    if file is None:
-        return
+    try:
+        link.allows = directory_of(settings).allows
+    except (DirectoryError, OSError) as error:
+        log.error("directory refused: the old one stays in force", why=str(error).splitlines())  # noqa: TRY400 - its text says it all
+    if settings.intake_tokens is not None:
+        _read_tokens_again(settings.intake_tokens, front, metrics)
+
+
+def _read_tokens_again(file: Path, front: Front, metrics: IntakeMetrics) -> None:
     try:
         register = register_of(file)
     except (TokenFileError, OSError) as error:

@@ -1,7 +1,7 @@
-"""What was posted: a body and its headers in one of the content modes of CloudEvents over HTTP, as records for Kafka.
+"""What was posted: a body and its headers in one of the content modes of CloudEvents over HTTP, as records that can be judged.
 
-Structured events stay the bytes that they were. A binary one keeps its body, and its `ce-` headers become Kafka's `ce_`
-ones, decoded as the HTTP binding (CloudEvents 1.0.2, section 3.1.3.2) says. Only attributes go on, so that no header of the
+What the decoder reads is made here, and nothing is judged: of a binary event, its `ce-` headers become Kafka's `ce_` ones,
+decoded as the HTTP binding (CloudEvents 1.0.2, section 3.1.3.2) says. Only attributes are read, so that no header of the
 request can pass for one of ours.
 """
 
@@ -22,7 +22,7 @@ from streams.publisher import CONTENT_TYPE, STRUCTURED, Headers
 
 MOST_EVENTS: Final = 5_000
 MOST_ATTRIBUTE_BYTES: Final = 16 * 1024
-"""Of a binary event: they go into one record with its value, which has a limit of its own."""
+"""Of a binary event, beside its value, which has a limit of its own."""
 PREFIX: Final = "ce-"
 HttpHeaders = Sequence[tuple[str, str]]
 """Names and values as they came, in their order."""

@@ -13,8 +13,7 @@ from typing import Final
 
 from clickhouse_driver import Client
 
-from events.cloudevents import structured
-from events.kinds import retold
+from events.kinds import rewritten
 from sinks.clickhouse.archive import districts, lacking
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.dead_letters import accept, accepted
@@ -89,7 +88,7 @@ async def send_again(client: Client, database: str, settings: Settings, advance:
     async with Publisher(settings) as publisher:
         for done, (district, _) in enumerate(districts(client), 1):
             for subject, event in await asyncio.to_thread(lacking, client, database, district):
-                await publisher.send(district, structured(retold(district, subject, event)).value, STRUCTURED_BACKFILL)
+                await publisher.send(district, rewritten(district, subject, event), STRUCTURED_BACKFILL)
             advance(done)
     return publisher.sent
 

@@ -244,14 +244,14 @@ def test_a_value_may_have_256_kib() -> None:
 
 
 def test_the_checks_come_in_the_documented_order() -> None:
-    wrong = {"specversion": "0.3", "type": "other", "data": {"district": 1}, "time": "2099-01-01T00:00:00Z"}
-    event = EVENT | wrong
+    wrong = {"specversion": "0.3", "subject": "jane.doe@example.org", "type": "other", "data": {"district": 1}}
+    event = EVENT | wrong | {"time": "2099-01-01T00:00:00Z"}
     found = [Decoder().decode(b"{" * 300_000, [], NOW).reason, Decoder().decode(b"{" * 1_000, [], NOW).reason]
-    for name, right in [("specversion", "1.0"), ("type", EVENT["type"]), ("data", EVENT["data"])]:
+    for name, right in [("specversion", "1.0"), ("subject", "case-1"), ("type", EVENT["type"]), ("data", EVENT["data"])]:
         found.append(refused(event)[0])
         event |= {name: right}
     found.append(refused(event)[0])
-    assert found == list(Reason)[:6]
+    assert found == list(Reason)[:7]
 
 
 def test_an_event_may_be_five_minutes_ahead_of_its_record() -> None:

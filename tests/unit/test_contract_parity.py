@@ -15,15 +15,16 @@ from events import codec
 from events.codec import AHEAD_MS, Decoded, Decoder
 from events.contract import MODELS, judge
 from events.instant import millis
+from events.personal_data import Allows, nobody_allows
 from events.rejection import Reason, Rejection
 
 NOW = 1_795_442_602_120  # 2026-11-23T14:03:22.120Z
 LATER = 5_000_000_000_000
 
 
-def by_contract(value: bytes, timestamp: int) -> Decoded | Rejection:
+def by_contract(value: bytes, timestamp: int, allows: Allows = nobody_allows) -> Decoded | Rejection:
     """What pydantic alone makes of a record."""
-    model = judge(value)
+    model = judge(value, allows)
     if isinstance(model, Rejection):
         return model
     time = millis(model.time)
@@ -55,6 +56,9 @@ def text_of(node: object, *, ascii_only: bool) -> str:
 
 NAMES = st.one_of(
     st.sampled_from(["a", "lincoln-high", "/riverside/helpdesk", "s-91c2", "ñandú", "学校", "x" * 128, "😀"]),
+    st.sampled_from(
+        ["jane@example.org", "312-555-0147", "tel:5550147", "3125550147", "123-45-6789", "%34711", "1795442602120", "\uff14711"]
+    ),
     st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=12),
 )
 STRANGE_TEXTS = st.one_of(
@@ -62,6 +66,7 @@ STRANGE_TEXTS = st.one_of(
         ["", "x" * 129, "é" * 128, "é" * 129, "null", "None", "1.0", "1", "true", "e\u0301", "\ud800", "a\udfff", "a b", "a\n"]
     ),
     st.sampled_from("\x00 \x7f\x85\xa0\xad\u061c\u200b\u2028\u3000\ue000\ufeff\ufffd\U000e0001"),
+    st.sampled_from(["+1 (312) 555-0147", "Jane Doe <jane@example.org>", "312 555 0147"]),
     st.text(max_size=6),
 )
 WRITTEN_TIMES = [
@@ -232,21 +237,25 @@ def contact(**data: object) -> bytes:
     return json.dumps(BASE | {"data": {"district": "riverside"} | data}).encode()
 
 
-@given(mutated(), st.sampled_from([LATER, NOW, NOW - AHEAD_MS, NOW - AHEAD_MS - 1]))
+def some_allow(district: str, member: str, _: str) -> bool:
+    return district == "a" or member == "id"
+
+
+@given(mutated(), st.sampled_from([LATER, NOW, NOW - AHEAD_MS, NOW - AHEAD_MS - 1]), st.sampled_from([nobody_allows, some_allow]))
 @settings(max_examples=500, deadline=None)
-@example(contact(extra=1), NOW)
-@example(contact(school="a b"), NOW)
-@example(contact(topic="autobús"), NOW)
-@example(contact().replace(b'"riverside"', b'"riverside", "x": "\xff"'), NOW)
-@example(contact(extra=1).replace(b'"id"', b'"data": null, "id"'), NOW)
-@example(contact(), NOW - AHEAD_MS)
-@example(contact(), NOW - AHEAD_MS - 1)
-@example(contact().replace(b"22.120Z", b"22.119999999Z"), NOW)
-@example(contact().replace(b'"id"', b'"datacontenttype": "text/plain", "id"'), NOW)
-@example(contact(score=3, worst=3, best=3).replace(b"contact", b"rating"), NOW)
-@example(contact().replace(b"1.0", b"1.\\u0030"), NOW)
-def test_both_ways_take_and_refuse_the_same_records_and_read_the_same(value: bytes, timestamp: int) -> None:
-    assert Decoder().decode(value, [], timestamp) == by_contract(value, timestamp)
+@example(contact(extra=1), NOW, nobody_allows)
+@example(contact(school="a b"), NOW, nobody_allows)
+@example(contact(topic="autobús"), NOW, nobody_allows)
+@example(contact().replace(b'"riverside"', b'"riverside", "x": "\xff"'), NOW, nobody_allows)
+@example(contact(extra=1).replace(b'"id"', b'"data": null, "id"'), NOW, nobody_allows)
+@example(contact(), NOW - AHEAD_MS, nobody_allows)
+@example(contact(), NOW - AHEAD_MS - 1, nobody_allows)
+@example(contact().replace(b"22.120Z", b"22.119999999Z"), NOW, nobody_allows)
+@example(contact().replace(b'"id"', b'"datacontenttype": "text/plain", "id"'), NOW, nobody_allows)
+@example(contact(score=3, worst=3, best=3).replace(b"contact", b"rating"), NOW, nobody_allows)
+@example(contact().replace(b"1.0", b"1.\\u0030"), NOW, nobody_allows)
+def test_both_ways_take_and_refuse_the_same_records_and_read_the_same(value: bytes, timestamp: int, allows: Allows) -> None:
+    assert Decoder(allows).decode(value, [], timestamp) == by_contract(value, timestamp, allows)
 
 
 @given(st.binary(min_size=1, max_size=80) | st.text(min_size=1, max_size=40).map(str.encode))
@@ -263,7 +272,7 @@ def test_what_is_read_the_fast_way_is_what_the_contract_reads(tree: Members) -> 
         record = codec._strict(value)
     except (msgspec.DecodeError, RecursionError):
         return
-    taken = codec._taken(record, value, LATER)
+    taken = codec._taken(record, value, LATER, nobody_allows)
     assert taken is None or taken == by_contract(value, LATER)
 
 
@@ -275,7 +284,7 @@ def data_of(kind: str) -> type[BaseModel]:
 def test_an_ordinary_event_takes_the_fast_way(kind: str) -> None:
     members = {name: field.examples[0] for name, field in data_of(kind).model_fields.items() if field.examples}
     value = json.dumps(BASE | {"type": kind, "datacontenttype": "application/json", "data": members}).encode()
-    assert codec._taken(codec._strict(value), value, NOW) == by_contract(value, NOW)
+    assert codec._taken(codec._strict(value), value, NOW, nobody_allows) == by_contract(value, NOW)
 
 
 def names_of(kind: str) -> list[tuple[str, str]]:

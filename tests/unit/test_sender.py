@@ -26,6 +26,8 @@ WHOLE = json.dumps(EVENT).encode()
         (json.dumps(EVENT | {"source": 17}).encode(), [], ""),
         (json.dumps(EVENT | {"source": "Mrs. Jane Doe"}).encode(), [], ""),
         (json.dumps(EVENT | {"source": "x" * 129}).encode(), [], ""),
+        (json.dumps(EVENT | {"source": "mailto:jane.doe@example.org"}).encode(), [], ""),
+        (b"{}", [("ce_source", b"tel:+13125550147")], ""),
         (WHOLE, [("ce_source", b"\xff\xfe ")], ""),
     ],
 )
