@@ -111,9 +111,9 @@ async def test_the_senders_own_signature_is_enough_and_nothing_less(name: str, c
     assert (await posted(client, url, body, sign(body, "soon")))[0] == 401
     assert open_door.link.records == []
     assert (await posted(client, url, body, good))[0] == 202
-    assert (await posted(client, url, body, good))[0] == 409
+    assert await posted(client, url, body, good) == (202, {"accepted": 0, "rejected": 0, "events": []})
     assert len(open_door.link.records) == 1
-    assert open_door.refusals() == {"bad_signature": 4, "replayed": 1}
+    assert open_door.refusals() == {"bad_signature": 4}
 
 
 @pytest.mark.parametrize(
