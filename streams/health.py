@@ -24,6 +24,8 @@ from streams.breaker import Flood
 from streams.broker import client_options
 from streams.cells import Cells
 from streams.clock import Clock
+from streams.http.application import application as guarded
+from streams.http.policy import Policy
 from streams.settings import Settings
 
 ASKED_EVERY_S: Final = 2.0
@@ -190,7 +192,7 @@ def remembered_bytes(state: Partition) -> int:
 
 
 # -- over HTTP ---------------------------------------------------------------------------------------------------------
-def application(health: Health, metrics: WorkerMetrics, cells: Cells) -> web.Application:
+def application(health: Health, metrics: WorkerMetrics, cells: Cells, policy: Policy) -> web.Application:
     """The three pages."""
 
     async def live(_: web.Request) -> web.Response:
@@ -205,9 +207,7 @@ def application(health: Health, metrics: WorkerMetrics, cells: Cells) -> web.App
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=cells.added_to(encode(metrics.registry)), headers={"Content-Type": kind})
 
-    app = web.Application()
-    app.add_routes([web.get("/health/live", live), web.get("/health/ready", ready), web.get("/metrics", exposed)])
-    return app
+    return guarded(policy, [web.get("/health/live", live), web.get("/health/ready", ready), web.get("/metrics", exposed)])
 
 
 def _answer(content: Mapping[str, object], status: int = 200) -> web.Response:

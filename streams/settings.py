@@ -5,10 +5,20 @@ the command line fills them in where nobody set them.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, FilePath, SecretStr
+from pydantic import AfterValidator, Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.http.host import authority
+
+
+def _hosts(text: str) -> str:
+    for name in filter(None, text.split(",")):
+        named = authority(name.strip())
+        if named is None or named.port is not None:
+            raise ValueError("must be names or addresses without a port, separated by commas")
+    return text
 
 
 class Settings(BaseSettings):
@@ -59,5 +69,14 @@ class Settings(BaseSettings):
     stale_after_s: float = Field(
         150.0, ge=60, le=86_400, description="so long after the minute up to which numbers are true they are stale"
     )
+    http_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
+        "",
+        description="names, separated by commas, by which metrics, health and the public page may be asked for beside this machine's own",
+    )
     folder: Path = Field(Path(".frontdesk"), description="folder of the embedded servers")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="of a worker; auto: console at a terminal, else JSON")
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """`http_hosts` one by one, as the policy of the doors compares them."""
+        return frozenset(named.host for name in self.http_hosts.split(",") if (named := authority(name.strip())) is not None)

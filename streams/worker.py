@@ -36,7 +36,8 @@ from streams.continuity import Continuity
 from streams.desk import Desk
 from streams.directory import directory_of
 from streams.health import Health, Progress, application, follow_log
-from streams.http_site import answer
+from streams.http.application import answer
+from streams.http.policy import Policy
 from streams.outbox import Outbox
 from streams.publisher import BACKFILL
 from streams.reload import follow_directory
@@ -170,7 +171,8 @@ async def _health(  # noqa: PLR0917 - the worker's parts
         clock=clock,
     )
     cells = Cells(desk, clock, settings.metric_cells, app.guard.beat, health.is_away)
-    await answer(stack, application(health, metrics, cells), settings.metrics_port, settings.metrics_host)
+    policy = Policy(settings.allowed_hosts)
+    await answer(stack, application(health, metrics, cells, policy), settings.metrics_port, settings.metrics_host)
     return follow_log(progress, desk, app.guard.committed_to, settings, clock)
 
 

@@ -19,6 +19,7 @@ from deploy.embedded.process import Child, launch, tail, until
 from sinks.intake_metrics import IntakeMetrics
 from streams.cli.configuration import environment_of
 from streams.clock import WallClock
+from streams.http.policy import Policy
 from streams.intake.front import Front, Patience
 from streams.intake.gate import Gate
 from streams.intake.hook import Hook
@@ -91,6 +92,7 @@ class Door:
         self.room = Room(room_bytes)
         self.front = Front(
             gate=Gate(register),
+            policy=Policy(),
             link=self.link,
             room=self.room,
             metrics=self.metrics,

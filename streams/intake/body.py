@@ -18,16 +18,22 @@ MOST_CHUNKS: Final = 10_000
 WITHIN_S: Final = 15.0
 
 
+class ClientGone(ConnectionError):
+    """The client went away before its request was whole."""
+
+
 async def read(request: BaseRequest, claim: Claim, within_s: float) -> bytes:
-    """The bytes as they came. Raises `Problem`."""
+    """The bytes as they came. Raises `Problem`, or `ClientGone`."""
     if (request.content_length or 0) > MOST_BYTES:
         raise _too_large()
-    await _go_on(request)
     try:
         async with asyncio.timeout(within_s):
+            await _go_on(request)
             return await _within_size(request, claim)
     except TimeoutError as error:
         raise Problem(Refusal.TOO_SLOW, f"the body did not arrive within {within_s:g} s", closes=True) from error
+    except OSError as error:
+        raise ClientGone from error
     except (RequestPayloadError, HttpProcessingError, ClientError) as error:
         raise Problem(Refusal.UNREADABLE, "the body does not end as it says", closes=True) from error
 

@@ -7,8 +7,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -20,9 +19,12 @@ from prometheus_client.exposition import choose_encoder
 
 from sinks.intake_metrics import IntakeMetrics, IntakeStanding
 from streams.clock import Clock
+from streams.http.application import HEADERS
+from streams.http.policy import Policy
 from streams.intake import body as bodies
 from streams.intake.allowance import Allowances
 from streams.intake.answer import ACCEPTED, REJECTED, UNKNOWN, answer
+from streams.intake.body import ClientGone
 from streams.intake.gate import SIGNER, Gate, is_from_here
 from streams.intake.grant import Grant
 from streams.intake.hook import Hook
@@ -38,6 +40,10 @@ from streams.intake.turns import Turns
 ANSWERED_WITHIN_S: Final = 15.0
 JUDGED_AT_ONCE: Final = 100
 """Then others have their turn."""
+NEEDS_NO_TOKEN: Final = frozenset({"/openapi.yaml", "/health/live", "/health/ready"})
+DISCONNECTED: Final = "disconnected"
+"""Beside the refusals, which somebody is told."""
+NOTHING_NEW: Final = {ACCEPTED: 0, REJECTED: 0, "events": []}
 REQUESTS_A_MINUTE: Final = "*"
 """For the handshake of webhooks: the rate is that of the token."""
 
@@ -66,12 +72,13 @@ class Link(Protocol):
 
 
 class Front:
-    """Everything that is asked of one intake. `stopping` is set when it is about to end."""
+    """Everything that is asked of one intake. `stopping` is set when it is about to end. `policy` is that of what needs no token."""
 
     def __init__(
         self,
         *,
         gate: Gate,
+        policy: Policy,
         link: Link,
         room: Room,
         metrics: IntakeMetrics,
@@ -82,6 +89,7 @@ class Front:
         turns: Turns | None = None,
     ) -> None:
         self.gate = gate
+        self._policy = policy
         self.stopping = False
         self.allowances = Allowances(time.monotonic)
         self._link = link
@@ -104,17 +112,25 @@ class Front:
         }
 
     async def handle(self, request: BaseRequest) -> StreamResponse:
-        """Answer one request. Never raises but for a client that is gone."""
+        """Answer one request. Raises ConnectionError where the client is gone, and nothing else."""
         refusal = None
         try:
+            self._refuse_strangers(request)
             response = await self._handler(request)(request)
+        except ClientGone:
+            self.disconnected()
+            raise
         except Problem as problem:
             refusal, response = problem.refusal, self.refused(request, problem)
         except Exception:
             log.exception("a mistake in the intake")
             response = self.refused(request, Problem(Refusal.MISTAKE, "the intake made a mistake; its log says which", closes=True))
         if refusal is not Refusal.TOO_LARGE or await self._turns.come():
-            await _send(request, response, self._patience.answer_s)
+            try:
+                await _send(request, response, self._patience.answer_s)
+            except ConnectionError:
+                self.disconnected()
+                raise
         else:
             _cut_off(request)
         return response
@@ -130,10 +146,20 @@ class Front:
             response.force_close()
         return response
 
+    def disconnected(self) -> None:
+        """Count a client that went away before it had its answer: no mistake of ours, and nobody is there to be told."""
+        self._metrics.refused(DISCONNECTED)
+
     def overcrowded(self) -> None:
         """Count and log a connection that is one too many; it is not answered."""
         self._metrics.refused(Refusal.CROWDED.value)
         log.warning("refused", refusal=Refusal.CROWDED.value, connections=self._connections())
+
+    def _refuse_strangers(self, request: BaseRequest) -> None:
+        path = request.rel_url.raw_path
+        objection = self._policy.objection(request, credential=path not in NEEDS_NO_TOKEN)
+        if objection is not None:
+            raise Problem(Refusal(objection.fault.value), objection.detail, closes=True)
 
     def _handler(self, request: BaseRequest) -> Handler:
         methods = self._routes.get(request.rel_url.raw_path)
@@ -183,9 +209,12 @@ class Front:
         if mode is Mode.BINARY:
             raise Problem(Refusal.MEDIA_TYPE, "a signature covers the body only: send the event in structured mode", closes=True)
         packed = await bodies.read(request, claim, self._patience.body_s)
-        with self._once(grant, verified, request, packed):
+
+        async def take() -> Told:
             body = bodies.unpack(request, packed, claim)
             return await self._published(grant, judge, claim, posted_in(mode, _headers(request), body))
+
+        return await self._once(grant, verified, request, packed, take)
 
     async def _hooked(self, hook: Hook, request: BaseRequest) -> Response:
         """A webhook of another system, with a token or signed."""
@@ -198,23 +227,35 @@ class Front:
     ) -> Told:
         refuse_other_than_json(_headers(request))
         packed = await bodies.read(request, claim, self._patience.body_s)
-        with self._once(grant, verify, request, packed):
+
+        async def take() -> Told:
             return await self._published(grant, judge, claim, hook.posted(bodies.unpack(request, packed, claim)))
 
-    @contextmanager
-    def _once(self, grant: Grant, verify: Verify | None, request: BaseRequest, packed: bytes) -> Iterator[None]:
-        """A signed delivery is good, and remembered if what follows succeeds. Raises `Problem`."""
-        if verify is None:
-            yield
-            return
+        return await take() if verify is None else await self._once(grant, verify, request, packed, take)
+
+    async def _once(self, grant: Grant, verify: Verify, request: BaseRequest, packed: bytes, take: Callable[[], Awaitable[Told]]) -> Told:
+        """Take a signed delivery that is good and new; one that was taken before is there already. Raises `Problem`."""
         now_s = self._clock.now() // 1000
-        delivery = verify(grant, request.headers, packed, now_s)
-        self._deliveries.begin(grant, delivery, now_s)
+        delivery = self._verified(grant, verify, request, packed, now_s)
+        if not self._deliveries.begin(grant, delivery, now_s):
+            log.info("delivered again", token=grant.id)
+            return 202, NOTHING_NEW
         try:
-            yield
+            told = await take()
         except BaseException:
             self._deliveries.forget(grant, delivery)
             raise
+        self._deliveries.accepted(grant, delivery)
+        return told
+
+    def _verified(self, grant: Grant, verify: Verify, request: BaseRequest, packed: bytes, now_s: int) -> str:
+        try:
+            delivery = verify(grant, request.headers, packed, now_s)
+        except Problem:
+            self.gate.signed(request, grant, good=False)
+            raise
+        self.gate.signed(request, grant, good=True)
+        return delivery
 
     async def _published(self, grant: Grant, judge: Judge, claim: Claim, posted: list[Posted]) -> Told:
         self.allowances.charge(grant, len(posted))
@@ -285,7 +326,8 @@ class Front:
 
 
 async def _send(request: BaseRequest, response: StreamResponse, within_s: float) -> None:
-    """Write the answer; a client that does not read it in time is cut off."""
+    """Write the answer; a client that does not read it in time is cut off. Raises ConnectionError where it is gone."""
+    response.headers.update(HEADERS)
     response.headers["Server"] = "frontdesk"
     try:
         async with asyncio.timeout(within_s):

@@ -44,6 +44,8 @@ class Hook:
             return [Posted(_wire(event)) for event in self._translation.events(row, 1)]
         except MappingError as error:
             raise Problem(Refusal.REJECTED, f"the mapping of this webhook cannot read it: {error}") from error
+        except (UnicodeEncodeError, RecursionError) as error:
+            raise Problem(Refusal.REJECTED, "what this webhook tells is too deep, or cut in the middle of a character") from error
 
 
 def hooks_of(settings: Settings) -> dict[str, Hook]:
@@ -76,4 +78,4 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _wire(event: dict[str, Any]) -> bytes:
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()

@@ -25,16 +25,15 @@ FILE: Final = "openapi.yaml"
 MEANINGS: Final = {
     400: "The request cannot be read.",
     401: "No token, none that is known or in force, or a signature that is not good.",
-    403: "The token may not do that, or, without tokens, the request is not from this machine.",
+    403: "The token may not do that; or, without tokens, the request is not from this machine; or another site's web page sends it.",
     404: "There is no such page.",
     405: "The page does not know this method.",
     408: "The body did not arrive in time.",
-    409: "A signed delivery with this id was accepted before.",
     413: f"Over {MOST_BYTES:,} bytes, as it came or unpacked, over {MOST_EVENTS:,} events, or over {MOST_CHUNKS:,} chunks.",
     415: "A content type or encoding that is not taken.",
     417: "An expectation that cannot be met.",
     422: "No event of the request keeps the contract; `events` says why.",
-    429: "The rate of the token is used up.",
+    429: "The rate of the token is used up, or there were too many wrong secrets.",
     500: "A mistake in the intake.",
     503: "Kafka is away, the memory is used up, or the process is about to end. Send all again: an event sent twice counts once.",
 }
@@ -109,12 +108,12 @@ def _post_signed() -> dict[str, Any]:
         "summary": "Publish events in a delivery that is signed, in place of a token.",
         "description": (
             "As Standard Webhooks (standardwebhooks.com) has it: HMAC-SHA-256 of id, time and body. A signature covers no headers, so "
-            "binary mode is not taken. A delivery that was accepted is not accepted a second time."
+            "binary mode is not taken. A delivery that was accepted is answered with 202 and no events when it comes again."
         ),
         "security": [],
         "parameters": [_signer(), *(_header(name, required=True) for name in (ID, TIMESTAMP, SIGNATURE)), _header("Content-Encoding")],
         "requestBody": {"required": True, "content": content},
-        "responses": post["responses"] | _problems(409),
+        "responses": post["responses"],
     }
 
 
@@ -133,7 +132,7 @@ def _hook() -> dict[str, Any]:
             _signer(required=False),
         ],
         "requestBody": {"required": True, "content": {BINARY: {"schema": {"type": "object"}}}},
-        "responses": post["responses"] | _problems(404, 409),
+        "responses": post["responses"] | _problems(404),
     }
 
 
@@ -169,7 +168,7 @@ def _options(name: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
                 "description": "They may. Without an origin only `Allow` is told.",
                 "headers": {"Allow": header, "WebHook-Allowed-Origin": header, "WebHook-Allowed-Rate": header},
             },
-            **_problems(400, 401, 403),
+            **_problems(400, 401, 403, 429),
         },
     }
 
@@ -185,13 +184,13 @@ def _metrics() -> dict[str, Any]:
     anything = {"schema": {"type": "string"}}
     page = _page("metrics", "For Prometheus.", {"text/plain": anything, "application/openmetrics-text": anything})
     page["description"] = "For programs on the same machine, and for tokens that may read it."
-    page["responses"] |= _problems(401, 403)
+    page["responses"] |= _problems(401, 429)
     page["security"] = [{"token": []}, {}]
     return page
 
 
 def _page(name: str, meaning: str, content: dict[str, Any]) -> dict[str, Any]:
-    responses = {"200": {"description": meaning, "content": content}, **_problems(400)}
+    responses = {"200": {"description": meaning, "content": content}, **_problems(400, 403)}
     return {"operationId": name, "summary": meaning, "security": [], "responses": responses}
 
 

@@ -19,10 +19,12 @@ class Refusal(StrEnum):
     """The token has expired or was revoked."""
     BAD_SIGNATURE = "bad_signature"
     """The signature is not that of the body, or its time is over five minutes from now."""
-    REPLAYED = "replayed"
-    """A delivery with this `webhook-id` was accepted before."""
+    TOO_MANY_TRIES = "too_many_tries"
+    """Too many wrong secrets or signatures from there; none is looked at for a while."""
     NOT_LOCAL = "not_local"
-    """Without tokens only this machine may publish, and the request comes from elsewhere."""
+    """Without a token only this machine is answered, and the request is for another host or has come through a proxy."""
+    FOREIGN_ORIGIN = "foreign_origin"
+    """A web page sends it."""
     FORBIDDEN = "forbidden"
     """The token may not do that: another source, district or type of event."""
     NOT_FOUND = "not_found"
@@ -40,6 +42,8 @@ class Refusal(StrEnum):
     """None of the events keeps the contract."""
     TOO_FAST = "too_fast"
     """The token's rate is used up."""
+    UNDER_WAY = "under_way"
+    """The same signed delivery is being taken at this moment: its sender learns more by sending it again."""
     CROWDED = "crowded"
     """The memory for requests under way, or the number of connections, is used up."""
     KAFKA_AWAY = "kafka_away"
@@ -56,17 +60,19 @@ STATUS: Final[Mapping[Refusal, int]] = {
     Refusal.EXPIRED: 401,
     Refusal.BAD_SIGNATURE: 401,
     Refusal.NOT_LOCAL: 403,
+    Refusal.FOREIGN_ORIGIN: 403,
     Refusal.FORBIDDEN: 403,
     Refusal.NOT_FOUND: 404,
     Refusal.METHOD: 405,
     Refusal.TOO_SLOW: 408,
-    Refusal.REPLAYED: 409,
     Refusal.TOO_LARGE: 413,
     Refusal.MEDIA_TYPE: 415,
     Refusal.EXPECTATION: 417,
     Refusal.REJECTED: 422,
     Refusal.TOO_FAST: 429,
+    Refusal.TOO_MANY_TRIES: 429,
     Refusal.MISTAKE: 500,
+    Refusal.UNDER_WAY: 503,
     Refusal.CROWDED: 503,
     Refusal.KAFKA_AWAY: 503,
     Refusal.STOPPING: 503,

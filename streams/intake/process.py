@@ -14,6 +14,8 @@ from events.directory_mistake import DirectoryError
 from sinks.intake_metrics import IntakeMetrics
 from streams.clock import WallClock
 from streams.directory import directory_of
+from streams.http.host import is_loopback
+from streams.http.policy import Policy
 from streams.intake.front import Front
 from streams.intake.gate import Gate
 from streams.intake.hook import hooks_of
@@ -21,7 +23,6 @@ from streams.intake.kafka_link import KafkaLink
 from streams.intake.room import Room
 from streams.intake.server import Server
 from streams.intake.token_file import Register, TokenFileError, register_of
-from streams.loopback import is_loopback
 from streams.settings import Settings
 
 DRAINED_WITHIN_S: Final = 20.0
@@ -45,6 +46,7 @@ async def _run(settings: Settings) -> int:
     metrics, room = IntakeMetrics(CollectorRegistry()), Room(settings.intake_memory_mib * MIB)
     front = Front(
         gate=Gate(register),
+        policy=Policy(settings.allowed_hosts),
         link=link,
         room=room,
         metrics=metrics,

@@ -66,11 +66,11 @@ class Connection(RequestHandler):
         self,
         request: web.BaseRequest,
         status: int = 500,
-        exc: BaseException | None = None,  # noqa: ARG002 - aiohttp's signature
+        exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it quotes the request
     ) -> web.StreamResponse:
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun")
+        if request.writer.output_size > 0 or isinstance(exc, OSError):
+            raise ConnectionError("the client has gone, or has a part of its answer")
         refusal = Refusal.UNREADABLE if status < 500 else Refusal.MISTAKE  # noqa: PLR2004 - HTTP's own border
         return self._refused(request, Problem(refusal, "this is no request of HTTP", closes=True))
 

@@ -102,17 +102,27 @@ class Deliveries:
 
     def __init__(self) -> None:
         self._until: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._under_way: set[tuple[str, str]] = set()
 
-    def begin(self, grant: Grant, delivery: str, now_s: int) -> None:
-        """Raise `Problem` where this one was there before."""
+    def begin(self, grant: Grant, delivery: str, now_s: int) -> bool:
+        """Whether it is new; else it was accepted before. Raises `Problem` where that is not known yet."""
         while self._until and next(iter(self._until.values())) < now_s:
             self._until.popitem(last=False)
+        if (grant.id, delivery) in self._under_way:
+            raise Problem(Refusal.UNDER_WAY, "this delivery is being taken at this moment", retry_after_s=1)
         if (grant.id, delivery) in self._until:
-            raise Problem(Refusal.REPLAYED, f"a delivery with this {ID} was accepted before, or is under way")
+            return False
         if len(self._until) >= MOST_IDS:
             raise Problem(Refusal.CROWDED, "too many signed deliveries within five minutes", retry_after_s=WINDOW_S // 10)
         self._until[grant.id, delivery] = now_s + 2 * WINDOW_S
+        self._under_way.add((grant.id, delivery))
+        return True
+
+    def accepted(self, grant: Grant, delivery: str) -> None:
+        """Whenever it comes again, it is there already."""
+        self._under_way.discard((grant.id, delivery))
 
     def forget(self, grant: Grant, delivery: str) -> None:
         """It was not accepted, so it may come again."""
+        self._under_way.discard((grant.id, delivery))
         self._until.pop((grant.id, delivery), None)

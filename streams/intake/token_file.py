@@ -117,6 +117,11 @@ class Register:
         same = hmac.compare_digest(digest, hashlib.sha256(as_sent(secret)).digest())
         return grant if same and secret and token.startswith(f"{PREFIX}_") else None
 
+    def named(self, token: str) -> Grant | None:
+        """The grant whose id a bearer token names, whatever its secret is."""
+        grant = self.grants.get(token.removeprefix(f"{PREFIX}_").partition("_")[0])
+        return grant if grant is not None and grant.digest else None
+
     def of_signer(self, token_id: str) -> Grant | None:
         """The grant of someone who signs."""
         grant = self.grants.get(token_id)

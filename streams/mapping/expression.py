@@ -84,9 +84,12 @@ def compiled(text: str, words: Words) -> Evaluate:
 
     def evaluate(context: Context) -> Any:
         try:
-            return expression.search(context, options=options)
-        except JMESPathError as error:
+            value = expression.search(context, options=options)
+            if isinstance(value, str):
+                value.encode()  # half a character is no text
+        except (JMESPathError, UnicodeEncodeError, RecursionError) as error:
             raise MappingError(f"`{text}` cannot be computed here ({type(error).__name__})") from error
+        return value
 
     return evaluate
 

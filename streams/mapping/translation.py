@@ -31,15 +31,15 @@ class Moment:
         self._zone = ZoneInfo(told.zone)
 
     def of(self, context: Row) -> datetime | None:
-        """Aware, or None where there is nothing. Raises `MappingError`."""
+        """In UTC, or None where there is nothing. Raises `MappingError`."""
         value = self._value(context)
         if value is None or (isinstance(value, str) and not value.strip()):
             return None
         try:
             read = value if isinstance(value, datetime) else self._read(value)
+            return (read if read.tzinfo is not None else self._placed(read)).astimezone(UTC)
         except (ValueError, OverflowError, TypeError) as error:
-            raise MappingError(f"the time is not of the format {self._format}") from error
-        return read if read.tzinfo is not None else self._placed(read)
+            raise MappingError(f"the time is not of the format {self._format}, or in no year of UTC") from error
 
     def _read(self, value: Any) -> datetime:
         if self._format == "epoch_s":
@@ -126,7 +126,10 @@ class Translation:
         return event | {"id": known} | _shifted(known, moment, shift)
 
     def _derived(self, event: dict[str, Any]) -> str:
-        content = _encode(event)
+        try:
+            content = _encode(event)
+        except UnicodeEncodeError as error:
+            raise MappingError("a text of the row is cut in the middle of a character") from error
         short = int.from_bytes(hashlib.sha256(content).digest()[:8], "big")
         if self._remembers:
             self._seen[short] += 1

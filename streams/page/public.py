@@ -62,9 +62,9 @@ def _failed(task: asyncio.Task[Any]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
 
 
-def public_application(library: Library, token: str = "") -> web.Application:
-    """`token` '' lets everybody in, which is what a public page is for; with one it can be looked at before it is opened."""
-    return site("public.html", [web.get("/months", _months(library)), web.get("/numbers", _numbers(library))], token)
+def public_application(library: Library, token: str = "", hosts: frozenset[str] = frozenset()) -> web.Application:
+    """`token` '' lets everybody in, by one of the names in `hosts`; with one it can be looked at before it is opened."""
+    return site("public.html", [web.get("/months", _months(library)), web.get("/numbers", _numbers(library))], token, hosts)
 
 
 def _months(library: Library) -> Handler:

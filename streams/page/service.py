@@ -8,8 +8,8 @@ from typing import Any
 
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.http_site import answer
-from streams.loopback import is_loopback
+from streams.http.application import answer
+from streams.http.host import is_loopback
 from streams.page.hub import Hub
 from streams.page.public import Library, public_application
 from streams.page.reading import Reader
@@ -63,7 +63,7 @@ async def serve_page(stack: AsyncExitStack, settings: Settings) -> tuple[Hub, in
 
 async def serve_public_page(stack: AsyncExitStack, settings: Settings) -> int:
     """Answer with what is public until the stack unwinds; returns the port."""
-    app = public_application(Library(clickhouse_of(settings), WallClock()), settings.page_token.get_secret_value())
+    app = public_application(Library(clickhouse_of(settings), WallClock()), settings.page_token.get_secret_value(), settings.allowed_hosts)
     return await answer(stack, app, settings.page_port, settings.page_host)
 
 

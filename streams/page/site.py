@@ -1,10 +1,11 @@
 """What the live page and the public one have in common: headers, files, the sign of life, and the token at the door.
 
-Nothing can be changed from here. With a token every request needs it: in the address once (`?token=`), then in a cookie that
-scripts cannot read, or as a bearer.
+Nothing can be changed from here. With a token every request needs it: in the address of the page once (`?token=`), then in a
+cookie that scripts cannot read, or as a bearer.
 """
 
 import hmac
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -13,23 +14,32 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from streams.header import as_sent
+from streams.http.application import application
+from streams.http.policy import Policy
+from streams.http.tries import Tries, client_of
 
 STATIC: Final = Path(__file__).parent / "static"
 COOKIE: Final = "frontdesk"
+COOKIE_S: Final = 30 * 86_400
+ENTRANCE: Final = "/"
+ALIVE: Final = "/health/live"
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
 }
 
 
-def site(page: str, routes: Iterable[web.AbstractRouteDef], token: str) -> web.Application:
-    """`page` of the static files at `/`, and these routes. `token` '' lets everybody in."""
-    app = web.Application(middlewares=[_guarded(token)] if token else [])
+def site(page: str, routes: Iterable[web.AbstractRouteDef], token: str, hosts: frozenset[str] = frozenset()) -> web.Application:
+    """`page` of the static files at `/`, and these routes. `token` '' lets everybody in who asks for this machine or for `hosts`."""
+    app = application(
+        Policy(hosts, frozenset({ENTRANCE})),
+        [web.get(ENTRANCE, _file(page)), *routes, web.get(ALIVE, _alive), web.static("/static", STATIC)],
+        credential=_asking(token, Tries(time.monotonic)) if token else None,
+        free=frozenset({ALIVE}),
+    )
     app.on_response_prepare.append(_add_headers)
-    app.add_routes([web.get("/", _file(page)), *routes, web.get("/health/live", _alive), web.static("/static", STATIC)])
     return app
 
 
@@ -48,22 +58,37 @@ async def _alive(_: web.Request) -> web.StreamResponse:
     return web.json_response({"live": True})
 
 
-def _guarded(token: str) -> Middleware:
+def _asking(token: str, tries: Tries) -> Middleware:
     @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path == "/health/live":
-            return await handler(request)
-        asked = request.query.get("token", "")
-        if asked and _same(asked, token):
-            answer = web.HTTPSeeOther(str(request.rel_url.update_query({}).without_query_params("token")))
-            answer.set_cookie(COOKIE, token, httponly=True, samesite="Strict")
-            raise answer
-        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not (_same(request.cookies.get(COOKIE, ""), token) or _same(bearer, token)):
+    async def ask(request: web.Request, handler: Handler) -> web.StreamResponse:
+        client = client_of(request)
+        if wait_s := tries.wait_s(client):
+            raise web.HTTPTooManyRequests(text="too many wrong tokens: try again later\n", headers={"Retry-After": str(wait_s)})
+        given = _given(request)
+        if not _same(given, token):
+            if given:
+                tries.failed(client, given)
             raise web.HTTPUnauthorized(text="this page needs its token: open it with ?token=...\n", headers={"WWW-Authenticate": "Bearer"})
+        tries.succeeded(client)
+        if request.path == ENTRANCE and "token" in request.query:
+            raise _without_token(request, token)
         return await handler(request)
 
-    return guard
+    return ask
+
+
+def _given(request: web.Request) -> str:
+    """The token as one tells it: what was typed counts before what was kept."""
+    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return (request.query.get("token", "") if request.path == ENTRANCE else "") or bearer or request.cookies.get(COOKIE, "")
+
+
+def _without_token(request: web.Request, token: str) -> web.HTTPSeeOther:
+    """The same page, from now on by the cookie. It goes over TLS only where it came so, also to a proxy."""
+    kept = web.HTTPSeeOther(str(request.rel_url.without_query_params("token")))
+    is_secure = request.secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+    kept.set_cookie(COOKIE, token, max_age=COOKIE_S, httponly=True, samesite="Strict", secure=is_secure)
+    return kept
 
 
 def _same(given: str, token: str) -> bool:

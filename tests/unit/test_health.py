@@ -20,7 +20,8 @@ from sinks.metrics import FRESHNESS, NAMES_TOLD, OTHERS, PartitionStanding, Stan
 from streams.breaker import Flood
 from streams.cells import Cells
 from streams.health import AWAY_MS, Health, Progress, application
-from streams.http_site import answer
+from streams.http.application import answer
+from streams.http.policy import Policy
 
 NOW = 1_790_000_000_000
 
@@ -246,7 +247,7 @@ Get = Callable[[str], Any]
 async def served() -> AsyncIterator[tuple[Worker, Get]]:
     worker = Worker()
     health = worker.health()
-    app = application(health, WorkerMetrics(CollectorRegistry()), Cells(worker, worker, 5_000, lambda: None, health.is_away))
+    app = application(health, WorkerMetrics(CollectorRegistry()), Cells(worker, worker, 5_000, lambda: None, health.is_away), Policy())
     async with AsyncExitStack() as stack, ClientSession() as session:
         port = await answer(stack, app, 0)
 

@@ -361,10 +361,47 @@ async def test_a_signed_delivery_is_taken_once(client: aiohttp.ClientSession, gu
     body = wire(event(1))
     headers = signed(body, "m-1")
     assert (await posted(client, guarded, body, STRUCTURED, headers, path="/events/signed?signer=signsign")).status == 202
-    replay = await posted(client, guarded, body, STRUCTURED, headers, path="/events/signed?signer=signsign")
-    assert (replay.status, replay.body["type"]) == (409, "urn:frontdesk:problem:replayed")
-    assert guarded.refusals() == {"replayed": 1}
+    again = await posted(client, guarded, body, STRUCTURED, headers, path="/events/signed?signer=signsign")
+    assert (again.status, again.body) == (202, {"accepted": 0, "rejected": 0, "events": []}), "senders take anything else for a failure"
+    assert guarded.refusals() == {}
     assert len(guarded.link.records) == 1
+
+
+async def test_a_signed_delivery_that_comes_while_it_is_taken_is_to_come_once_more(client: aiohttp.ClientSession, guarded: Door) -> None:
+    body = wire(event(1))
+    headers, path = signed(body, "m-0"), "/events/signed?signer=signsign"
+    guarded.link.waits = asyncio.Event()
+    first = asyncio.create_task(posted(client, guarded, body, STRUCTURED, headers, path=path))
+    async with asyncio.timeout(30):
+        while not guarded.room.held:  # noqa: ASYNC110 - the door tells nobody when it has read
+            await asyncio.sleep(0.01)
+    answer = await posted(client, guarded, body, STRUCTURED, headers, path=path)
+    assert (answer.status, answer.body["type"], answer.headers["Retry-After"]) == (503, "urn:frontdesk:problem:under_way", "1")
+    guarded.link.waits.set()
+    assert (await first).status == 202
+    assert len(guarded.link.records) == 1
+
+
+async def test_guesses_at_a_secret_are_limited_by_whose_it_is(client: aiohttp.ClientSession, guarded: Door) -> None:
+    """Nobody is shut out by another one's: not by guesses at an id that is nobody's, nor by one old secret again and again."""
+
+    async def told(token: str) -> int:
+        return (await posted(client, guarded, wire(event(1)), STRUCTURED, {"Authorization": f"Bearer {token}"})).status
+
+    guessed, others = (TOKENS[name][0] for name in ("all", "reader"))
+    assert [await told(f"fd_{guessed}_{n}") for n in range(12)] == [401] * 10 + [429] * 2
+    assert await told(TOKENS["all"][1]) == 429
+    assert {await told(f"fd_{others}_old") for _ in range(15)} == {401}
+    assert {await told(f"fd_nobodys1_{n}") for n in range(15)} == {401}
+    assert await told(TOKENS["reader"][1]) == 202
+    assert guarded.refusals() == {"unauthorized": 40, "too_many_tries": 3}
+
+
+async def test_wrong_signatures_are_limited_too(client: aiohttp.ClientSession, guarded: Door) -> None:
+    path, wrong = "/events/signed?signer=signsign", [signed(b"{}", f"m-{n}") for n in range(12)]
+    answers = [await posted(client, guarded, wire(event(1)), STRUCTURED, each, path=path) for each in wrong]
+    assert [answer.status for answer in answers] == [401] * 10 + [429] * 2
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 6
 
 
 async def test_a_signed_delivery_that_was_not_taken_may_come_again(client: aiohttp.ClientSession, guarded: Door) -> None:

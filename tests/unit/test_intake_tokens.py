@@ -249,11 +249,13 @@ class Everything(dict[str, str]):
 
 def test_a_delivery_is_taken_once_as_long_as_its_signature_lives() -> None:
     deliveries = Deliveries()
-    deliveries.begin(SIGNER, "msg-1", NOW_S)
-    assert refusal_of(lambda: deliveries.begin(SIGNER, "msg-1", NOW_S + 2 * WINDOW_S)) is Refusal.REPLAYED
-    deliveries.begin(Grant("other"), "msg-1", NOW_S)
+    assert deliveries.begin(SIGNER, "msg-1", NOW_S)
+    assert refusal_of(lambda: deliveries.begin(SIGNER, "msg-1", NOW_S + 2 * WINDOW_S)) is Refusal.UNDER_WAY
+    deliveries.accepted(SIGNER, "msg-1")
+    assert not deliveries.begin(SIGNER, "msg-1", NOW_S + 2 * WINDOW_S)
+    assert deliveries.begin(Grant("other"), "msg-1", NOW_S)
     deliveries.forget(SIGNER, "msg-1")
-    deliveries.begin(SIGNER, "msg-1", NOW_S)
+    assert deliveries.begin(SIGNER, "msg-1", NOW_S)
 
 
 def test_the_memory_of_deliveries_has_an_end() -> None:
