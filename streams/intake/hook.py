@@ -5,9 +5,11 @@ Nothing of a webhook goes on but what its mapping names: subjects, bodies, names
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from streams.clock import Clock, WallClock
 from streams.intake.grant import Grant
 from streams.intake.problem import Problem, Refusal
 from streams.intake.signature import SCHEMES
@@ -28,8 +30,9 @@ class HookFile(MappingFile):
 class Hook:
     """One webhook."""
 
-    def __init__(self, file: HookFile, key: bytes | None) -> None:
+    def __init__(self, file: HookFile, key: bytes | None, clock: Clock) -> None:
         """`key` is that of pseudonyms. Raises `MappingError`."""
+        self._clock = clock
         self._translation = Translation(file, key, remembers=False)
         self._verify = SCHEMES[file.signature]
 
@@ -40,8 +43,9 @@ class Hook:
     def posted(self, body: bytes) -> list[Posted]:
         """The events of a delivery; none where it tells nothing that is counted. Raises `Problem`."""
         row = _object(body)
+        received = datetime.fromtimestamp(self._clock.now() / 1000, UTC)
         try:
-            return [Posted(_wire(event)) for event in self._translation.events(row, 1)]
+            return [Posted(_wire(told.event)) for told in self._translation.events(row, 1, received=received).told]
         except MappingError as error:
             raise Problem(Refusal.REJECTED, f"the mapping of this webhook cannot read it: {error}") from error
 
@@ -60,7 +64,7 @@ def _listed(folder: Path) -> list[Path]:
 
 def _read(file: Path, key: bytes | None) -> Hook:
     try:
-        return Hook(read_as(HookFile, file), key)
+        return Hook(read_as(HookFile, file), key, WallClock())
     except MappingError as error:
         raise MappingError(f"{file}: {error}") from error
 
@@ -76,4 +80,4 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _wire(event: dict[str, Any]) -> bytes:
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
