@@ -59,5 +59,5 @@ class Settings(BaseSettings):
     stale_after_s: float = Field(
         150.0, ge=60, le=86_400, description="so long after the minute up to which numbers are true they are stale"
     )
-    folder: Path = Field(Path(".frontdesk"), description="folder of the embedded servers")
+    folder: Path = Field(Path(".frontdesk"), description="folder of the embedded servers, and of what imports remember")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="of a worker; auto: console at a terminal, else JSON")

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -94,10 +95,7 @@ def test_a_demonstration_ends_now_on_the_same_weekday_and_hour(kafka: Kafka, cli
     settings = fresh_settings("import_shifted", kafka, clickhouse)
     file = tmp_path / "helpdesk.csv"
     shutil.copy(INVENTED, file)
-    translation = Translation(read_mapping(MAPPING), None)
-    still = sorted(
-        time_of(told.event) for line, row in rows_of(file, Table()) if isinstance(row, dict) for told in translation.events(row, line).told
-    )
+    still = sorted(times_of(file))
     imported(settings, file, "--shift-to-now")
     moved = sorted(time_of(json.loads(record.value)) for record in asyncio.run(records_of(settings)))
     [by] = {after - before for before, after in zip(still, moved, strict=True)}
@@ -107,6 +105,15 @@ def test_a_demonstration_ends_now_on_the_same_weekday_and_hour(kafka: Kafka, cli
 
 def rows_sent(journal: Path) -> int:
     return int(json.loads(journal.read_bytes())["rows"]) if journal.exists() else 0
+
+
+def times_of(file: Path) -> Iterator[datetime]:
+    translation = Translation(read_mapping(MAPPING), None)
+    for line, row in rows_of(file, Table()):
+        assert isinstance(row, dict)
+        translated = translation.events(row, line)
+        translation.remember(translated)
+        yield from (time_of(told.event) for told in translated.told)
 
 
 def time_of(event: dict[str, Any]) -> datetime:
