@@ -145,6 +145,7 @@ class Translation:
         words = Words(key, mapping.tables)
         self._source = mapping.source
         self._empty = mapping.empty | files.NULLS
+        self._case_text = mapping.case
         self._case = _scalar(mapping.case, words)
         self._rules = [_Rule(rule, mapping, words) for rule in mapping.events]
         self._first: dict[str, Row] = {}
@@ -158,7 +159,7 @@ class Translation:
             raise MappingError("the row is nested too deeply") from error
         case = _named(self._case({"row": row, "line": line}))
         if case is None:
-            raise MappingError("the row names no case")
+            raise MappingError(f"`{self._case_text}`: the row names no case")
         first = self._first.get(case, row)
         context = {"row": row, "first": first, "is_first": first is row, "line": line, "received": received}
         moments = [(rule, moment) for rule in self._rules if rule.when(context) and (moment := rule.time.of(context)) is not None]

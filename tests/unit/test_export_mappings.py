@@ -12,6 +12,7 @@ from events.rejection import Rejection
 from streams.mapping.expression import MappingError, pseudonym
 from streams.mapping.mapping import read_mapping
 from streams.mapping.translation import Translation
+from tests.unit.stories import facts_of
 
 MAPPINGS = Path(__file__).parents[2] / "docs" / "mappings"
 KEY = b"an invented key, 32 bytes long.."
@@ -229,6 +230,16 @@ def test_a_later_resolution_is_a_later_fact_and_all_else_stays_the_same_event(na
     assert first == again
     assert [one["id"] == other["id"] for one, other in zip(first, later, strict=True)] == [True, False]
     assert "2026-11-23T" in later[1]["id"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_later_resolution_is_the_one_that_holds(name: str) -> None:
+    row, _, resolved = KINDS[name]
+    told = [event for at in ("2026-11-16", "2026-11-23") for event in events_of(name, row | resolved(at))]
+    decoded = {event["id"]: Decoder().decode(json.dumps(event).encode(), [], NOW) for event in told}
+    facts = facts_of(*(each[2] for each in decoded.values() if not isinstance(each, Rejection)))
+    assert (facts.contacts, facts.resolutions, facts.status) == (1, 2, "resolved")
+    assert facts.resolved_at == max(each[2].time for each in decoded.values() if not isinstance(each, Rejection))
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -289,8 +289,8 @@ BAD: dict[str, tuple[Row, str]] = {
     "the end of all time": (ROW | {"closed": "9999-12-31 23:59:59"}, "`row.closed`: the time is not between the years 1980 and 2099"),
     "the beginning of all time": (ROW | {"closed": "0001-01-01 00:00:00"}, "`row.closed`: the time is not between the years 1980 and 2099"),
     "the future": (ROW | {"closed": "2027-11-20 10:00:00"}, "resolution: from_the_future $.time (`row.closed`)"),
-    "no ticket": (ROW | {"case": ""}, "the row names no case"),
-    "a word for nothing": (ROW | {"case": "NaN"}, "the row names no case"),
+    "no ticket": (ROW | {"case": ""}, "`join('-', ['ticket', row.case])`: the row names no case"),
+    "a word for nothing": (ROW | {"case": "NaN"}, "`join('-', ['ticket', row.case])`: the row names no case"),
     "no name": (ROW | {"case": "4711 Ada Invented"}, "contact: invalid $.id (`join('-', [row.case, 'created'])`)"),
 }
 
@@ -320,8 +320,16 @@ NO_ROWS: dict[str, tuple[str, bytes, str]] = {
     "no JSON": ("a.ndjson", b"nonsense\n", ":1: this is no row: it is not JSON"),
     "bytes": ("a.ndjson", b'{"case": "\xff"}\n', ":1: this is no row: it is not JSON"),
     "no object": ("a.json", b"[[1]]", ":1: this is no row: it is no JSON object"),
-    "no number": ("a.ndjson", b'{"case": NaN, "at": "2026-11-20 09:00:00"}\n', ":1: the row names no case"),
-    "too large a number": ("a.ndjson", b'{"case": 1e999, "at": "2026-11-20 09:00:00"}\n', ":1: the row names no case"),
+    "no number": (
+        "a.ndjson",
+        b'{"case": NaN, "at": "2026-11-20 09:00:00"}\n',
+        ":1: `join('-', ['ticket', row.case])`: the row names no case",
+    ),
+    "too large a number": (
+        "a.ndjson",
+        b'{"case": 1e999, "at": "2026-11-20 09:00:00"}\n',
+        ":1: `join('-', ['ticket', row.case])`: the row names no case",
+    ),
     "half a character": ("a.ndjson", b'{"case": "1\\ud83d", "at": "2026-11-20 09:00:00"}\n', "`: the text holds half a character"),
     "an object": ("a.ndjson", b'{"case": {"a": 1}, "at": "2026-11-20 09:00:00"}\n', "a list or an object is no word"),
 }

@@ -9,10 +9,12 @@ import pytest
 
 from events.codec import Decoder
 from events.rejection import Rejection
+from projections.episode import Facts
 from streams.intake.hook import Hook, HookFile
 from streams.intake.problem import Problem
 from streams.mapping.mapping import read_as
 from tests.intakes import wire
+from tests.unit.stories import facts_of
 from tests.webhooks import AGENT, BOT, CONTACT, answered, chatwoot, comment, zendesk
 
 FOLDER = Path(__file__).parents[2] / "docs" / "mappings" / "webhooks"
@@ -109,6 +111,26 @@ def test_another_rating_in_answer_to_the_same_question_is_another_event() -> Non
     assert ids == ["rating-9-2", "rating-9-5", "rating-9-5"]
 
 
+def counted(name: str, *deliveries: dict[str, Any]) -> Facts:
+    """What is known of one case after these deliveries."""
+    decoded = [Decoder().decode(posted.value, [], RECEIVED) for each in deliveries for posted in HOOKS[name].posted(wire(each))]
+    return facts_of(*(each[2] for each in decoded if not isinstance(each, Rejection)))
+
+
+@pytest.mark.parametrize(
+    "bot", [{"sender": None, **RULE}, {"sender": CAPTAIN}, {"sender": BOT}, CAMPAIGN, {"sender": None}, {"message_type": "template"}]
+)
+def test_who_waits_for_a_person_waits_until_a_person_answers(bot: dict[str, Any]) -> None:
+    facts = counted(
+        "chatwoot",
+        chatwoot(1, "incoming", "2026-11-20T14:00:00Z", CONTACT),
+        chatwoot(2, "outgoing", "2026-11-20T14:00:02Z", AGENT) | bot,
+        chatwoot(3, "outgoing", "2026-11-20T14:30:00Z", AGENT),
+    )
+    assert facts.response_ms == 30 * 60_000
+    assert (facts.contacts, facts.replies) == (1, 1)
+
+
 # -- Zendesk -----------------------------------------------------------------------------------------------------------
 CREATED = "2026-11-20T14:00:00Z"
 """As a ticket has it, in whole seconds."""
@@ -167,6 +189,12 @@ def message(actor: str) -> dict[str, Any]:
 )
 def test_a_ticket_of_zendesk_has_each_message_once(delivery: dict[str, Any], expected: str) -> None:
     assert said("zendesk", delivery) == expected
+
+
+def test_a_ticket_and_its_description_are_one_message() -> None:
+    facts = counted("zendesk", zendesk("created", OPENING, 1), zendesk("comment_added", OPENING, 2, **FAMILY))
+    assert (facts.contacts, facts.status) == (1, "open")
+    assert counted("zendesk", zendesk("created", OPENING, 1), zendesk("comment_added", OPENING, 2, **STAFF)).status == "open"
 
 
 def test_what_is_deleted_is_in_no_measure_and_what_is_merged_counts_as_a_duplicate() -> None:
