@@ -18,14 +18,14 @@ NO_PLACE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAME
 
 
 @dataclass(frozen=True)
-class Progress:
+class Position:
     """`shift` is by how much times are moved: computed once, and kept, since with another one the events would be others."""
 
     rows: int
     shift: timedelta
 
 
-class Journal:
+class ImportJournal:
     """Of one import, told by its `fingerprint`. `folder` is where it is kept when it cannot lie beside the file."""
 
     def __init__(self, file: Path, fingerprint: str, folder: Path) -> None:
@@ -33,11 +33,11 @@ class Journal:
         self._elsewhere = folder / f"{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:32]}.import-progress"
         self._fingerprint = fingerprint
 
-    def begun(self) -> Progress | None:
+    def begun(self) -> Position | None:
         """None where nothing was begun, or something else. Raises `Stop` where a journal is damaged."""
         return self._read(self._beside) or self._read(self._elsewhere)
 
-    def write(self, progress: Progress) -> None:
+    def write(self, progress: Position) -> None:
         """Raises OSError where there is no place for it at all."""
         told = {"import": self._fingerprint, "rows": progress.rows, "shift_days": progress.shift.days}
         try:
@@ -53,12 +53,12 @@ class Journal:
             if _stands(file):
                 file.unlink()
 
-    def _read(self, file: Path) -> Progress | None:
+    def _read(self, file: Path) -> Position | None:
         if not _stands(file):
             return None
         try:
             told = json.loads(file.read_bytes())
-            imported, progress = str(told["import"]), Progress(int(told["rows"]), timedelta(days=int(told["shift_days"])))
+            imported, progress = str(told["import"]), Position(int(told["rows"]), timedelta(days=int(told["shift_days"])))
         except (ValueError, TypeError, KeyError) as error:
             raise Stop(ExitCode.USAGE, f"{file} is damaged: remove it; importing from the beginning does no harm") from error
         return progress if imported == self._fingerprint else None

@@ -19,15 +19,15 @@ from typing import Any, Final, NamedTuple
 
 from events.codec import Decoder
 from events.rejection import Rejection
-from streams.cli.import_journal import Journal, Progress
+from streams.cli.import_journal import ImportJournal, Position
 from streams.cli.outcome import ExitCode, Stop
 from streams.cli.rows import rows_of
 from streams.cli.screen import Advance, progress, remarks
-from streams.cli.sent import Hashes, Known, Sent, hashes_of
+from streams.cli.sent import Comparison, Hashes, Sent, hashes_of
 from streams.clock import WallClock
 from streams.mapping.expression import MappingError, key_of
 from streams.mapping.mapping import Mapping, read_mapping
-from streams.mapping.translation import Told, Translation
+from streams.mapping.translation import Emitted, Translation
 from streams.publisher import STRUCTURED, STRUCTURED_BACKFILL, Publisher
 from streams.settings import Settings
 
@@ -65,14 +65,14 @@ class JudgedRow(NamedTuple):
 
 @dataclass
 class Review:
-    """What the first reading found. `known` counts rows with events by what they are to what was sent before. Mutable."""
+    """What the first reading found. `compared` counts rows with events by what they are to what was sent before. Mutable."""
 
     rows: int = 0
     bad: int = 0
     bad_rows: int = 0
     early: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
-    known: Counter[Known] = field(default_factory=Counter)
+    compared: Counter[Comparison] = field(default_factory=Counter)
     latest: datetime | None = None
     dropped: Counter[str] = field(default_factory=Counter)
 
@@ -86,7 +86,7 @@ class Importation:
         self._options = options
         self._mapping: Mapping = read_mapping(mapping)
         self._key = None if settings.pseudonym_key is None else key_of(settings.pseudonym_key)
-        self._journal = Journal(file, _fingerprint(file, mapping, self._key, options), settings.folder)
+        self._journal = ImportJournal(file, _fingerprint(file, mapping, self._key, options), settings.folder)
 
     def dry_run(self) -> None:
         with Sent(self._settings.folder) as sent:
@@ -102,7 +102,7 @@ class Importation:
     def _send_all(self, sent: Sent, review: Review) -> None:
         done = self._journal.begun()
         if done is None:
-            done = Progress(0, _shift(review.latest, WallClock().now()) if self._options.shift_to_now else timedelta())
+            done = Position(0, _shift(review.latest, WallClock().now()) if self._options.shift_to_now else timedelta())
         if done.rows:
             _remark(f"the first {done.rows:,} rows were sent before: going on after them")
         self._journal.write(done)  # before anything is sent: it keeps the shift, and shows that there is a place for it
@@ -139,9 +139,9 @@ class Importation:
             review.kinds[each.kind] += 1
             moment = datetime.fromisoformat(each.event["time"])
             review.latest = max(review.latest or moment, moment)
-        found = {sent.known(self._hashes(each)) for each in row.events}
+        found = {sent.compared(self._hashes(each)) for each in row.events}
         if found:
-            review.known[next(known for known in (Known.OTHER, Known.NEW, Known.SAME) if known in found)] += 1
+            review.compared[next(one for one in (Comparison.OTHER, Comparison.NEW, Comparison.SAME) if one in found)] += 1
 
     def _tell(self, before: int, line: int, what: str) -> int:
         """The first of a kind, by file and line. Returns how many there were."""
@@ -154,7 +154,9 @@ class Importation:
     def _report(self, review: Review) -> None:
         told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(review.kinds.items())) or "no events"
         _remark(f"{review.rows:,} rows: {told}, {review.bad:,} problems")
-        same, new, other = (review.known[known] for known in (Known.SAME, Known.NEW, Known.OTHER))
+        if review.early:
+            _remark(f"{review.early:,} events are dated before their contact, and count as at once")
+        same, new, other = (review.compared[one] for one in (Comparison.SAME, Comparison.NEW, Comparison.OTHER))
         if same or other:
             _remark(f"compared with what was sent before: {same:,} rows are as they were, {new:,} say something new, {other:,} differ")
         if other:
@@ -179,13 +181,13 @@ class Importation:
             except MappingError as error:
                 yield JudgedRow(line, [], [str(error)])
                 continue
-            judged = [_judged(decoder, told, now) for told in translated.told]
+            judged = [_judged(decoder, emitted, now) for emitted in translated.emitted]
             problems = [each for each in judged if isinstance(each, str)]
             if not problems:
                 translation.remember(translated)
             yield JudgedRow(line, [] if problems else [each for each in judged if isinstance(each, Judged)], problems)
 
-    async def _send(self, publisher: Publisher, sent: Sent, done: Progress, advance: Advance) -> None:
+    async def _send(self, publisher: Publisher, sent: Sent, done: Position, advance: Advance) -> None:
         headers = STRUCTURED_BACKFILL if self._options.backfill else STRUCTURED
         under_way: list[Hashes] = []
         async with publisher:
@@ -201,7 +203,7 @@ class Importation:
                     await publisher.flush()
                     sent.note(under_way)
                     under_way.clear()
-                    self._journal.write(Progress(rows, done.shift))
+                    self._journal.write(Position(rows, done.shift))
                     advance(rows)
             await publisher.flush()
             sent.note(under_way)
@@ -210,14 +212,14 @@ class Importation:
         return hashes_of(self._settings.topic, judged.district, judged.event, judged.value)
 
 
-def _judged(decoder: Decoder, told: Told, now: int) -> Judged | str:
-    value = json.dumps(told.event, ensure_ascii=False, separators=(",", ":")).encode()
+def _judged(decoder: Decoder, emitted: Emitted, now: int) -> Judged | str:
+    value = json.dumps(emitted.event, ensure_ascii=False, separators=(",", ":")).encode()
     decoded = decoder.decode(value, STRUCTURED, now)
-    kind = told.event["type"].split(".")[2]
+    kind = emitted.event["type"].split(".")[2]
     if isinstance(decoded, Rejection):
-        told_by = told.expressions.get(decoded.path)
+        told_by = emitted.expressions.get(decoded.path)
         return f"{kind}: {decoded.reason.value} {decoded.path}{f' (`{told_by}`)' if told_by else ''}: {decoded.message}"
-    return Judged(decoded[0], value, told.event, kind, told.moved)
+    return Judged(decoded[0], value, emitted.event, kind, emitted.moved)
 
 
 def _shift(latest: datetime | None, now: int) -> timedelta:

@@ -18,7 +18,7 @@ TIMEOUT_S: Final = 60
 """How long one import waits while another one writes."""
 
 
-class Known(Enum):
+class Comparison(Enum):
     """What an event is to what was sent before."""
 
     NEW = "new"
@@ -72,17 +72,17 @@ class Sent:
             self._database.close()
         self._database, self._writes = database, True
 
-    def known(self, hashes: Hashes) -> Known:
+    def compared(self, hashes: Hashes) -> Comparison:
         """Raises `Stop` where the file is damaged."""
         if self._database is None:
-            return Known.NEW
+            return Comparison.NEW
         try:
             row = self._database.execute("SELECT content FROM sent WHERE identity = ?", (hashes.identity,)).fetchone()
         except sqlite3.DatabaseError as error:
             raise self._unreadable(error) from error
         if row is None:
-            return Known.NEW
-        return Known.SAME if row[0] == hashes.content else Known.OTHER
+            return Comparison.NEW
+        return Comparison.SAME if row[0] == hashes.content else Comparison.OTHER
 
     def note(self, sent: Iterable[Hashes]) -> None:
         """These are in Kafka. Raises `Stop` where that cannot be written any more."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from streams.clock import Clock, WallClock
 from streams.intake.grant import Grant
@@ -20,6 +20,8 @@ from streams.mapping.mapping import read_as
 from streams.mapping.translation import Translation
 from streams.settings import Settings
 
+WALL: Final = WallClock()
+
 
 class HookFile(MappingFile):
     """A mapping whose row is the webhook's body. `signature` is how the sender signs, where it does."""
@@ -30,7 +32,7 @@ class HookFile(MappingFile):
 class Hook:
     """One webhook."""
 
-    def __init__(self, file: HookFile, key: bytes | None, clock: Clock) -> None:
+    def __init__(self, file: HookFile, key: bytes | None, clock: Clock = WALL) -> None:
         """`key` is that of pseudonyms. Raises `MappingError`."""
         self._clock = clock
         self._translation = Translation(file, key, remembers=False)
@@ -45,7 +47,7 @@ class Hook:
         row = _object(body)
         received = datetime.fromtimestamp(self._clock.now() / 1000, UTC)
         try:
-            return [Posted(_wire(told.event)) for told in self._translation.events(row, 1, received=received).told]
+            return [Posted(_wire(emitted.event)) for emitted in self._translation.events(row, 1, received=received).emitted]
         except MappingError as error:
             raise Problem(Refusal.REJECTED, f"the mapping of this webhook cannot read it: {error}") from error
 
@@ -64,7 +66,7 @@ def _listed(folder: Path) -> list[Path]:
 
 def _read(file: Path, key: bytes | None) -> Hook:
     try:
-        return Hook(read_as(HookFile, file), key, WallClock())
+        return Hook(read_as(HookFile, file), key)
     except MappingError as error:
         raise MappingError(f"{file}: {error}") from error
 

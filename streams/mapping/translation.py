@@ -28,7 +28,7 @@ LARGEST_SECONDS: Final = 100_000_000_000
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-class Told(NamedTuple):
+class Emitted(NamedTuple):
     """One event of a row: a structured CloudEvent, and by JSON path the expression that each part of it comes from."""
 
     event: dict[str, Any]
@@ -41,7 +41,7 @@ class Told(NamedTuple):
 class Translated:
     """What a row says, and what to remember of it if it is taken."""
 
-    told: list[Told]
+    emitted: list[Emitted]
     case: str
     row: Row
     seen: Counter[int]
@@ -165,12 +165,12 @@ class Translation:
         moments = [(rule, moment) for rule in self._rules if rule.when(context) and (moment := rule.time.of(context)) is not None]
         opened = min((moment for rule, moment in moments if rule.kind == "contact"), default=None)
         seen: Counter[int] = Counter()
-        told = []
+        emitted = []
         for rule, moment in moments:
             is_early = opened is not None and moment < opened
             event = self._event(rule, case, opened if is_early and opened else moment, context, shift, seen)
-            told.append(Told(event, rule.expressions, is_early))
-        return Translated(told, case, row, seen)
+            emitted.append(Emitted(event, rule.expressions, is_early))
+        return Translated(emitted, case, row, seen)
 
     def remember(self, taken: Translated) -> None:
         """What comes after knows this row. One that is not taken is as if it had never stood there."""

@@ -113,7 +113,7 @@ def times_of(file: Path) -> Iterator[datetime]:
         assert isinstance(row, dict)
         translated = translation.events(row, line)
         translation.remember(translated)
-        yield from (time_of(told.event) for told in translated.told)
+        yield from (time_of(told.event) for told in translated.emitted)
 
 
 def time_of(event: dict[str, Any]) -> datetime:

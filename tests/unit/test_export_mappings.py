@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 def events_of(name: str, row: Row) -> list[dict[str, Any]]:
     """Of one row by itself; each keeps the contract and says nothing that it does not know."""
-    events = [told.event for told in Translation(read_mapping(MAPPINGS / f"{name}.yaml"), KEY).events(row, 2).told]
+    events = [told.event for told in Translation(read_mapping(MAPPINGS / f"{name}.yaml"), KEY).events(row, 2).emitted]
     decoder = Decoder()
     assert [found for event in events if isinstance(found := decoder.decode(json.dumps(event).encode(), [], NOW), Rejection)] == []
     assert not decoder.unknown_members

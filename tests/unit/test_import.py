@@ -20,7 +20,7 @@ import yaml
 from pyarrow import parquet
 
 from streams.cli import importation, run
-from streams.cli.import_journal import Journal, Progress
+from streams.cli.import_journal import ImportJournal, Position
 from streams.cli.outcome import ExitCode
 from streams.cli.rows import rows_of
 from streams.mapping.mapping import Table
@@ -258,6 +258,24 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line_and_nothing_of_it_is_sen
     assert topic.values == []
 
 
+TWICE = ["case", "at", "group", "group"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv.gz", "a.xlsx", "a.parquet"])
+def test_two_columns_of_one_name_are_told_in_every_form(name: str, topic: Topic, capsys: pytest.CaptureFixture[str]) -> None:
+    cells: list[str | float] = ["1", "2026-11-20 09:00:00", "Bus Office", ""]
+    if name == "a.xlsx":
+        workbook(name, [list(TWICE), cells])
+    elif name == "a.parquet":
+        parquet.write_table(pa.Table.from_arrays([pa.array([cell]) for cell in cells], names=TWICE), name)
+    else:
+        text = "\n".join(("," if ".csv" in name else "\t").join(map(str, row)) for row in (TWICE, cells)).encode()
+        Path(name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    assert imported(name, "--skip-bad") == ExitCode.USAGE
+    assert "several columns are called group: rename all but one" in capsys.readouterr().err
+    assert topic.values == []
+
+
 def test_columns_without_a_name_may_be_several(topic: Topic) -> None:
     Path("tickets.csv").write_text("case,at,,\n1,2026-11-20 09:00:00,,\n")
     assert imported("tickets.csv") == ExitCode.OK
@@ -357,7 +375,9 @@ def test_problems_are_counted_and_the_first_are_told(topic: Topic, capsys: pytes
 
 def test_what_is_closed_before_it_was_opened_is_told_and_counts_as_closed_at_once(topic: Topic, capsys: pytest.CaptureFixture[str]) -> None:
     assert imported(table([ROW, ROW | {"case": "2", "closed": "2026-11-20 08:59:00"}])) == ExitCode.OK
-    assert "tickets.csv:3: resolution: is dated before its contact, and counts as at once" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "tickets.csv:3: resolution: is dated before its contact, and counts as at once" in told
+    assert "1 events are dated before their contact" in told
     assert [json.loads(value)["time"] for value in topic.values[2:]] == ["2026-11-20T15:00:00.000Z"] * 2
 
 
@@ -463,13 +483,13 @@ def test_a_journal_lies_in_the_state_folder_where_nobody_may_write_beside_the_fi
         state.mkdir()
         for each, mode in ((folder, 0o755), (file.parent, 0o555), (state, 0o777)):
             each.chmod(mode)
-        kept, written = Journal(file, "one", state), Progress(2_000, timedelta(weeks=3))
+        kept, written = ImportJournal(file, "one", state), Position(2_000, timedelta(weeks=3))
         with unprivileged():
             assert kept.begun() is None
             kept.write(written)
             assert kept.begun() == written
-            assert Journal(file, "another mapping", state).begun() is None
-            assert Journal(folder / "elsewhere" / "tickets.csv", "one", state).begun() is None
+            assert ImportJournal(file, "another mapping", state).begun() is None
+            assert ImportJournal(folder / "elsewhere" / "tickets.csv", "one", state).begun() is None
             kept.remove()
             assert kept.begun() is None
         assert list(file.parent.iterdir()) == [file]

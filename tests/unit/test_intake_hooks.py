@@ -15,7 +15,6 @@ import yarl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.clock import WallClock
 from streams.intake.grant import EVERYONE_HERE, Grant
 from streams.intake.hook import Hook, HookFile, hooks_of
 from streams.intake.judgement import Judge, Judgement
@@ -152,7 +151,7 @@ ANY_JSON = st.recursive(
 def test_a_delivery_with_anything_in_it_is_read_or_refused(delivery: tuple[str, dict[str, Any]], draw: st.DataObject) -> None:
     """Whatever stands in place of any member."""
     name, told = delivery
-    hook = Hook(read_as(HookFile, FOLDER / f"{name}.yaml"), KEY, WallClock())
+    hook = Hook(read_as(HookFile, FOLDER / f"{name}.yaml"), KEY)
     changed = at = copy.deepcopy(told)
     while isinstance(at[member := draw.draw(st.sampled_from(sorted(at)))], dict) and at[member] and draw.draw(st.booleans()):
         at = at[member]

@@ -40,7 +40,7 @@ def events_of(rows: list[dict[str, Any]], shift: timedelta = timedelta(), **chan
     for line, row in enumerate(rows, 2):
         translated = translation.events(row, line, shift)
         translation.remember(translated)
-        events += [told.event for told in translated.told]
+        events += [each.event for each in translated.emitted]
     return events
 
 
@@ -191,7 +191,7 @@ OPENED_AND_CLOSED = [{"kind": "contact", "time": {"value": "row.at"}}, {"kind": 
 def test_what_is_closed_before_it_was_opened_is_closed_at_once_and_told() -> None:
     translated = Translation(mapping(events=OPENED_AND_CLOSED), KEY).events(ROW | {"closed": "2026-11-20T14:03:21Z"}, 2)
     at = "2026-11-20T14:03:22.000Z"
-    assert [(told.event["time"], told.moved) for told in translated.told] == [(at, False), (at, True)]
+    assert [(each.event["time"], each.moved) for each in translated.emitted] == [(at, False), (at, True)]
 
 
 def test_a_row_that_is_not_taken_is_as_if_it_had_never_stood_there() -> None:
@@ -202,7 +202,7 @@ def test_a_row_that_is_not_taken_is_as_if_it_had_never_stood_there() -> None:
     for line, row in enumerate(rows[1:], 3):
         translated = whole.events(row, line)
         whole.remember(translated)
-        told += [each.event for each in translated.told]
+        told += [each.event for each in translated.emitted]
     assert told == events_of(rows[1:], data={"topic": "slug(first.kind)"})
 
 
