@@ -73,7 +73,7 @@ class Settings(BaseSettings):
         "",
         description="names, separated by commas, by which metrics, health and the public page may be asked for beside this machine's own",
     )
-    folder: Path = Field(Path(".frontdesk"), description="folder of the embedded servers")
+    folder: Path = Field(Path(".frontdesk"), description="folder of the embedded servers, and of what imports remember")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="of a worker; auto: console at a terminal, else JSON")
 
     @property

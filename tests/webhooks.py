@@ -67,7 +67,8 @@ ZENDESK = [
 OF_ZENDESK = ["contact", None, "reply internal human", "reply public automatic", "reply public human", "resolution", None, "contact", None]
 
 
-def chatwoot(number: int, kind: str, at: Any, sender: dict[str, Any], *, private: bool = False) -> dict[str, Any]:
+def chatwoot(number: int, kind: str, at: Any, sender: dict[str, Any] | None, *, private: bool = False, **more: Any) -> dict[str, Any]:
+    """`more` are further members of the message, or other ones."""
     return {
         "event": "message_created",
         "id": number,
@@ -76,16 +77,33 @@ def chatwoot(number: int, kind: str, at: Any, sender: dict[str, Any], *, private
         "message_type": kind,
         "content_type": "text",
         "content_attributes": {},
+        "additional_attributes": {},
         "private": private,
         "sender": sender,
         "inbox": {"id": 4, "name": "Ada Invented"},
         "conversation": {
             "id": 812,
             "channel": "Channel::WebWidget",
+            "inbox_id": 4,
+            "status": "open",
+            "timestamp": 1_795_190_400,
+            "created_at": 1_795_183_200,
+            "updated_at": 1_795_195_000.5,
             "additional_attributes": {"initiated_from": "10.20.30.40"},
             "meta": {"sender": {"phone_number": "+1 555 0100"}},
         },
         "account": {"id": 1, "name": "Riverside"},
+        **more,
+    }
+
+
+def answered(rating: int) -> dict[str, Any]:
+    """Members of the message that asked for a rating, once it was given."""
+    told = {"rating": rating, "feedback_message": "Ada Invented was kind"}
+    return {
+        "event": "message_updated",
+        "content_type": "input_csat",
+        "content_attributes": {"submitted_values": {"csat_survey_response": told}},
     }
 
 
@@ -108,12 +126,7 @@ CHATWOOT = [
         "meta": {"sender": CONTACT},
     },
     {"event": "conversation_status_changed", "id": 812, "inbox_id": 4, "status": "open", "updated_at": 1_795_190_401.25},
-    chatwoot(7, "outgoing", "2026-11-20T16:10:00Z", AGENT)
-    | {
-        "event": "message_updated",
-        "content_type": "input_csat",
-        "content_attributes": {"submitted_values": {"csat_survey_response": {"rating": 4, "feedback_message": "Ada Invented was kind"}}},
-    },
+    chatwoot(7, "template", "2026-11-20T16:10:00Z", None, **answered(4)),
 ]
 OF_CHATWOOT = [
     "contact",

@@ -11,7 +11,9 @@ from streams.cli.options import Folder
 
 
 def import_history(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, TSV or NDJSON (also .gz), or Parquet.", dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV, TSV, NDJSON or a JSON array (also .gz), XLSX, or Parquet.", dir_okay=False)
+    ],
     *,
     mapping: Annotated[
         Path, typer.Option("--mapping", metavar="MAP.yaml", help="How rows become events; see docs/mappings.", dir_okay=False)
@@ -26,8 +28,9 @@ def import_history(
 ) -> None:
     """Turn the rows of an export into events and send them.
 
-    Every row is checked first; if one has a problem, the first are listed by line, nothing is sent and the exit code is 4. What
-    was stopped goes on where it was when it is called again. Importing twice changes nothing.
+    Every row is checked first; if one has a problem, the first are listed by line, nothing is sent and the exit code is 2. What
+    was stopped goes on where it was when it is called again. Importing twice changes nothing; of a later export of the same
+    tickets it is told how many rows are as they were, say something new, or differ under the same ids.
     """
     from streams.cli.configuration import load_settings
     from streams.cli.importation import Importation, Options

@@ -5,9 +5,11 @@ Nothing of a webhook goes on but what its mapping names: subjects, bodies, names
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+from streams.clock import Clock, WallClock
 from streams.intake.grant import Grant
 from streams.intake.problem import Problem, Refusal
 from streams.intake.signature import SCHEMES
@@ -17,6 +19,8 @@ from streams.mapping.mapping import Mapping as MappingFile
 from streams.mapping.mapping import read_as
 from streams.mapping.translation import Translation
 from streams.settings import Settings
+
+WALL: Final = WallClock()
 
 
 class HookFile(MappingFile):
@@ -28,8 +32,9 @@ class HookFile(MappingFile):
 class Hook:
     """One webhook."""
 
-    def __init__(self, file: HookFile, key: bytes | None) -> None:
+    def __init__(self, file: HookFile, key: bytes | None, clock: Clock = WALL) -> None:
         """`key` is that of pseudonyms. Raises `MappingError`."""
+        self._clock = clock
         self._translation = Translation(file, key, remembers=False)
         self._verify = SCHEMES[file.signature]
 
@@ -40,8 +45,9 @@ class Hook:
     def posted(self, body: bytes) -> list[Posted]:
         """The events of a delivery; none where it tells nothing that is counted. Raises `Problem`."""
         row = _object(body)
+        received = datetime.fromtimestamp(self._clock.now() / 1000, UTC)
         try:
-            return [Posted(_wire(event)) for event in self._translation.events(row, 1)]
+            return [Posted(_wire(emitted.event)) for emitted in self._translation.events(row, 1, received=received).emitted]
         except MappingError as error:
             raise Problem(Refusal.REJECTED, f"the mapping of this webhook cannot read it: {error}") from error
         except (UnicodeEncodeError, RecursionError) as error:

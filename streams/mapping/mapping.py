@@ -4,16 +4,19 @@ Each rule makes at most one event of a row: where its `when` holds and its time 
 every rule that does not say it itself.
 """
 
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from events.kinds import NAMES
 from streams.mapping.expression import MappingError
 
+NULLS: Final = frozenset({"null", "NULL", "None", "NaN", "nan"})
+"""How programs write into a text that there is nothing: absent in every row, beside the words that `empty` names."""
 FORMATS: Final = ("rfc3339", "epoch_s", "epoch_ms", "auto")
 """`auto`: a number is an epoch, in seconds up to the year 5138 and in milliseconds from there on; a text is RFC 3339, or ends with UTC."""
 
@@ -32,23 +35,46 @@ def _zone(name: str) -> str:
     return name
 
 
+def _encoding(name: str) -> str:
+    try:
+        TextIOWrapper(BytesIO(), encoding=name)
+    except LookupError as error:
+        raise ValueError("must be an encoding of text that Python knows, such as utf-8 or cp1252") from error
+    return name
+
+
+def _delimiter(character: str) -> str:
+    if character in '\r\n"':
+        raise ValueError("must be a character that neither ends a line nor quotes a cell")
+    return character
+
+
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _spelled(words: Any) -> Any:
+    """YAML's own null is what the word NULL stands for in a list; numbers are meant as they are written."""
+    return ["NULL" if word is None else str(word) for word in words] if isinstance(words, list) else words
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Time(_Strict):
-    """Which value, in which format (one of `FORMATS` or a pattern of strptime), and in which zone where it names none."""
+    """Which value, in which formats (of `FORMATS`, or patterns of strptime; the first that fits), in which zone where it names none."""
 
     value: str
-    format: str = "rfc3339"
+    format: Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)] = ("rfc3339",)
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
 
 
 class Table(_Strict):
     """How a text file is written."""
 
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    encoding: str = "utf-8-sig"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1), AfterValidator(_delimiter)] = ","
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8-sig"
 
 
 class Rule(_Strict):
@@ -63,10 +89,11 @@ class Rule(_Strict):
 
 
 class Mapping(_Strict):
-    """The whole file."""
+    """The whole file. What equals a word of `empty` is absent from a row, and so is what `NULLS` names."""
 
     source: str
     case: str
+    empty: Annotated[frozenset[str], BeforeValidator(_spelled)] = frozenset()
     time: Time | None = None
     set: dict[str, Any] = {}
     data: dict[str, str] = {}

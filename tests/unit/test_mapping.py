@@ -1,26 +1,23 @@
 """Rows of an export into events: times, ids, words, pseudonyms, and what is said where a row or a mapping is wrong."""
 
-import csv
 import json
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
-import pyarrow as pa
 import pytest
-import yaml
-from pyarrow import parquet
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from events.codec import Decoder
 from events.rejection import Rejection
-from streams.cli import run
-from streams.cli.outcome import ExitCode
-from streams.cli.rows import rows_of
+from events.vocabulary import NAME_LENGTH, are_names
 from streams.mapping.expression import MappingError, key_of, pseudonym, slug
-from streams.mapping.mapping import Mapping, Table, read_mapping
+from streams.mapping.mapping import Mapping
 from streams.mapping.translation import Translation
 
-MAPPINGS = Path(__file__).parents[2] / "docs" / "mappings"
 KEY = b"an invented key, 32 bytes long.."
 NOW = 1_795_442_602_120
 ROW = {"case": "4711", "at": "2026-11-20T14:03:22Z", "who": "ada@example.org", "text": "private words", "kind": "new"}
@@ -39,10 +36,15 @@ def mapping(**changes: Any) -> Mapping:
 
 def events_of(rows: list[dict[str, Any]], shift: timedelta = timedelta(), **changes: Any) -> list[dict[str, Any]]:
     translation = Translation(mapping(**changes), KEY)
-    return [event for line, row in enumerate(rows, 2) for event in translation.events(row, line, shift)]
+    events = []
+    for line, row in enumerate(rows, 2):
+        translated = translation.events(row, line, shift)
+        translation.remember(translated)
+        events += [each.event for each in translated.emitted]
+    return events
 
 
-def time_of(value: Any, form: str, zone: str = "UTC") -> str:
+def time_of(value: Any, form: str | list[str], zone: str = "UTC") -> str:
     [event] = events_of([ROW | {"at": value}], time={"value": "row.at", "format": form, "zone": zone})
     time: str = event["time"]
     return time
@@ -76,7 +78,35 @@ def test_what_is_no_time_is_a_problem_that_quotes_nothing(value: Any) -> None:
         time_of(value, "rfc3339")
 
 
-@pytest.mark.parametrize("value", [None, "", "  "])
+@pytest.mark.parametrize(
+    "value",
+    ["9999-12-31T23:59:59-05:00", "9999-12-31", "0001-01-01T00:00:00+05:00", "0001-01-01", "1979-12-31T23:59:59Z", "3016-11-20T10:00:00Z"],
+)
+def test_a_time_that_no_system_means_is_a_problem(value: str) -> None:
+    with pytest.raises(MappingError, match=r"`row\.at`: the time is not between the years 1980 and 2099"):
+        time_of(value, "rfc3339", "America/Chicago")
+
+
+@pytest.mark.parametrize("value", [datetime.fromisoformat("2026-11-20T09:00:00"), datetime(2026, 11, 20, 15, tzinfo=UTC)])
+def test_a_file_that_knows_times_needs_no_format(value: datetime) -> None:
+    assert time_of(value, "%d.%m.%Y", "America/Chicago") == "2026-11-20T15:00:00.000Z"
+
+
+def test_a_day_alone_begins_in_its_zone() -> None:
+    assert time_of(date(2026, 11, 20), "%d.%m.%Y", "America/Chicago") == "2026-11-20T06:00:00.000Z"
+
+
+@pytest.mark.parametrize("value", ["2026-11-20 14:03", "11/20/2026 2:03 PM", "20.11.2026 14:03"])
+def test_a_column_may_have_several_formats(value: str) -> None:
+    assert time_of(value, ["%Y-%m-%d %H:%M", "%m/%d/%Y %I:%M %p", "%d.%m.%Y %H:%M"]) == "2026-11-20T14:03:00.000Z"
+
+
+def test_a_time_of_none_of_several_formats_is_a_problem() -> None:
+    with pytest.raises(MappingError, match="is not of the format %Y or epoch_s"):
+        time_of("soon", ["%Y", "epoch_s"])
+
+
+@pytest.mark.parametrize("value", [None, "", "  ", "NULL", float("nan")])
 def test_no_time_is_no_event(value: Any) -> None:
     assert events_of([ROW | {"at": value}]) == []
 
@@ -101,6 +131,79 @@ def test_an_id_can_be_named() -> None:
 def test_moved_events_have_ids_of_their_own() -> None:
     [still], [moved] = events_of([ROW]), events_of([ROW], timedelta(weeks=2))
     assert (moved["time"], moved["id"]) == ("2026-12-04T14:03:22.000Z", f"{still['id']}+14d")
+
+
+def test_an_id_may_say_when_it_happened() -> None:
+    rules = [{"kind": "contact", "id": "join('-', [row.case, 'created'])"}, {"kind": "resolution", "id": "join('-', [row.case, time])"}]
+    assert [event["id"] for event in events_of([ROW], events=rules)] == ["4711-created", "4711-2026-11-20T14:03:22.000Z"]
+
+
+# -- what is absent ----------------------------------------------------------------------------------------------------
+ABSENT = [None, float("nan"), float("inf"), "null", "NULL", "None", "NaN", " nan ", ""]
+WORDS = {
+    "topic": "slug(row.x)",
+    "stakeholder": "pseudonym(row.x)",
+    "channel": "lookup('words', row.x)",
+    "department": "to_string(row.x)",
+    "school": "join('-', ['school', row.x])",
+    "language": "row.x",
+}
+TABLES = {"words": {"None": "web", "null": "web", "nan": "web", "NaN": "web", "NULL": "web"}}
+
+
+@pytest.mark.parametrize("absent", [*ABSENT[:-1], "none of these columns"])
+def test_what_is_absent_is_never_a_word(absent: Any) -> None:
+    row = ROW if absent == "none of these columns" else ROW | {"x": absent}
+    [event] = events_of([row], data=WORDS, tables=TABLES)
+    assert event["data"] == {"district": "riverside"}
+
+
+@pytest.mark.parametrize("absent", ABSENT)
+def test_a_case_that_is_absent_is_a_problem_and_an_id_that_is_absent_is_a_hash(absent: Any) -> None:
+    for case in ("row.x", "to_string(row.x)", "slug(row.x)", "join('-', ['ticket', row.x])"):
+        with pytest.raises(MappingError, match="names no case"):
+            events_of([ROW | {"x": absent}], case=case)
+    [event] = events_of([ROW | {"x": absent}], events=[{"kind": "contact", "id": "to_string(row.x)"}])
+    assert len(event["id"]) == 32
+
+
+@pytest.mark.parametrize("number", [98738, 98738.0, "98738"])
+def test_a_number_is_the_same_word_however_the_file_has_it(number: Any) -> None:
+    [event] = events_of([ROW | {"x": number}], case="join('-', ['ticket', row.x])", data=WORDS, tables=TABLES)
+    assert (event["subject"], event["data"]["topic"], event["data"]["department"]) == ("ticket-98738", "98738", "98738")
+    assert event["data"]["stakeholder"] == pseudonym("98738", KEY)
+
+
+def test_a_mapping_names_the_words_of_its_export_that_say_nothing() -> None:
+    empty = [None, "0000-00-00", "No Group", 0]
+    for told in ("NULL", "0000-00-00", "No Group", " No Group", 0, "0"):
+        [event] = events_of([ROW | {"x": told, "nested": {"x": [told]}}], empty=empty, data={"topic": "slug(row.x || row.nested.x[0])"})
+        assert "topic" not in event["data"]
+        assert events_of([ROW | {"at": told}], empty=empty) == []
+    [event] = events_of([ROW | {"x": "no group"}], empty=empty, data={"topic": "slug(row.x)"})
+    assert event["data"]["topic"] == "no-group"
+
+
+# -- events of one row -------------------------------------------------------------------------------------------------
+OPENED_AND_CLOSED = [{"kind": "contact", "time": {"value": "row.at"}}, {"kind": "resolution", "time": {"value": "row.closed"}}]
+
+
+def test_what_is_closed_before_it_was_opened_is_closed_at_once_and_told() -> None:
+    translated = Translation(mapping(events=OPENED_AND_CLOSED), KEY).events(ROW | {"closed": "2026-11-20T14:03:21Z"}, 2)
+    at = "2026-11-20T14:03:22.000Z"
+    assert [(each.event["time"], each.moved) for each in translated.emitted] == [(at, False), (at, True)]
+
+
+def test_a_row_that_is_not_taken_is_as_if_it_had_never_stood_there() -> None:
+    rows = [ROW | {"kind": "a"}, ROW | {"kind": "b"}, ROW | {"kind": "b"}]
+    whole = Translation(mapping(data={"topic": "slug(first.kind)"}), KEY)
+    whole.events(rows[0], 2)
+    told = []
+    for line, row in enumerate(rows[1:], 3):
+        translated = whole.events(row, line)
+        whole.remember(translated)
+        told += [each.event for each in translated.emitted]
+    assert told == events_of(rows[1:], data={"topic": "slug(first.kind)"})
 
 
 # -- rules -------------------------------------------------------------------------------------------------------------
@@ -143,142 +246,91 @@ def test_a_mapping_that_cannot_be_used_says_why(changes: dict[str, Any], hint: s
         events_of([ROW], **changes)
 
 
+@pytest.mark.parametrize("text", ["Cafe\u0301", "Mu\u0308ller", "L\u00ea Qu\u00fd \u0110\u00f4n", "\uac00\ub098", "\u0e2b\u0e19\u0e39"])
+def test_the_two_ways_to_write_an_accent_give_one_slug(text: str) -> None:
+    assert slug(normalize("NFD", text)) == slug(normalize("NFC", text))
+
+
+ALIKE = [
+    ("C++", "C#", "C"),
+    ("\u0e2b\u0e19\u0e39", "\u0e2b\u0e19\u0e48", "\u0e2b\u0e19"),  # Thai: a vowel and a tone that combine
+    ("\u0915\u092e\u0932", "\u0915\u092e\u0932\u093e"),  # Devanagari
+    ("\u0645\u062f\u0631\u0633\u0629", "\u0645\u064e\u062f\u0631\u0633\u0629"),  # Arabic, with a vowel
+    ("\U0001f392", "\U0001f3eb", "\U0001f68c"),
+    ("St. Mary's", "St Marys"),
+    ("x" * NAME_LENGTH, "x" * NAME_LENGTH + "y", "x" * NAME_LENGTH + "z"),
+]
+
+
+@pytest.mark.parametrize("names", ALIKE)
+def test_names_that_differ_stay_different(names: tuple[str, ...]) -> None:
+    slugs = [slug(name) for name in names]
+    assert None not in slugs
+    assert len(set(slugs)) == len(names)
+
+
+@given(st.text())
+def test_a_slug_is_a_name_of_the_contract_and_its_own_slug(text: str) -> None:
+    made = slug(text)
+    if made is not None:
+        assert len(made) <= NAME_LENGTH
+        assert are_names(made)
+        assert slug(made) == made
+
+
+@pytest.mark.parametrize("whole", [["a"], {"a": "b"}])
+def test_a_list_or_an_object_is_no_word_and_is_not_told_on(whole: Any) -> None:
+    for told in ({"case": "row.x"}, {"data": {"topic": "row.x"}}, {"data": {"topic": "to_string(row.x)"}}):
+        with pytest.raises(MappingError, match=r"row\.x"):
+            events_of([ROW | {"x": whole}], **told)
+
+
+@pytest.mark.parametrize("told", ["row.x", *WORDS.values()])
+def test_half_a_character_is_a_problem_where_it_is_told_on(told: str) -> None:
+    half = "9\ud83d"
+    assert events_of([ROW | {"unused": half}]) == events_of([ROW])
+    with pytest.raises(MappingError, match="`: the text holds half a character"):
+        events_of([ROW | {"x": half}], data={"topic": told}, tables=TABLES)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [(("2026-11-20T14:03:22Z", "2026-11-20T14:03:23.500000001Z"), 1.5), ((None, "2026-11-20T14:03:22Z"), None)],
+)
+def test_seconds_lie_between_two_times(written: tuple[Any, Any], seconds: float | None) -> None:
+    rule = {"kind": "rating", "set": {"worst": 0}, "data": {"score": "seconds_between(row.a, row.b)"}}
+    [event] = events_of([ROW | {"a": written[0], "b": written[1]}], events=[rule])
+    assert event["data"].get("score") == seconds
+
+
+def test_seconds_lie_between_times_only() -> None:
+    with pytest.raises(MappingError, match="two times of RFC 3339"):
+        events_of([ROW | {"a": "soon"}], data={"topic": "seconds_between(row.a, row.at)"})
+
+
+@pytest.mark.parametrize(
+    ("table", "hint"),
+    [
+        ({"encoding": "klingon"}, "encoding of text"),
+        ({"encoding": "rot13"}, "encoding of text"),
+        ({"delimiter": '"'}, "neither ends a line"),
+    ],
+)
+def test_a_table_that_nobody_can_read_is_a_mistake_of_the_mapping(table: dict[str, str], hint: str) -> None:
+    with pytest.raises(ValidationError, match=hint):
+        mapping(csv=table)
+
+
 def test_slugs_and_pseudonyms() -> None:
     assert [slug(text) for text in ("Value 3", "  Bus / Late! ", "Über", "", " - ")] == ["value-3", "bus-late", "über", None, None]
     assert pseudonym(" Ada@Example.org", KEY) == pseudonym("ada@example.org", KEY)
     assert pseudonym("ada", KEY) != pseudonym("ada", KEY[::-1])
     assert pseudonym("", KEY) is None
     with pytest.raises(MappingError, match="FRONTDESK_PSEUDONYM_KEY"):
-        list(Translation(mapping(data={"topic": "pseudonym(row.who)"}), None).events(ROW, 1))
+        Translation(mapping(data={"topic": "pseudonym(row.who)"}), None).events(ROW, 1)
 
 
 def test_a_key_that_can_be_tried_out_is_refused(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("short")
     with pytest.raises(MappingError, match="at least 16 bytes"):
         key_of(tmp_path / "key")
-
-
-# -- files -------------------------------------------------------------------------------------------------------------
-def test_rows_of_all_formats_are_the_same(tmp_path: Path) -> None:
-    rows = [ROW, ROW | {"text": 'two\nlines, "quoted"'}, ROW | {"case": "4712"}]
-    with (tmp_path / "a.csv").open("w", encoding="utf-8-sig", newline="") as out:
-        writer = csv.DictWriter(out, ROW)
-        writer.writeheader()
-        writer.writerows(rows)
-    (tmp_path / "a.ndjson").write_text("\n\n".join(map(json.dumps, rows)))
-    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
-    read = {suffix: list(rows_of(tmp_path / f"a.{suffix}", Table())) for suffix in ("csv", "ndjson", "parquet")}
-    assert [[row for _, row in each] for each in read.values()] == [rows] * 3
-    assert [[line for line, _ in each] for each in read.values()] == [[2, 4, 5], [1, 3, 5], [1, 2, 3]]
-
-
-# -- mappings that are told --------------------------------------------------------------------------------------------
-SAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "freshdesk-tickets": (
-        {
-            "Ticket ID": "812",
-            "Group": "Bus Office",
-            "Source": "Email",
-            "Priority": "Urgent",
-            "Type": "Late bus",
-            "Contact ID": "990",
-            "Agent": "Invented Agent",
-            "Created time": "2026-10-01 08:00:00",
-            "Initial response time": "2026-10-01 09:00:00",
-            "Resolved time": "",
-        },
-        ["contact 2026-10-01T13:00:00.000Z", "reply 2026-10-01T14:00:00.000Z"],
-    ),
-    "zendesk-tickets": (
-        {
-            "id": 35436,
-            "created_at": "2026-10-01T08:00:00Z",
-            "updated_at": "2026-10-02T08:00:00Z",
-            "via": {"channel": "voice"},
-            "priority": None,
-            "type": "question",
-            "group_id": 98738,
-            "requester_id": 20978392,
-            "satisfaction_rating": {"score": "good"},
-            "metric_set": {"solved_at": "2026-10-01T12:00:00Z"},
-        },
-        ["contact 2026-10-01T08:00:00.000Z", "resolution 2026-10-01T12:00:00.000Z", "rating 2026-10-02T08:00:00.000Z"],
-    ),
-    "nyc-311": (
-        {
-            "Unique Key": "59893776",
-            "Created Date": "12/31/2025 11:59:45 PM",
-            "Closed Date": "01/01/2026 12:28:01 AM",
-            "Agency": "NYPD",
-            "Complaint Type": "Noise - Residential",
-            "Open Data Channel Type": "PHONE",
-        },
-        ["contact 2026-01-01T04:59:45.000Z", "resolution 2026-01-01T05:28:01.000Z"],
-    ),
-}
-
-
-@pytest.mark.parametrize("name", [file.stem for file in sorted(MAPPINGS.glob("*.yaml"))])
-def test_a_mapping_of_the_documents_makes_events(name: str) -> None:
-    row, expected = SAMPLES[name]
-    events = list(Translation(read_mapping(MAPPINGS / f"{name}.yaml"), KEY).events(row, 2))
-    assert [f"{event['type'].split('.')[2]} {event['time']}" for event in events] == expected
-    decoder = Decoder()
-    assert [found for event in events if isinstance(found := decoder.decode(json.dumps(event).encode(), [], NOW), Rejection)] == []
-    assert not decoder.unknown_members
-    assert "Invented" not in json.dumps(events)
-
-
-# -- the command -------------------------------------------------------------------------------------------------------
-@pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "map.yaml").write_text(yaml.safe_dump(mapping().model_dump(mode="json", exclude_defaults=True)))
-    (tmp_path / "rows.ndjson").write_text("\n".join(json.dumps(ROW | {"case": str(n)}) for n in range(5)) + "\n")
-    return str(tmp_path / "rows.ndjson"), str(tmp_path / "map.yaml")
-
-
-def test_a_dry_run_counts(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["import", files[0], "--mapping", files[1], "--dry-run"]) == ExitCode.OK
-    assert "5 rows: 5 contact, 0 problems" in capsys.readouterr().err
-
-
-def test_problems_are_told_by_line_and_nothing_is_sent(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    with Path(files[0]).open("a") as out:
-        out.write('{"case": "secret words in it", "at": "2026-11-20T14:03:22Z"}\nnonsense\n{"case": "1", "at": "soon"}\n')
-    assert run(["import", files[0], "--mapping", files[1]]) == ExitCode.REFUSED
-    told = capsys.readouterr().err
-    assert f"{files[0]}:6: contact: invalid $.subject" in told
-    assert f"{files[0]}:7: this is no row" in told
-    assert f"{files[0]}:8: the time is not of the format" in told
-    assert "8 rows: 5 contact, 3 problems" in told
-    assert "secret words" not in told
-
-
-@pytest.mark.parametrize(
-    ("change", "hint"),
-    [
-        ({"colour": "red"}, "colour: Extra inputs"),
-        ({"events": []}, "events"),
-        ({"time": {"value": "row.at", "zone": "Mars"}}, "IANA zone"),
-        ({"data": {"student": "row.who"}}, "not in the contract: student"),
-    ],
-)
-def test_a_wrong_mapping_file(change: dict[str, Any], hint: str, files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    told = yaml.safe_load(Path(files[1]).read_text()) | change
-    Path(files[1]).write_text(yaml.safe_dump(told))
-    assert run(["import", files[0], "--mapping", files[1]]) == ExitCode.USAGE
-    assert hint in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("journal", ["", "[]", '{"rows": 3}', '{"import": "x", "rows": "y"}'])
-def test_a_damaged_journal(journal: str, files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    Path(f"{files[0]}.import-progress").write_text(journal)
-    assert run(["import", files[0], "--mapping", files[1]]) == ExitCode.USAGE
-    assert "import-progress is damaged: remove it" in capsys.readouterr().err
-
-
-def test_a_file_of_another_kind(files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "rows.xlsx").touch()
-    assert run(["import", str(tmp_path / "rows.xlsx"), "--mapping", files[1]]) == ExitCode.USAGE
-    assert ".parquet" in capsys.readouterr().err
