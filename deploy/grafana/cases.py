@@ -50,7 +50,7 @@ BOARD = Board(
         number(
             "Stood longest without an answer",
             "The longest that one of these questions waits for its first answer right now.",
-            f"SELECT max(dateDiff('millisecond', waiting_since, now64(3))) AS longest {_RECEIVED} AND first_response_at IS NULL",
+            f"SELECT max(dateDiff('millisecond', waiting_since, now64(3))) AS longest {_RECEIVED} AND answered_at IS NULL",
             DURATION,
             empty="nobody waits",
         ),
@@ -100,11 +100,13 @@ ORDER BY at, kind, id""",
         ),
         listing(
             "What it comes to",
-            "The promises of each question of the case: when an answer was due and came, when it was to be settled and was.",
+            "The promises of each question of the case: when an answer was due and came (settling is one, too), "
+            "when it was to be settled and was. "
+            "What was settled in time has kept its promise, also where it came back.",
             f"""
-SELECT received_at AS received, status, response_due_at AS `answer due`, first_response_at AS answered,
-    resolution_due_at AS `to be settled by`, resolved_at AS settled, response_business_ms AS `answered after, open hours`,
-    resolution_business_ms AS `settled after, open hours`, reopens, rating
+SELECT received_at AS received, status, response_due_at AS `answer due`, answered_at AS answered,
+    resolution_due_at AS `to be settled by`, first_resolved_at AS `first settled`, resolved_at AS `settled for good`,
+    response_business_ms AS `answered after, open hours`, resolution_business_ms AS `settled after, open hours`, reopens, rating
 FROM cases FINAL
 WHERE {_CASE} AND opened_at IN (SELECT time FROM events FINAL WHERE {_CASE}) AND is_deleted = 0 AND received_at IS NOT NULL
 ORDER BY received""",
@@ -113,7 +115,8 @@ ORDER BY received""",
                 Column("answer due", INSTANT),
                 Column("answered", INSTANT),
                 Column("to be settled by", INSTANT),
-                Column("settled", INSTANT),
+                Column("first settled", INSTANT),
+                Column("settled for good", INSTANT),
                 Column("answered after, open hours", DURATION),
                 Column("settled after, open hours", DURATION),
                 Column("reopens", COUNT),

@@ -3,7 +3,7 @@
 from deploy.grafana import indicators, links, marks, variables
 from deploy.grafana.board import Board
 from deploy.grafana.panels import COUNT, DURATION, INSTANT, POINTS, SHARE, Column, groups, listing, trend
-from deploy.grafana.variables import CELL, DISTRICT, IN_PLACE
+from deploy.grafana.variables import CELL, DISTRICT, IN_PLACE, OPEN_CASES
 
 BOARD = Board(
     uid="frontdesk-cell",
@@ -18,8 +18,8 @@ BOARD = Board(
             "Questions with a message that nobody has answered, the one that is due soonest first. Click a case to read its history.",
             f"""
 SELECT subject AS case, topic, priority, channel, language, department, school, waiting_ms AS waited,
-    if(first_response_at IS NULL, response_promise, 'follow-up') AS promise, if(first_response_at IS NULL, response_due_at, NULL) AS due
-FROM open_cases
+    if(answered_at IS NULL, response_promise, 'follow-up') AS promise, if(answered_at IS NULL, response_due_at, NULL) AS due
+FROM {OPEN_CASES}
 WHERE {IN_PLACE} AND waiting_since IS NOT NULL
 ORDER BY due IS NULL, due, waiting_since, case
 LIMIT 50""",

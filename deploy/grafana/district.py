@@ -3,7 +3,7 @@
 from deploy.grafana import indicators, links, marks, variables
 from deploy.grafana.board import Board
 from deploy.grafana.panels import COUNT, DURATION, INSTANT, POINTS, SHARE, Column, listing, trend
-from deploy.grafana.variables import DISTRICT, IS_BUSINESS, WINDOW, ZONE
+from deploy.grafana.variables import DISTRICT, IS_BUSINESS, OPEN_CASES, WINDOW, ZONE
 
 COLUMNS = (
     Column("people", COUNT),
@@ -21,7 +21,7 @@ SELECT i.{scope} AS {scope}, any(i.{scope}_name) AS name, any(stakeholders) AS p
     any(response_compliance) AS `answered in time`, any(i.score) AS score,
     countIf(o.waiting_since IS NOT NULL) AS `waiting now`
 FROM (SELECT * FROM indicators WHERE district = {DISTRICT} AND scope = '{scope}' AND window = {WINDOW}) AS i
-LEFT JOIN (SELECT {scope}, waiting_since FROM open_cases WHERE district = {DISTRICT}) AS o ON o.{scope} = i.{scope}
+LEFT JOIN (SELECT {scope}, waiting_since FROM {OPEN_CASES}) AS o ON o.{scope} = i.{scope}
 GROUP BY {scope}
 ORDER BY people DESC, {scope}"""
 
@@ -67,8 +67,8 @@ ORDER BY time""",
             "Questions with a message that nobody has answered yet, the oldest first. Click a case to read its history.",
             f"""
 SELECT subject AS case, department, school, priority, channel, waiting_ms AS waited, response_due_at AS `answer due`
-FROM open_cases
-WHERE district = {DISTRICT} AND waiting_since IS NOT NULL
+FROM {OPEN_CASES}
+WHERE waiting_since IS NOT NULL
 ORDER BY waiting_since, case
 LIMIT 20""",
             [Column("case", link=links.to_case()), Column("waited", DURATION), Column("answer due", INSTANT)],

@@ -3,7 +3,7 @@
 from deploy.grafana import links, marks, variables
 from deploy.grafana.board import Board
 from deploy.grafana.panels import COUNT, DURATION, INSTANT, SHARE, Column, at_least, groups, listing, number, steps, trend
-from deploy.grafana.variables import CAME_BEFORE, CELL, IN_PLACE, PROMISED_SHARE, ZONE
+from deploy.grafana.variables import CAME_BEFORE, CELL, IN_PLACE, OPEN_CASES, PROMISED_SHARE, ZONE
 
 PAGE, TICKET = 4, 1.67
 """Burn rates at which people are called (docs/alerting.md)."""
@@ -48,14 +48,14 @@ BOARD = Board(
         number(
             "Broken and still unanswered",
             "People whose time is over and who have no answer, right now. Each is a row of the list below.",
-            f"SELECT count() AS people FROM open_cases WHERE {_BROKEN}",
+            f"SELECT count() AS people FROM {OPEN_CASES} WHERE {_BROKEN}",
             COUNT,
             thresholds=steps(("green", None), ("orange", 1)),
         ),
         number(
             "About to break",
             "People who have no answer and four fifths of whose time are over: answer these and nothing is broken.",
-            f"SELECT count() AS people FROM open_cases WHERE {IN_PLACE} AND response_promise = 'due soon'",
+            f"SELECT count() AS people FROM {OPEN_CASES} WHERE {IN_PLACE} AND response_promise = 'due soon'",
             COUNT,
             thresholds=steps(("green", None), ("orange", 1)),
         ),
@@ -95,7 +95,7 @@ ORDER BY indexOf(['1h', '24h', '7d', '28d'], over)""",
             f"""
 SELECT subject AS case, priority, department, school, channel, language, response_due_at AS due,
     dateDiff('millisecond', due, now64(3)) AS late
-FROM open_cases
+FROM {OPEN_CASES}
 WHERE {_BROKEN}
 ORDER BY late DESC, case
 LIMIT 100""",

@@ -39,6 +39,8 @@ CELL: Final = f"district = {DISTRICT} AND school = {chosen('school')} AND depart
 """The one cell of a view that is looked at: of the district, a school, a department, or a department at a school."""
 IN_PLACE: Final = f"district = {DISTRICT} AND {narrowed('school', 'department')}"
 """Questions of that cell."""
+OPEN_CASES: Final = f"open_cases(district = {DISTRICT})"
+"""Questions of the district that are not settled."""
 CAME_BEFORE: Final = "opened_at >= $__fromTime - INTERVAL 100 DAY AND opened_at <= $__toTime"
 """Questions whose deadline may be in the shown time: those of the 100 days before, so that older months are not read."""
 ZONE: Final = f"""(

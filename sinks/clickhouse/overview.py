@@ -70,9 +70,9 @@ def waiting(client: Client, district: str) -> tuple[int, list[Row]]:
     """How many questions wait for a reply, and those that have waited longest."""
     query = """
         SELECT subject, school, department, topic, priority, channel, language, waiting_since,
-            first_response_at IS NOT NULL AS follow_up, follow_up ? NULL : response_due_at AS due_at, count() OVER () AS all_waiting
-        FROM open_cases
-        WHERE district = %(district)s AND waiting_since IS NOT NULL
+            answered_at IS NOT NULL AS follow_up, follow_up ? NULL : response_due_at AS due_at, count() OVER () AS all_waiting
+        FROM open_cases(district = %(district)s)
+        WHERE waiting_since IS NOT NULL
         ORDER BY waiting_since, subject
         LIMIT %(limit)s"""
     rows = _plain_rows(client, query, {"district": district, "limit": WAITING_LISTED})

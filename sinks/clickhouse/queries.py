@@ -19,6 +19,8 @@ Cell = tuple[str, str, str, str]
 
 COUNTS = tuple(c for c in WINDOW_COLUMNS if c.endswith("_n"))
 KEYS_A_QUERY = 1000
+EVERY_DISTRICT = ""
+"""As the parameter of `open_cases`."""
 EVENT_FIELDS = """kind, toUnixTimestamp64Milli(time), source, id, school, department, stakeholder, audience,
             channel, language, topic, priority, needs_reply, author, author_kind, visibility, outcome, score, worst, best"""
 """What `event_of` makes an event of, in its order."""
@@ -140,30 +142,27 @@ def indicators(
 def waiting(
     client: Client, *, district: str | None = None, school: str | None = None, department: str | None = None, limit: int = 1000
 ) -> list[dict[str, Any]]:
-    """Episodes in which somebody waits for a reply, as dictionaries: what is due soonest first, what nobody promised last.
+    """Episodes in which somebody waits for a reply, as dictionaries: what is due soonest first, what nothing is owed on last.
 
-    Due is the first response, or the resolution where there was a response already. `total` counts those beyond the limit too.
+    Due is what the view `open_cases` calls the next promise; where both have ended, `promise` tells how the resolution's did.
+    `total` counts those beyond the limit too.
     """
-    places = {"district": district, "school": school, "department": department}
+    places = {"school": school, "department": department}
     wanted = "".join(f" AND {name} = %({name})s" for name, place in places.items() if place is not None)
     return dictionaries(
         client,
         f"""
         WITH now64(3, 'UTC') AS at
-        SELECT district, school, department, subject, priority, channel, language, topic, received_at, waiting_since,
-            dateDiff('millisecond', waiting_since, at) AS waiting_ms,
-            if(answered_at IS NULL, 'response', 'resolution') AS target,
-            if(answered_at IS NULL, response_due_at, resolution_due_at) AS due_at,
-            dateDiff('millisecond', at, due_at) AS left_ms,
-            if(answered_at IS NULL, response_warn_at, resolution_warn_at) AS warn_at,
-            multiIf(due_at IS NULL, 'no promise', due_at < at, 'missed', warn_at <= at, 'due soon', 'in time') AS promise,
+        SELECT district, school, department, subject, priority, channel, language, topic, received_at, waiting_since, waiting_ms,
+            next_promise AS target, next_due_at AS due_at, dateDiff('millisecond', at, due_at) AS left_ms,
+            if(target = 'response', response_promise, resolution_promise) AS promise,
             at AS as_of,
             count() OVER () AS total
-        FROM cases FINAL
-        WHERE is_deleted = 0 AND received_at IS NOT NULL AND waiting_since IS NOT NULL AND status != 'spam'{wanted}
+        FROM open_cases(district = %(district)s)
+        WHERE waiting_since IS NOT NULL{wanted}
         ORDER BY due_at ASC NULLS LAST, waiting_since, district, subject
         LIMIT %(limit)s""",
-        {**places, "limit": limit},
+        {**places, "district": district or EVERY_DISTRICT, "limit": limit},
     )
 
 

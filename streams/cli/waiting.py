@@ -29,11 +29,12 @@ from streams.warehouse import clickhouse_of
 Row = Mapping[str, Any]
 """Columns of `queries.waiting`; instants in the district's own time."""
 
-INSTANTS: Final = ("received_at", "waiting_since", "due_at", "warn_at", "as_of")
+INSTANTS: Final = ("received_at", "waiting_since", "due_at", "as_of")
 LOOKS: Final = {
     "missed": ("!!", "bold red"),
     "due soon": ("! ", "yellow"),
     "in time": ("  ", "green"),
+    "kept": ("  ", "dim"),
     "no promise": ("  ", "dim"),
 }
 """Sign and colour of a promise, beside its words: nobody has to tell colours apart."""

@@ -102,7 +102,9 @@ MEANINGS = {
     "age_ms": "Since receipt, at the moment of reading",
     "waiting_ms": "Since the oldest message without an answer, at the moment of reading",
     "response_promise": "no promise, in time, due soon (80 % of the time have passed), kept or missed",
-    "resolution_promise": "no promise, in time, due soon or missed",
+    "resolution_promise": "no promise, in time, due soon, kept or missed; the first resolution counts",
+    "next_promise": "Which promise falls due next: response until it is answered, then resolution until it is first resolved; empty: none",
+    "next_due_at": "Deadline of that promise; null where there is none",
     "target": "What was promised: response or resolution",
     "stage": "warning: 80 % of the time have passed; breach: all of it",
     "reached_at": "When the stage was reached",
@@ -284,13 +286,13 @@ def view(client: Client, name: str, why: str) -> str:
 
 
 def columns(client: Client, name: str) -> list[tuple[str, str, str, str]]:
-    """(name, type, comment, default) of each column in order."""
-    found: list[tuple[str, str, str, str]] = client.execute(
-        "SELECT name, type, comment, default_expression FROM system.columns WHERE database = currentDatabase() AND table = %(name)s"
-        " ORDER BY position",
-        {"name": name},
+    """(name, type, comment, default) of each column in order; a view with parameters is described as of empty ones."""
+    [(query,)] = client.execute(
+        "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = %(name)s", {"name": name}
     )
-    return found
+    parameters = sorted(set(re.findall(r"\{(\w+):String\}", query)))
+    asked = f"{name}({', '.join(f'{each} = {chr(39) * 2}' for each in parameters)})" if parameters else name
+    return [(column, kind, comment, made) for column, kind, _, made, comment, *_ in client.execute(f"DESCRIBE TABLE {asked}")]
 
 
 def unit(column: str, kind: str) -> str:

@@ -48,7 +48,7 @@ CASES: list[Case] = [
     {"subject": "unpromised", "waiting_since": -500},
     # Not in the list: answered, spam, deleted, and replies to what nobody is known to have asked.
     {"subject": "answered", "answered_at": -5, "response_due_at": -30},
-    {"subject": "spam", "waiting_since": -5, "response_due_at": 30, "status": "spam"},
+    {"subject": "spam", "resolved_at": -5, "response_due_at": 30, "status": "spam"},
     {"subject": "deleted", "waiting_since": -5, "response_due_at": 30, "is_deleted": 1},
     {"subject": "orphan", "waiting_since": -5, "received_at": None},
 ]
@@ -96,7 +96,7 @@ def test_what_is_due_soonest_comes_first_and_what_is_settled_not_at_all(listed: 
     rows = json.loads(listed("--format", "json"))
     assert [row["subject"] for row in rows] == LISTED
     assert [row["promise"] for row in rows] == ["missed", "due soon", "in time", "in time", "in time", "no promise"]
-    assert [row["target"] for row in rows] == ["response", "response", "resolution", "response", "response", "response"]
+    assert [row["target"] for row in rows] == ["response", "response", "resolution", "response", "response", ""]
     assert {row["total"] for row in rows} == {6}
     assert rows[0]["left_ms"] < 0 < rows[1]["left_ms"]
 

@@ -1,5 +1,8 @@
--- Questions that are not settled at the moment of reading, and where their promises stand. Rows of which some version is not
--- settled are found first, without FINAL, so that FINAL merges only those; a filter by columns of the key before it is exact.
+-- Questions of a district (`open_cases(district = 'riverside')`; '' for all) that are not settled at the moment of reading, and where their
+-- promises stand. A promise ends, kept or missed, with the first answer: a question that was settled once and asked again owes nothing more.
+-- Whoever tells how promises of open questions stand reads it here. Rows of which some version is not settled are found first, without FINAL,
+-- so that FINAL merges only those; a filter by columns of the key before it is exact. No condition on the view would reach that search:
+-- therefore the district is a parameter.
 CREATE OR REPLACE VIEW open_cases ${ON_CLUSTER} AS
 WITH now64(3, 'UTC') AS at
 SELECT
@@ -13,17 +16,27 @@ SELECT
         response_due_at IS NULL, 'no promise',
         answered_at <= response_due_at, 'kept',
         answered_at IS NOT NULL OR response_due_at < at, 'missed',
-        response_warn_at <= at, 'due soon',
+        response_warn_at < at, 'due soon',
         'in time'
     ) AS response_promise,
-    resolution_due_at,
+    first_resolved_at, resolution_due_at,
     multiIf(
         resolution_due_at IS NULL, 'no promise',
-        resolution_due_at < at, 'missed',
-        resolution_warn_at <= at, 'due soon',
+        first_resolved_at <= resolution_due_at, 'kept',
+        first_resolved_at IS NOT NULL OR resolution_due_at < at, 'missed',
+        resolution_warn_at < at, 'due soon',
         'in time'
     ) AS resolution_promise,
+    multiIf(
+        answered_at IS NULL AND response_due_at IS NOT NULL, 'response',
+        first_resolved_at IS NULL AND resolution_due_at IS NOT NULL, 'resolution',
+        ''
+    ) AS next_promise,
+    multiIf(next_promise = 'response', response_due_at, next_promise = 'resolution', resolution_due_at, NULL) AS next_due_at,
     contacts, replies, resolutions, reopens
 FROM cases FINAL
-PREWHERE (district, opened_at) IN (SELECT district, opened_at FROM cases WHERE resolved_at IS NULL)
+PREWHERE ({district:String} = '' OR district = {district:String})
+    AND (district, opened_at) IN (
+        SELECT district, opened_at FROM cases WHERE ({district:String} = '' OR district = {district:String}) AND resolved_at IS NULL
+    )
 WHERE is_deleted = 0 AND received_at IS NOT NULL AND resolved_at IS NULL;
