@@ -75,8 +75,8 @@ def count(journal: Journal, settings: Settings, advance: Callable[[Backlog], Non
 async def _until_counted(desk: Desk, settings: Settings, journal: Journal, advance: Callable[[Backlog], None]) -> None:
     """Twice up to the end: what was sent on to its right partition in the first round is before the end of the second."""
     for _ in range(2):
-        end = (await backlog(settings)).produced
-        while (state := await backlog(settings)).committed < end:
+        held = await backlog(settings)
+        while not (state := await backlog(settings)).has_counted(held):
             advance(state)
             await asyncio.to_thread(journal.beat)
             if desk.floods:
