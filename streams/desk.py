@@ -82,6 +82,8 @@ class Desk:
         self._open = False
         self._windows_are_elsewhere = False
         self._taken: list[Fetched] = []
+        self._began_under: dict[int, int] = {}
+        """Of the turn under way: the epoch of each partition when it began."""
         self._next_directory: Directory | None = None
 
     # -- what the consumer calls --------------------------------------------------------------------------------------
@@ -201,6 +203,7 @@ class Desk:
         self._wake.clear()
 
     async def _work(self) -> None:
+        self._began_under = {number: held.epoch for number, held in self._held.items()}
         for number, held in list(self._held.items()):
             if not held.recovered:
                 await self._recover(number, held)
@@ -402,11 +405,11 @@ class Desk:
         return held is not None and held.epoch == epoch and self._guard.holds(number, epoch)
 
     def _check(self, numbers: Iterable[int]) -> None:
+        """Of the assignment under which the turn began: what was read before the next one may be older than what stands now."""
         self._guard.beat()
         for number in numbers:
-            held = self._held.get(number)
-            if held is None or not self._holds(number, held.epoch):
-                raise Superseded(f"partition {number} is no longer ours")
+            if number not in self._began_under or not self._holds(number, self._began_under[number]):
+                raise Superseded(f"partition {number} is no longer ours, or ours anew")
 
     def _state(self, number: int) -> Partition:
         state = self._held[number].state
