@@ -7,7 +7,7 @@ worker that had been stopped and went on), and the owner reads those records bef
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,14 +80,15 @@ class Changelog:
         acknowledged: asyncio.Future[Any] = await self._producer.send_batch(batch, self.topic, partition=partition)
         return acknowledged
 
-    async def read(self, partition: int, start: int) -> AsyncIterator[tuple[list[Item], int]]:
+    async def read(self, partition: int, start: int) -> AsyncGenerator[tuple[list[Item], int], None]:
         """Records of `partition` from offset `start` to its end as of now: lists of items, and the offset after each list.
 
+        It has a consumer of its own: whoever may leave it before its end closes it (`contextlib.aclosing`).
         Compaction leaves holes and may leave nothing at all; the last offset that is yielded is the end all the same.
         """
         consumer = self._consumer()
-        await consumer.start()
         try:
+            await consumer.start()
             tp = TopicPartition(self.topic, partition)
             consumer.assign([tp])
             end = (await consumer.end_offsets([tp]))[tp]

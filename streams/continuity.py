@@ -61,8 +61,8 @@ class Continuity:
     async def _look(self, partition: int, known_to: int, start: int) -> tuple[int, int | None]:
         """The topic's first offset, and that of the first record from `known_to` up to and without `start`."""
         consumer = self.consumer()
-        await consumer.start()
         try:
+            await consumer.start()
             tp = TopicPartition(self.topic, partition)
             consumer.assign([tp])
             first: int = (await consumer.beginning_offsets([tp]))[tp]

@@ -19,6 +19,7 @@ from streams.intray import FORWARDED
 from streams.outbox import PREFIX
 from streams.publisher import BACKFILL, STRUCTURED, Headers, Publisher
 from streams.settings import Settings
+from streams.topic_identity import topic_identity
 from streams.warehouse import clickhouse_of
 
 FETCH_BYTES: Final = 8 << 20
@@ -58,10 +59,11 @@ async def originals(settings: Settings, letters: Sequence[DeadLetter]) -> dict[P
     wanted = {(letter.place, letter.produced_at) for letter in letters}
     found: dict[Place, Original] = {}
     if wanted:
+        topic = await topic_identity(settings, settings.dead_letter_topic)
         consumer = AIOKafkaConsumer(
             **client_options(settings), enable_auto_commit=False, auto_offset_reset="earliest", max_partition_fetch_bytes=FETCH_BYTES
         )
-        partitions = [TopicPartition(settings.dead_letter_topic, number) for number in range(settings.partitions)]
+        partitions = [TopicPartition(settings.dead_letter_topic, number) for number in range(topic.partitions)]
         consumer.assign(partitions)
         try:
             await consumer.start()

@@ -363,17 +363,18 @@ class Desk:
         if new:
             held.breaker = Breaker(number)
         records, end = 0, 0 if new else held.changelog_end
-        async for items, after in self._changelog.read(number, end):
-            end = after
-            for key, value in items:
-                if key == BREAKER_KEY:
-                    held.breaker.restore(value)
-                else:
-                    state.restore(key, value)
-            records += len(items)
-            self._meter.recovered(number, len(items))
-            self._guard.beat()
-            await asyncio.sleep(0)
+        async with contextlib.aclosing(self._changelog.read(number, end)) as parts:
+            async for items, after in parts:
+                end = after
+                for key, value in items:
+                    if key == BREAKER_KEY:
+                        held.breaker.restore(value)
+                    else:
+                        state.restore(key, value)
+                records += len(items)
+                self._meter.recovered(number, len(items))
+                self._guard.beat()
+                await asyncio.sleep(0)
         if new and self._continuity is not None:
             await self._continuity.check(number, held.breaker.judged, self._guard.committed_to(number))
         if new or records:

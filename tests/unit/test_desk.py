@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -137,6 +137,29 @@ async def test_a_turn_of_an_assignment_before_writes_nothing_under_the_one_that_
         await desk.take(Fetched(durable, 0, durable.topic[0], epoch=2))
         await until(lambda: durable.committed[0] == len(durable.topic[0]), running)
     assert durable.changelog[0]
+
+
+class Interrupted(Outside):
+    """A rim that ends the worker in the middle of a recovery, while the changelog has a consumer open."""
+
+    def __init__(self, durable: Durable) -> None:
+        super().__init__(durable)
+        self.reading: list[AsyncGenerator[Any, None]] = []
+
+    def read(self, partition: int, start: int) -> AsyncGenerator[tuple[list[tuple[bytes, bytes | None]], int], None]:
+        self.reading.append(super().read(partition, start))  # kept, so that nothing but a close ends it
+        return self.reading[-1]
+
+    def beat(self) -> None:
+        raise Died("in the middle of the recovery")
+
+
+async def test_a_recovery_that_fails_closes_the_changelogs_consumer() -> None:
+    outside = Interrupted(topic())
+    async with at_work(outside) as (_, running):
+        with pytest.raises(Died):
+            await until(lambda: False, running)
+    assert [reading.ag_frame for reading in outside.reading] == [None]
 
 
 async def test_a_changelog_that_begins_again_stops_the_worker(undisturbed: Durable) -> None:
