@@ -13,6 +13,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from events.exit_code import ExitCode
+
 Item = tuple[bytes, bytes | None]
 """Key, and the value or None for a tombstone."""
 
@@ -20,9 +22,13 @@ Item = tuple[bytes, bytes | None]
 class Oversized(Exception):
     """One case's record is larger than a batch of the changelog may be."""
 
+    exit_code = ExitCode.REFUSED
+
 
 class ChangelogRestarted(Exception):
     """What was written got an offset that had been given before: the changelog is another one, and the state in it is gone."""
+
+    exit_code = ExitCode.REFUSED
 
     def __init__(self, partition: int, end: int, written_at: int) -> None:
         super().__init__(

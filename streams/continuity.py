@@ -12,11 +12,15 @@ from dataclasses import dataclass
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from events.exit_code import ExitCode
+
 log = structlog.get_logger("continuity")
 
 
 class StateMissing(Exception):
     """Records were passed over: they are in no state, and would never be counted."""
+
+    exit_code = ExitCode.REFUSED
 
 
 @dataclass(frozen=True)

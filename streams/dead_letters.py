@@ -11,6 +11,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from events.codec import Decoder
+from events.exit_code import ExitCode
 from events.rejection import Reason, Rejection
 from sinks.clickhouse.dead_letters import REDRIVEN, DeadLetter, Place, mark
 from streams.broker import client_options
@@ -49,6 +50,8 @@ class Redriven:
 
 class BytesGone(Exception):
     """The dead letter topic does not hold a record that the register names."""
+
+    exit_code = ExitCode.REFUSED
 
 
 async def originals(settings: Settings, letters: Sequence[DeadLetter]) -> dict[Place, Original]:

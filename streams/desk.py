@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from events.directory import Directory
+from events.exit_code import ExitCode
 from projections.announcement import Announcement
 from projections.partition import Archived, Partition
 from projections.restatement import Restatement, told
@@ -40,6 +41,8 @@ log = structlog.get_logger("desk")
 
 class Superseded(Exception):
     """The partition went to another worker in the middle of a turn."""
+
+    exit_code = ExitCode.MISTAKE
 
 
 class Desk:

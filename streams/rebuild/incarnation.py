@@ -14,6 +14,7 @@ from typing import Final
 from clickhouse_driver import Client
 
 from events.cloudevents import structured
+from events.exit_code import ExitCode
 from events.retelling import retold
 from sinks.clickhouse.archive import districts, lacking
 from sinks.clickhouse.connection import ClickHouse
@@ -35,9 +36,13 @@ ASKED_EVERY_S: Final = 0.5
 class Stands(Exception):
     """A flood of refused records: a person has to look at it."""
 
+    exit_code = ExitCode.REFUSED
+
 
 class Interrupted(Exception):
     """The worker was asked to stop before it was done."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 def introduce(journal: Journal, server: ClickHouse, settings: Settings, partitions: int) -> None:
