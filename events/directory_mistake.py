@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from events.directory_model import DirectoryFile, one_of
+from events.exit_code import ExitCode
 
 Place = tuple[Any, ...]
 """Keys and indices from the top of the file."""
@@ -18,6 +19,8 @@ Place = tuple[Any, ...]
 
 class DirectoryError(ValueError):
     """The file cannot be used: one line for each mistake, with its line number, its place, what is wrong, what to write."""
+
+    exit_code = ExitCode.USAGE
 
 
 def told(error: ErrorDetails, lines: Mapping[Place, int]) -> tuple[int, str]:

@@ -15,6 +15,7 @@ from msgspec import Struct, msgpack
 from msgspec.structs import astuple
 
 from events.event import Contacted, Event, Replied, Resolved
+from events.exit_code import ExitCode
 from events.rejection import Reason, Rejection
 from projections.announcement import NOTHING, Announcement, Standing, changed, may_stand, standing
 from projections.capacity import FULL_OF_BYTES
@@ -137,6 +138,8 @@ class Changes:
 
 class NewerDirectory(Exception):
     """A case was made under a later revision of the directory than this worker has: it must not be put back."""
+
+    exit_code = ExitCode.REFUSED
 
     def __init__(self, theirs: int, ours: int) -> None:
         super().__init__(

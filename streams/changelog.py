@@ -7,13 +7,14 @@ worker that had been stopped and went on), and the owner reads those records bef
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
+from events.exit_code import ExitCode
 from streams.topics import STATE_BATCH_BYTES
 
 Item = tuple[bytes, bytes | None]
@@ -27,6 +28,8 @@ LARGEST_RECORD = STATE_BATCH_BYTES - 1_024
 class Oversized(Exception):
     """One case's record is larger than the changelog takes: another build made it, or the topic takes less than it should."""
 
+    exit_code = ExitCode.REFUSED
+
     def __init__(self, topic: str, key: bytes, value: bytes | None) -> None:
         district, _, subject = key.decode(errors="replace").partition(" ")
         size = len(key) + len(value or b"")
@@ -36,9 +39,13 @@ class Oversized(Exception):
             "that state: `frontdesk rebuild --from log` counts it anew, within what a case may hold today"
         )
 
+    exit_code = ExitCode.REFUSED
+
 
 class ChangelogRestarted(Exception):
     """What was written got an offset that had been given before: the changelog is another one, and the state in it is gone."""
+
+    exit_code = ExitCode.REFUSED
 
     def __init__(self, partition: int, end: int, written_at: int) -> None:
         super().__init__(
@@ -103,14 +110,15 @@ class Changelog:
         acknowledged: asyncio.Future[Any] = await self._producer.send_batch(batch, self.topic, partition=partition)
         return acknowledged
 
-    async def read(self, partition: int, start: int) -> AsyncIterator[tuple[list[Item], int]]:
+    async def read(self, partition: int, start: int) -> AsyncGenerator[tuple[list[Item], int], None]:
         """Records of `partition` from offset `start` to its end as of now: lists of items, and the offset after each list.
 
+        It has a consumer of its own: whoever may leave it before its end closes it (`contextlib.aclosing`).
         Compaction leaves holes and may leave nothing at all; the last offset that is yielded is the end all the same.
         """
         consumer = self._consumer()
-        await consumer.start()
         try:
+            await consumer.start()
             tp = TopicPartition(self.topic, partition)
             consumer.assign([tp])
             end = (await consumer.end_offsets([tp]))[tp]

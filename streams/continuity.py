@@ -12,11 +12,15 @@ from dataclasses import dataclass
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from events.exit_code import ExitCode
+
 log = structlog.get_logger("continuity")
 
 
 class StateMissing(Exception):
     """Records were passed over: they are in no state, and would never be counted."""
+
+    exit_code = ExitCode.REFUSED
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,8 @@ class Continuity:
     async def _look(self, partition: int, known_to: int, start: int) -> tuple[int, int | None]:
         """The topic's first offset, and that of the first record from `known_to` up to and without `start`."""
         consumer = self.consumer()
-        await consumer.start()
         try:
+            await consumer.start()
             tp = TopicPartition(self.topic, partition)
             consumer.assign([tp])
             first: int = (await consumer.beginning_offsets([tp]))[tp]

@@ -11,6 +11,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from events.codec import Decoder
+from events.exit_code import ExitCode
 from events.personal_data import anybody_allows
 from events.rejection import Reason, Rejection
 from sinks.clickhouse.dead_letters import REDRIVEN, DeadLetter, Place, mark
@@ -21,6 +22,7 @@ from streams.intray import FORWARDED
 from streams.outbox import PREFIX, keeps_bytes
 from streams.publisher import BACKFILL, STRUCTURED, Headers, Publisher
 from streams.settings import Settings
+from streams.topic_identity import topic_identity
 from streams.warehouse import clickhouse_of
 
 FETCH_BYTES: Final = 8 << 20
@@ -51,6 +53,8 @@ class Redriven:
 class BytesGone(Exception):
     """The dead letter topic does not hold a record that the register names."""
 
+    exit_code = ExitCode.REFUSED
+
 
 async def originals(settings: Settings, letters: Sequence[DeadLetter]) -> dict[Place, Original]:
     """The records of these letters. Raises `BytesGone`, or aiokafka's `KafkaError` when the brokers are away.
@@ -60,10 +64,11 @@ async def originals(settings: Settings, letters: Sequence[DeadLetter]) -> dict[P
     wanted = {(letter.place, letter.produced_at) for letter in letters}
     found: dict[Place, Original] = {}
     if wanted:
+        topic = await topic_identity(settings, settings.dead_letter_topic)
         consumer = AIOKafkaConsumer(
             **client_options(settings), enable_auto_commit=False, auto_offset_reset="earliest", max_partition_fetch_bytes=FETCH_BYTES
         )
-        partitions = [TopicPartition(settings.dead_letter_topic, number) for number in range(settings.partitions)]
+        partitions = [TopicPartition(settings.dead_letter_topic, number) for number in range(topic.partitions)]
         consumer.assign(partitions)
         try:
             await consumer.start()

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from events.directory import Directory
+from events.exit_code import ExitCode
 from projections.announcement import Announcement
 from projections.partition import Archived, Partition
 from projections.restatement import Restatement, told
@@ -40,6 +41,8 @@ log = structlog.get_logger("desk")
 
 class Superseded(Exception):
     """The partition went to another worker in the middle of a turn."""
+
+    exit_code = ExitCode.MISTAKE
 
 
 class Desk:
@@ -82,6 +85,8 @@ class Desk:
         self._open = False
         self._windows_are_elsewhere = False
         self._taken: list[Fetched] = []
+        self._began_under: dict[int, int] = {}
+        """Of the turn under way: the epoch of each partition when it began."""
         self._next_directory: Directory | None = None
 
     # -- what the consumer calls --------------------------------------------------------------------------------------
@@ -201,6 +206,7 @@ class Desk:
         self._wake.clear()
 
     async def _work(self) -> None:
+        self._began_under = {number: held.epoch for number, held in self._held.items()}
         for number, held in list(self._held.items()):
             if not held.recovered:
                 await self._recover(number, held)
@@ -361,17 +367,18 @@ class Desk:
         if new:
             held.breaker = Breaker(number)
         records, end = 0, 0 if new else held.changelog_end
-        async for items, after in self._changelog.read(number, end):
-            end = after
-            for key, value in items:
-                if key == BREAKER_KEY:
-                    held.breaker.restore(value)
-                else:
-                    state.restore(key, value)
-            records += len(items)
-            self._meter.recovered(number, len(items))
-            self._guard.beat()
-            await asyncio.sleep(0)
+        async with contextlib.aclosing(self._changelog.read(number, end)) as parts:
+            async for items, after in parts:
+                end = after
+                for key, value in items:
+                    if key == BREAKER_KEY:
+                        held.breaker.restore(value)
+                    else:
+                        state.restore(key, value)
+                records += len(items)
+                self._meter.recovered(number, len(items))
+                self._guard.beat()
+                await asyncio.sleep(0)
         if new and self._continuity is not None:
             await self._continuity.check(number, held.breaker.judged, self._guard.committed_to(number))
         if new or records:
@@ -403,11 +410,11 @@ class Desk:
         return held is not None and held.epoch == epoch and self._guard.holds(number, epoch)
 
     def _check(self, numbers: Iterable[int]) -> None:
+        """Of the assignment under which the turn began: what was read before the next one may be older than what stands now."""
         self._guard.beat()
         for number in numbers:
-            held = self._held.get(number)
-            if held is None or not self._holds(number, held.epoch):
-                raise Superseded(f"partition {number} is no longer ours")
+            if number not in self._began_under or not self._holds(number, self._began_under[number]):
+                raise Superseded(f"partition {number} is no longer ours, or ours anew")
 
     def _state(self, number: int) -> Partition:
         state = self._held[number].state

@@ -18,8 +18,8 @@ from aiokafka.errors import KafkaTimeoutError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.memory_records import MemoryRecords
 
-from streams.backlog import committed_offsets
 from streams.broker import administration, client_options
+from streams.membership import committed_offsets
 from streams.settings import Settings
 
 FETCH_BYTES = 8 << 20
@@ -41,6 +41,11 @@ class Marks:
     first: int
     committed: int
     end: int
+
+    @property
+    def left(self) -> int:
+        """Records that are in the log and not committed."""
+        return max(0, self.end - max(self.first, self.committed))
 
 
 @dataclass(frozen=True, slots=True)

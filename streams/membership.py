@@ -1,6 +1,7 @@
-"""Who is at work: whether any worker is a member of the consumer group."""
+"""The workers' consumer group, as the brokers know it: whether anybody is a member, and what it has committed."""
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.broker import administration, client_options
@@ -29,3 +30,18 @@ async def begin_again(settings: Settings, partitions: int) -> None:
         await consumer.commit(await consumer.beginning_offsets(places))
     finally:
         await consumer.stop()
+
+
+async def has_offset(settings: Settings, partition: int) -> bool:
+    """Whether the group has committed anything in that partition of the event topic."""
+    async with administration(settings) as admin:
+        return bool(await committed_offsets(admin, settings.group, [TopicPartition(settings.topic, partition)]))
+
+
+async def committed_offsets(admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+    """Where the group has committed anything."""
+    try:
+        offsets = await admin.list_consumer_group_offsets(group, partitions=partitions)
+    except GroupCoordinatorNotAvailableError:  # the brokers have never seen any group: their topic for offsets is made just now
+        return {}
+    return {partition: found.offset for partition, found in offsets.items() if found.offset >= 0}

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from time import monotonic
 
+from events.exit_code import ExitCode
 from streams.log_reader import LogReader
 from streams.settings import Settings
 
@@ -17,6 +18,8 @@ POLL_S = 0.3
 
 class Unsettled(Exception):
     """Rows speak of records that nobody has committed, and nobody does."""
+
+    exit_code = ExitCode.UNAVAILABLE
 
 
 async def settled(settings: Settings, reach: Mapping[int, int], partitions: int, within_s: float = WITHIN_S) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 from aiokafka.errors import KafkaError
 
+from events.exit_code import ExitCode
 from streams.settings import Settings
 from streams.topic_identity import TopicIdentity, topic_identities
 
@@ -42,6 +43,8 @@ log = structlog.get_logger("topics")
 
 class TopicLost(Exception):
     """A topic that the worker needs was deleted, made anew or given other partitions while it worked."""
+
+    exit_code = ExitCode.REFUSED
 
 
 @dataclass(frozen=True)

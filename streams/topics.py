@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
 
+from events.exit_code import ExitCode
 from streams.broker import administration
 from streams.settings import Settings
 
@@ -27,6 +28,8 @@ LOOK_AGAIN_S = 0.02
 
 class TopicMismatch(Exception):
     """A topic exists with another number of partitions than the settings say."""
+
+    exit_code = ExitCode.REFUSED
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ from sinks.clickhouse.store import Store
 from sinks.metrics import WorkerMetrics
 from streams.acceptance import follow_acceptances
 from streams.app import App, custody_of, make_app, serve
-from streams.backlog import has_offset
 from streams.broker import client_options
 from streams.cells import Cells
 from streams.changelog import Changelog, ChangelogRestarted
@@ -38,6 +37,7 @@ from streams.directory import directory_of
 from streams.health import Health, Progress, application, follow_log
 from streams.http.application import answer
 from streams.http.policy import Policy
+from streams.membership import has_offset
 from streams.outbox import Outbox
 from streams.publisher import BACKFILL
 from streams.reload import follow_directory

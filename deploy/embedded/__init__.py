@@ -3,6 +3,10 @@
 Only the command line and the tests import this package. Whatever keeps a server from running is told as `Unavailable`.
 """
 
+from events.exit_code import ExitCode
+
 
 class Unavailable(Exception):
     """An embedded server cannot run here and now; the message says why and what to do about it."""
+
+    exit_code = ExitCode.UNAVAILABLE

@@ -14,6 +14,7 @@ from typing import Any
 from clickhouse_driver import Client
 
 from events.directory import Directory
+from events.exit_code import ExitCode
 from events.schedule import Schedule
 from events.zone import midnight
 
@@ -24,6 +25,8 @@ SCHEDULES_AT_ONCE = 50
 
 class DirectoryRefused(Exception):
     """A directory that is older than the one in force, or other content under its revision."""
+
+    exit_code = ExitCode.REFUSED
 
 
 @dataclass(frozen=True)

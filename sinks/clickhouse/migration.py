@@ -17,6 +17,7 @@ from clickhouse_migrations.migration import MigrationStorage
 from clickhouse_migrations.migrator import Migrator
 from clickhouse_migrations.substitution import substitute
 
+from events.exit_code import ExitCode
 from sinks.clickhouse.connection import ClickHouse
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -47,6 +48,8 @@ class Step:
 
 class MigrationError(Exception):
     """The database and the files do not belong together; says which migration and why."""
+
+    exit_code = ExitCode.REFUSED
 
 
 def status(server: ClickHouse, directory: Path = MIGRATIONS) -> list[Step]:

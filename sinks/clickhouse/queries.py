@@ -11,6 +11,7 @@ from typing import Any
 from clickhouse_driver import Client
 
 from events.event import Contacted, Event, Rated, Replied, Resolved
+from events.exit_code import ExitCode
 from projections.partition import Archived, Key
 from projections.rows import WINDOW_COLUMNS
 
@@ -29,6 +30,8 @@ LONG_QUERY = {"max_query_size": 16 << 20, "do_not_merge_across_partitions_select
 
 class LogChanged(Exception):
     """The rows come from another topic than the one that is there now."""
+
+    exit_code = ExitCode.REFUSED
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 import structlog
 from clickhouse_driver import errors
 
+from events.exit_code import ExitCode
 from projections.rows import offset_of
 from sinks.clickhouse.advice import SLOW, advice
 from sinks.clickhouse.columns import ColumnClient
@@ -33,6 +34,8 @@ log = structlog.get_logger("clickhouse")
 class Fatal(Exception):
     """ClickHouse, or the driver, refuses these rows for good. `code` is ClickHouse's, 0 where the driver gave none."""
 
+    exit_code = ExitCode.REFUSED
+
     def __init__(self, table: str, code: int, position: str, why: str) -> None:
         super().__init__(
             f"{table}: rows of {position} were refused ({code}): {why}. Nothing from there on is committed. "
@@ -45,6 +48,8 @@ class Fatal(Exception):
 
 class Abandoned(Exception):
     """The insert was given up before it was sent."""
+
+    exit_code = ExitCode.MISTAKE
 
 
 class Observer(Protocol):

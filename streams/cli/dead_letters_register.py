@@ -16,7 +16,7 @@ from sinks.clickhouse.dead_letters import DISCARDED, DeadLetter, Selection, coun
 from streams.cli.outcome import ExitCode, Stop
 from streams.cli.screen import remarks, results
 from streams.clock import WallClock
-from streams.dead_letters import NOT_KEPT, BytesGone, Original, Redriven, mended_record, originals
+from streams.dead_letters import NOT_KEPT, Original, Redriven, mended_record, originals
 from streams.dead_letters import redrive as redrive_letters
 from streams.outbox import keeps_bytes
 from streams.settings import Settings
@@ -189,10 +189,7 @@ def _tell(done: Redriven, total: int) -> None:
 
 
 def _originals(settings: Settings, letters: Sequence[DeadLetter]) -> list[Original]:
-    try:
-        found = asyncio.run(originals(settings, letters))
-    except BytesGone as gone:
-        raise Stop(ExitCode.REFUSED, str(gone)) from gone
+    found = asyncio.run(originals(settings, letters))
     return [found[letter.place] for letter in letters]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import aclosing
 from typing import BinaryIO
 
 from streams.cli.lines import chunks, chunks_of_file
@@ -40,9 +41,9 @@ class Delivery:
         with progress(f"sending {name}", checked.events) as advance:
             self._send(file, Scrutiny(name, self._allows), advance)
 
-    def of_pipe(self, pipe: BinaryIO, *, dry_run: bool) -> None:
+    def of_pipe(self, pipe: BinaryIO, name: str, *, dry_run: bool) -> None:
         """Up to the first wrong line; a dry run shows all of them."""
-        scrutiny = Scrutiny("stdin", self._allows)
+        scrutiny = Scrutiny(name, self._allows)
         if dry_run:
             asyncio.run(_check(pipe, scrutiny))
             scrutiny.refuse_any()
@@ -63,8 +64,8 @@ class Delivery:
 
     async def _send_all(self, source: BinaryIO, scrutiny: Scrutiny, publisher: Publisher, advance: Advance) -> None:
         pace = Pace(self._rate)
-        async with publisher:
-            async for chunk in chunks(source):
+        async with publisher, aclosing(chunks(source)) as parts:
+            async for chunk in parts:
                 for number, line in chunk:
                     event = scrutiny.event_in(number, line)
                     if event is None:
@@ -87,9 +88,10 @@ _FEW = 50
 
 
 async def _check(pipe: BinaryIO, scrutiny: Scrutiny) -> None:
-    async for chunk in chunks(pipe):
-        for number, line in chunk:
-            scrutiny.event_in(number, line)
+    async with aclosing(chunks(pipe)) as parts:
+        async for chunk in parts:
+            for number, line in chunk:
+                scrutiny.event_in(number, line)
 
 
 def _remark(text: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import BinaryIO
 
 CHUNK_BYTES = 1 << 16
@@ -25,17 +25,23 @@ def chunks_of_file(file: BinaryIO) -> Iterator[list[NumberedLine]]:
         first += len(lines)
 
 
-async def chunks(file: BinaryIO) -> AsyncIterator[list[NumberedLine]]:
-    """Numbered lines; from a pipe or a terminal as soon as they are there."""
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        for chunk in chunks_of_file(file):
-            yield chunk
-    else:
-        async for chunk in _chunks_of_pipe(file):
-            yield chunk
+def chunks(file: BinaryIO) -> AsyncGenerator[list[NumberedLine], None]:
+    """Numbered lines; from a pipe or a terminal as soon as they are there. Whoever may leave it early closes it (`contextlib.aclosing`)."""
+    return _chunks_of_pipe(file) if is_pipe(file) else _chunks_of_file(file)
 
 
-async def _chunks_of_pipe(pipe: BinaryIO) -> AsyncIterator[list[NumberedLine]]:
+def is_pipe(file: BinaryIO) -> bool:
+    """Whether this is a pipe, a socket or a terminal: its lines come when they come, once, and nobody can go back in it."""
+    mode = os.fstat(file.fileno()).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(file.fileno())
+
+
+async def _chunks_of_file(file: BinaryIO) -> AsyncGenerator[list[NumberedLine], None]:
+    for chunk in chunks_of_file(file):
+        yield chunk
+
+
+async def _chunks_of_pipe(pipe: BinaryIO) -> AsyncGenerator[list[NumberedLine], None]:
     reader = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     first, rest = 1, b""

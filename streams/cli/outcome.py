@@ -13,33 +13,24 @@ import ssl
 import sys
 import traceback
 from collections.abc import Callable
-from enum import IntEnum
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
+from events.exit_code import ExitCode
 from streams.cli.causes import CAUSES
 
-
-class ExitCode(IntEnum):
-    """What the shell sees. `SIGTERM` and a closed pipe end with 128 + the signal, as usual."""
-
-    OK = 0
-    DIFFERENCE = 1
-    USAGE = 2
-    UNAVAILABLE = 3
-    REFUSED = 4
-    MISTAKE = 99
-    INTERRUPTED = 130
-    CLOSED_PIPE = 141
-    TERMINATED = 143
+__all__ = ["ExitCode", "Outcome", "Stop", "guarded", "one_line", "outcome_of", "tell"]
+"""All that a command needs to say how it ended."""
 
 
 class Stop(Exception):
     """Ends a command with a line for the user and an exit code."""
 
-    def __init__(self, code: ExitCode, message: str) -> None:
+    exit_code: ExitCode
+
+    def __init__(self, exit_code: ExitCode, message: str) -> None:
         super().__init__(message)
-        self.code = code
+        self.exit_code = exit_code
 
 
 class Outcome(NamedTuple):
@@ -48,30 +39,6 @@ class Outcome(NamedTuple):
 
 
 OURS = ("events", "projections", "sinks", "streams", "deploy")
-CODES = {
-    "DirectoryError": ExitCode.USAGE,
-    "DirectoryRefused": ExitCode.REFUSED,
-    "NewerDirectory": ExitCode.REFUSED,
-    "MappingError": ExitCode.USAGE,
-    "TokenFileError": ExitCode.USAGE,
-    "NeedsToken": ExitCode.USAGE,
-    "NoPeriod": ExitCode.USAGE,
-    "TopicMismatch": ExitCode.REFUSED,
-    "Refused": ExitCode.REFUSED,
-    "Fatal": ExitCode.REFUSED,
-    "MigrationError": ExitCode.REFUSED,
-    "LogChanged": ExitCode.REFUSED,
-    "ChangelogRestarted": ExitCode.REFUSED,
-    "Oversized": ExitCode.REFUSED,
-    "LostRecords": ExitCode.REFUSED,
-    "StateMissing": ExitCode.REFUSED,
-    "TopicLost": ExitCode.REFUSED,
-    "RebuildRefused": ExitCode.REFUSED,
-    "Taken": ExitCode.REFUSED,
-    "Stands": ExitCode.REFUSED,
-}
-"""By name, since importing them would load what the command did not need. Other exceptions of ours: unavailable."""
-
 CLICKHOUSE_REFUSES = {192, 193, 194, 516, 164, 497}
 """Unknown user, wrong password, read-only access, not allowed."""
 CLICKHOUSE_LACKS = {60, 81}
@@ -127,9 +94,10 @@ def one_line(text: str) -> str:
     return re.sub(r"\s+", " ", re.split(r"Stack trace:|:\n", text)[0]).strip()
 
 
-def _of_ours(error: BaseException) -> Outcome:
-    code = error.code if isinstance(error, Stop) else CODES.get(type(error).__name__, ExitCode.UNAVAILABLE)
-    return Outcome(code, str(error))
+def _of_ours(error: BaseException) -> Outcome | None:
+    """Each of them says what it means; None where it was never meant to get here."""
+    code: ExitCode = getattr(error, "exit_code", ExitCode.MISTAKE)
+    return None if code is ExitCode.MISTAKE else Outcome(code, str(error))
 
 
 def _of_typer(error: BaseException) -> Outcome:
@@ -206,7 +174,7 @@ def _of_operating_system(error: OSError) -> Outcome:
     return Outcome(ExitCode.UNAVAILABLE, error.strerror or str(error))
 
 
-MEANINGS: dict[str, Callable[[BaseException], Outcome]] = {
+MEANINGS: dict[str, Callable[[BaseException], Outcome | None]] = {
     **dict.fromkeys(OURS, _of_ours),
     "typer": _of_typer,
     "aiokafka": _of_kafka,

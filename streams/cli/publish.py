@@ -32,18 +32,23 @@ def publish(
     """Send events to Kafka, each checked against the contract.
 
     A file is checked as a whole first: if any line is wrong, the mistakes are listed by line number, nothing is sent and the exit
-    code is 4. Standard input is sent line by line up to the first wrong one. Every broker in sync has what is reported as sent.
+    code is 4. Standard input, or any other pipe, is sent line by line up to the first wrong one. Every broker in sync has what is
+    reported as sent.
     """
     import sys
     from pathlib import Path
 
     from streams.cli.configuration import load_settings
     from streams.cli.delivery import Delivery
+    from streams.cli.lines import is_pipe
 
     settings = load_settings(folder)
     delivery = Delivery(settings, rate, backfill=backfill)
     if file == STDIN:
-        delivery.of_pipe(sys.stdin.buffer, dry_run=dry_run)
-    else:
-        with Path(file).open("rb") as opened:
+        delivery.of_pipe(sys.stdin.buffer, "stdin", dry_run=dry_run)
+        return
+    with Path(file).open("rb") as opened:
+        if is_pipe(opened):
+            delivery.of_pipe(opened, file, dry_run=dry_run)
+        else:
             delivery.of_file(opened, file, dry_run=dry_run)

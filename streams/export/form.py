@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from events.exit_code import ExitCode
 from streams.export.column import Column, Kind, Row
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,6 +26,8 @@ ROWS_A_GROUP: Final = 50_000
 
 class NoParquet(ModuleNotFoundError):
     """The library for Parquet is not installed."""
+
+    exit_code = ExitCode.UNAVAILABLE
 
 
 class Writer(Protocol):

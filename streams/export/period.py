@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, Self
 
+from events.exit_code import ExitCode
 from events.zone import midnight
 
 FIRST_DAY: Final = date(1970, 1, 1)
@@ -15,6 +16,8 @@ MINUTE_MS: Final = 60_000
 
 class NoPeriod(ValueError):
     """The days asked for are no period; says why, and what can be asked for."""
+
+    exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True, slots=True)

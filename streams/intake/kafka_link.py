@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
+from events.exit_code import ExitCode
 from events.personal_data import Allows
 from streams.broker import client_options
 from streams.intake.judgement import Judge, Record
@@ -44,6 +45,8 @@ class Place(NamedTuple):
 
 class ProducerLost(Exception):
     """The producer cannot go on; another one can."""
+
+    exit_code = ExitCode.UNAVAILABLE
 
 
 class KafkaLink:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
+from events.exit_code import ExitCode
+
 MEDIA_TYPE: Final = "application/problem+json"
 
 
@@ -81,6 +83,8 @@ STATUS: Final[Mapping[Refusal, int]] = {
 
 class Problem(Exception):
     """A request that is refused. `closes` where the rest of the body was not read and the connection is of no more use."""
+
+    exit_code = ExitCode.MISTAKE
 
     def __init__(
         self,

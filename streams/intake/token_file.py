@@ -20,6 +20,7 @@ import yaml
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from events.contract import MODELS
+from events.exit_code import ExitCode
 from events.instant import millis
 from events.vocabulary import Name
 from streams.header import as_sent
@@ -33,6 +34,8 @@ NOBODY: Final = hashlib.sha256(b"").digest()
 
 class TokenFileError(Exception):
     """The file cannot be used, and why."""
+
+    exit_code = ExitCode.USAGE
 
 
 def _source(pattern: str) -> str:

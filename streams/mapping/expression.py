@@ -21,6 +21,7 @@ import jmespath  # type: ignore[import-untyped]
 from jmespath import functions
 from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
 
+from events.exit_code import ExitCode
 from events.vocabulary import NAME_LENGTH
 
 LEAST_KEY_BYTES: Final = 16
@@ -34,6 +35,8 @@ _DIGEST_CHARACTERS: Final = 8
 
 class MappingError(Exception):
     """The mapping cannot be used, or not with this row; says what to change, and quotes no row."""
+
+    exit_code = ExitCode.USAGE
 
 
 class Words(functions.Functions):  # type: ignore[misc] # jmespath publishes no types

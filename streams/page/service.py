@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+from events.exit_code import ExitCode
 from streams.clock import WallClock
 from streams.directory import directory_of
 from streams.http.application import answer
@@ -20,6 +21,8 @@ from streams.warehouse import clickhouse_of
 
 class NeedsToken(Exception):
     """Whoever can reach another address than this machine's own could read the numbers."""
+
+    exit_code = ExitCode.USAGE
 
 
 def run_page(settings: Settings, say: Callable[[str], None], *, public: bool = False) -> int:

@@ -13,6 +13,7 @@ from typing import Final
 
 from clickhouse_driver import Client
 
+from events.exit_code import ExitCode
 from events.kinds import rewritten
 from sinks.clickhouse.archive import districts, lacking
 from sinks.clickhouse.connection import ClickHouse
@@ -34,9 +35,13 @@ ASKED_EVERY_S: Final = 0.5
 class Stands(Exception):
     """A flood of refused records: a person has to look at it."""
 
+    exit_code = ExitCode.REFUSED
+
 
 class Interrupted(Exception):
     """The worker was asked to stop before it was done."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 def introduce(journal: Journal, server: ClickHouse, settings: Settings, partitions: int) -> None:
@@ -74,8 +79,8 @@ def count(journal: Journal, settings: Settings, advance: Callable[[Backlog], Non
 async def _until_counted(desk: Desk, settings: Settings, journal: Journal, advance: Callable[[Backlog], None]) -> None:
     """Twice up to the end: what was sent on to its right partition in the first round is before the end of the second."""
     for _ in range(2):
-        end = (await backlog(settings)).produced
-        while (state := await backlog(settings)).committed < end:
+        held = await backlog(settings)
+        while not (state := await backlog(settings)).has_counted(held):
             advance(state)
             await asyncio.to_thread(journal.beat)
             if desk.floods:

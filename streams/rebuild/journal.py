@@ -13,6 +13,7 @@ from typing import Any, Final
 import psutil
 from clickhouse_driver import Client
 
+from events.exit_code import ExitCode
 from sinks.clickhouse.rebuilds import Rebuild, newest, quiet_for_s, record
 
 SILENT_S: Final = 60.0
@@ -24,6 +25,8 @@ SETTLES_S: Final = 0.3
 
 class Taken(Exception):
     """Another process is at work on this rebuild."""
+
+    exit_code = ExitCode.REFUSED
 
 
 class Journal:

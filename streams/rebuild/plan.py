@@ -6,6 +6,7 @@ A pure function of what is known; nobody is asked and nothing is written here.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from events.exit_code import ExitCode
 from projections.case import FOLD
 from sinks.clickhouse.queries import LogIdentity
 from sinks.clickhouse.rebuilds import BUILDING, FROM_ARCHIVE, FROM_LOG, FROM_LOG_AND_ARCHIVE, OF_LOG, Rebuild
@@ -14,6 +15,8 @@ from streams.topic_identity import TopicIdentity
 
 class RebuildRefused(Exception):
     """What was asked for would not be exact now; says what to do first."""
+
+    exit_code = ExitCode.REFUSED
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from sinks.clickhouse.comparison import Contrast
 from sinks.clickhouse.connection import RECEIVE_TIMEOUT_S
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.rebuilds import FROM_ARCHIVE, SWITCHED, SWITCHING, Rebuild
+from streams.backlog import Backlog
 from streams.log_reader import LogReader
 from streams.membership import has_members
 from streams.rebuild.journal import Journal
@@ -96,11 +97,11 @@ async def _catch_up(client: Client, journal: Journal, settings: Settings, partit
     """
     rebuild, live = journal.now, settings.clickhouse_database
     async with LogReader(settings, partitions) as reader:
-        ends, given_up_at = await reader.ends(), monotonic() + RECEIVE_TIMEOUT_S + GRACE_S
+        held, given_up_at = Backlog(await reader.marks()), monotonic() + RECEIVE_TIMEOUT_S + GRACE_S
         waits = True
         while waits:
-            committed = await reader.committed()
-            waits = any(committed.get(n, 0) < end for n, end in ends.items()) and monotonic() < given_up_at and await has_members(settings)
+            now = Backlog(await reader.marks())
+            waits = not now.has_counted(held) and monotonic() < given_up_at and await has_members(settings)
             await asyncio.to_thread(carry_over, client, rebuild, rebuild.database, live)
             await asyncio.to_thread(journal.beat)
             if waits:

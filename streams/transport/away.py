@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import structlog
 
-EXIT_AWAY = 70
-"""Exit code of a worker that stopped itself (EX_SOFTWARE of sysexits.h)."""
+from events.exit_code import ExitCode
+
 SHARE_OF_SESSION = 0.6
 """The rest covers a heartbeat that was due, and the write that is about to happen."""
 
@@ -28,10 +28,10 @@ def now_s() -> float:
 
 
 def end_process() -> None:
-    """Exit at once with `EXIT_AWAY`: no clean-up may write anything any more."""
+    """Exit at once with `ExitCode.AWAY`: no clean-up may write anything any more."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(EXIT_AWAY)
+    os._exit(ExitCode.AWAY)
 
 
 class Away:

@@ -83,9 +83,13 @@ class Consumer(driver.Consumer):
     async def _begin(self) -> None:
         epoch = self._custody.epoch
         partitions = sorted(tp.partition for tp in self.assignment())
-        async with asyncio.timeout(self._session_s):
-            await self.transport.look()
-            starts = await self._thread.run(self._thread.seek_to_start(partitions))
+        try:
+            async with asyncio.timeout(self._session_s):
+                await self.transport.look()
+                starts = await self._thread.run(self._thread.seek_to_start(partitions))
+        except (KafkaError, LostRecords, TimeoutError):
+            if self._custody.epoch == epoch:
+                raise
         if self._custody.epoch == epoch:
             await self._desk.assigned(partitions, self._custody.begin(starts))
             log.info("assigned", partitions=partitions, epoch=self._custody.epoch)
@@ -140,8 +144,9 @@ class Consumer(driver.Consumer):
         wait_s = PRESSED_FETCH_S if self._custody.pressed else IDLE_FETCH_S
         try:
             spans = await self._thread.run(self._thread.fetch(wanted, self._custody.room(), wait_s))
-            if self._custody.delivers(epoch):
-                for partition in [span.partition for span in spans if not self._deliver(span)]:
+            holes = [span.partition for span in spans if not self._deliver(span)] if self._custody.delivers(epoch) else []
+            for partition in holes:
+                if self._custody.delivers(epoch):
                     await self._thread.run(self._thread.seek_to(partition, self._custody.expected(partition)))
         except (KafkaError, LostRecords):
             if self._custody.delivers(epoch):  # else it is about an assignment that is over: the next one starts anew

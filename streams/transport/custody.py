@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from events.exit_code import ExitCode
 from streams.transport.away import Away, now_s
 from streams.transport.lane import Fetched, Lane
 
@@ -58,6 +59,8 @@ class Gate(Enum):
 
 class Hole(Exception):
     """A fetch did not start where the last one ended: records were dropped between aiokafka and here."""
+
+    exit_code = ExitCode.MISTAKE
 
 
 class Custody:

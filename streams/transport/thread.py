@@ -15,6 +15,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
+from events.exit_code import ExitCode
 from streams.transport.away import now_s
 from streams.transport.custody import Span
 
@@ -52,6 +53,8 @@ class Subscription:
 
 class LostRecords(Exception):
     """The group's offset is outside of what the topic holds: records are gone, or the topic is another one."""
+
+    exit_code = ExitCode.REFUSED
 
 
 def hole(tp: TopicPartition, start: int, first: int, end: int) -> str:

@@ -16,7 +16,6 @@ import psutil
 
 from deploy.embedded.process import Child, launch, tail
 from streams.cli.outcome import ExitCode
-from streams.transport.away import EXIT_AWAY
 
 KILLED: Final = -signal.SIGKILL
 MOST: Final = 4
@@ -61,7 +60,7 @@ class End:
     log: str
 
     def is_a_defect(self) -> bool:
-        return not self.meant and self.code not in {EXIT_AWAY, ExitCode.UNAVAILABLE}
+        return not self.meant and self.code not in {ExitCode.AWAY, ExitCode.UNAVAILABLE}
 
 
 class Fleet:

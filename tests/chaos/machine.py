@@ -19,9 +19,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from events.exit_code import ExitCode
 from streams.cli.configuration import environment_of
 from streams.settings import Settings
-from streams.transport.away import EXIT_AWAY
 from streams.warehouse import clickhouse_of
 from tests.chaos import schedule
 from tests.chaos.fleet import KILLED, MOST, Fleet, Member
@@ -215,12 +215,12 @@ class Run:
     def _stop(self, fault: Fault) -> tuple[bool, int]:
         """Stopped until the group has replaced it; then it must end itself, and write nothing any more."""
         member = self._chosen(fault)
-        member.expected = EXIT_AWAY
+        member.expected = ExitCode.AWAY
         member.signal(signal.SIGSTOP)
         self._pause(STOPPED_S)
         member.signal(signal.SIGCONT)
         self._wait(lambda: member.exit_code() is not None, EXIT_S, f"{member.name} was away for {STOPPED_S} s and goes on")
-        return member.exit_code() == EXIT_AWAY, 1
+        return member.exit_code() == ExitCode.AWAY, 1
 
     def _join(self, _: Fault) -> tuple[bool, int]:
         if len(self._fleet.members) >= MOST:

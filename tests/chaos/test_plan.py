@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from aiokafka import TopicPartition
 
 from events.codec import Decoder
 from events.partition import partition_of
@@ -15,6 +16,7 @@ from tests.chaos.report import line, record, recorded, rows, summary
 from tests.chaos.schedule import KILL_AT_POINT, LATE_OFFSETS, REBALANCING, WEIGHTS, drawn
 from tests.chaos.stock_run import compared
 from tests.chaos.traffic import DISTRICTS, Sent, Traffic
+from tests.chaos.watch import Look
 
 NOW = 1_790_000_000_000
 PARTITIONS = 4
@@ -97,6 +99,13 @@ def test_one_dies_at_the_point_and_says_so_first(tmp_path: Path, killed: list[in
     assert killed == [signal.SIGKILL], "the order is for one"
     assert orders.reached() == [Reached(AFTER_FOLD, os.getpid(), 7)]
     assert not orders.take_back()
+
+
+# -- how far the group is ---------------------------------------------------------------------------------------------------
+def test_what_came_since_the_ends_were_read_makes_up_for_nothing_that_is_missing() -> None:
+    ends = {TopicPartition("events", 0): 100, TopicPartition("events", 1): 100}
+    assert Look(0.0, ends, {TopicPartition("events", 0): 90, TopicPartition("events", 1): 110}).left() == 10
+    assert Look(0.0, ends, dict(ends)).left() == 0
 
 
 # -- the comparison with stock Faust --------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from streams.backlog import committed_offsets
 from streams.broker import client_options
+from streams.membership import committed_offsets
 from streams.settings import Settings
 
 LOOK_EVERY_S: Final = 0.2
@@ -39,7 +39,8 @@ class Look:
     committed: Mapping[TopicPartition, int]
 
     def left(self) -> int:
-        return sum(self.ends.values()) - sum(self.committed.get(tp, 0) for tp in self.ends)
+        """Records of the log that are not committed: of each partition, for one that is further than this look makes up for no other."""
+        return sum(max(0, end - self.committed.get(tp, 0)) for tp, end in self.ends.items())
 
 
 class Watch:

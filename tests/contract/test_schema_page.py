@@ -23,7 +23,6 @@ from streams.outbox import dead_letter_headers
 from streams.publisher import BACKFILL, CONTENT_TYPE
 from streams.settings import Settings
 from streams.topics import topics
-from streams.transport.away import EXIT_AWAY
 from tests.contract.schema_page import LIKE_TABLE, MEANINGS, PAGE, columns, parts, parts_of, renewed
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def test_every_header_is_told() -> None:
 
 
 def test_every_exit_code_is_told() -> None:
-    assert [int(code) for code in names("Exit codes")] == sorted({*ExitCode, EXIT_AWAY})
+    assert [int(code) for code in names("Exit codes")] == sorted(ExitCode)
 
 
 def test_the_window_rule_is_that_of_the_code() -> None:

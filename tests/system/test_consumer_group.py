@@ -20,12 +20,13 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
+from events.exit_code import ExitCode
+
 pytestmark = pytest.mark.embedded
 
 ROOT = Path(__file__).parents[2]
 WORKER = Path(__file__).with_name("consumer_worker.py")
 PARTITIONS = 8
-EXIT_AWAY = 70
 
 
 async def until(condition: Callable[[], Any], within_s: float = 30.0) -> None:
@@ -250,7 +251,7 @@ async def test_a_worker_that_stood_still_too_long_exits_instead_of_writing(group
         await until(all_held(second))
         taken_over_at = second.lines("A")[-1][-1]
         first.send(signal.SIGCONT)
-        assert await first.ended() == EXIT_AWAY, first.log.read_text()
+        assert await first.ended() == ExitCode.AWAY, first.log.read_text()
     assert "away too long" in first.log.read_text()
     assert [line for line in first.lines("P") if line[-1] > taken_over_at] == []
     await group.settled()

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.admin import NewPartitions
 
 from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse.dead_letters import OPEN, Selection, find
+from streams.broker import administration
 from streams.cli import run
 from streams.cli.configuration import environment_of
 from streams.cli.outcome import ExitCode
@@ -22,6 +24,7 @@ from streams.clock import WallClock
 from streams.dead_letters import Original, originals, redrive
 from streams.publisher import STRUCTURED, STRUCTURED_BACKFILL
 from streams.settings import Settings
+from streams.topics import partition_counts
 from streams.warehouse import clickhouse_of
 from tests.workers import POLL_S, fresh_settings, publish, query, wait_until_counted, worker
 
@@ -213,6 +216,38 @@ def test_the_commands_from_list_to_discard(few: Settings, capfdbinary: pytest.Ca
     ):
         code, _, err = said(*nonsense)
         assert (code, err.count("frontdesk: "), err.count("\n")) == (ExitCode.USAGE, 1, 1), (nonsense, err)
+
+
+async def grown(settings: Settings, topic: str, partitions: int) -> None:
+    async with administration(settings) as admin:
+        await admin.create_partitions({topic: NewPartitions(partitions)})
+        while (await partition_counts(admin))[topic] < partitions:  # noqa: ASYNC110 - Kafka tells nobody when it is done
+            await asyncio.sleep(POLL_S)
+
+
+def test_they_are_found_whatever_partitions_the_topics_got(
+    kafka: Kafka, clickhouse: ClickHouseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    #  2 partitions each --- dead letters get 16 --- a record is set aside, in one of the new ones --- events get 20
+    settings, log = fresh_settings("letters_grown", kafka, clickhouse, partitions=2), tmp_path / "worker.log"
+    asyncio.run(grown(settings, settings.dead_letter_topic, 16))
+    with worker(settings, log) as child:
+        asyncio.run(publish(settings, [("riverside", b'{"cut')], STRUCTURED))
+        wait_until_counted(settings, child, log)
+    [(partition,)] = query(settings, "SELECT partition FROM dead_letters FINAL")
+    one = ("--partition", str(partition), "--offset", "0")
+    for name, value in environment_of(settings).items():
+        monkeypatch.setenv(name, value)
+    assert run(["dead-letters", "show", *one, "--raw"]) == 0
+    assert capfdbinary.readouterr().out == b'{"cut'
+
+    asyncio.run(grown(settings, settings.topic, 20))
+    monkeypatch.setenv("FRONTDESK_PARTITIONS", "20")
+    assert run(["dead-letters", "show", *one, "--raw"]) == 0
+    assert capfdbinary.readouterr().out == b'{"cut'
+    (file := tmp_path / "mended.json").write_bytes(events(1, int(time.time()) - 20 * HOUR_S)[0][1])
+    assert run(["dead-letters", "redrive", *one, "--with", str(file)]) == 0
+    assert states(settings) == {"redriven": 1}
 
 
 def test_redriving_stops_before_what_would_be_too_late_again_and_as_history_it_is_taken(

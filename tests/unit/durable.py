@@ -7,7 +7,7 @@ before the first deed of a name; the next worker starts from what is durable: ro
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -129,7 +129,7 @@ class Outside:
         self._deed("changelog acknowledged")
         return [Span(len(log) - len(items), len(log))]
 
-    async def read(self, partition: int, start: int) -> AsyncIterator[tuple[list[tuple[bytes, bytes | None]], int]]:
+    async def read(self, partition: int, start: int) -> AsyncGenerator[tuple[list[tuple[bytes, bytes | None]], int], None]:
         log = self.durable.changelog[partition]
         yield log[start:], len(log)
 

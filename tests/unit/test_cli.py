@@ -299,6 +299,30 @@ def test_what_comes_through_a_pipe_is_checked_as_it_comes() -> None:
     assert b"1 of 3 lines of stdin are not events" in errors
 
 
+def test_a_named_pipe_is_read_as_it_comes_and_only_once() -> None:
+    """As a shell names one: publish <(jq ...)."""
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streams.cli", "publish", f"/dev/fd/{reading}", "--dry-run"],
+        cwd=ROOT,
+        pass_fds=[reading],
+        stderr=subprocess.PIPE,
+    )
+    os.close(reading)
+    os.write(writing, json.dumps(EVENT).encode() + b"\n")
+    os.close(writing)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (ExitCode.OK, b"1 events, nothing wrong, nothing sent\n")
+
+
+@pytest.mark.parametrize("source", ["-", "/dev/null"])
+def test_a_source_without_lines_is_no_mistake(source: str) -> None:
+    process = started("publish", source, "--dry-run", stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.OK, errors
+    assert errors.endswith(b"0 events, nothing wrong, nothing sent\n")
+
+
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     code = "import sys; from streams.cli import run; run(['demo', '--help']); print(HEAVY & set(sys.modules))"
     code = f"HEAVY = {{'aiokafka', 'numpy', 'faust', 'clickhouse_driver', 'structlog'}}; {code}"

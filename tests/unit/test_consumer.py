@@ -239,6 +239,42 @@ async def test_a_rebalance_during_the_seek_makes_it_void(bench: Bench) -> None:
     assert not any(call.startswith("assigned") for call in bench.kafka.calls)
 
 
+@pytest.mark.parametrize("error", [IllegalStateError("not assigned"), LostRecords("gone"), TimeoutError()])
+async def test_a_seek_that_a_rebalance_broke_is_void_and_stops_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def seek_to_start(_: Sequence[int]) -> dict[int, int]:
+        await bench.revoke()
+        raise error
+
+    monkeypatch.setattr(bench.kafka, "seek_to_start", seek_to_start)
+    await bench.consumer.perform_seek()
+    assert bench.app.crash_reason is None
+    assert bench.app.guard.gate is Gate.HELD
+
+
+async def test_a_seek_that_fails_without_a_rebalance_stops_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def seek_to_start(_: Sequence[int]) -> dict[int, int]:
+        raise LostRecords("gone")
+
+    monkeypatch.setattr(bench.kafka, "seek_to_start", seek_to_start)
+    await bench.consumer.perform_seek()
+    assert isinstance(bench.app.crash_reason, LostRecords)
+
+
+async def test_a_rebalance_while_dropped_records_are_sought_is_no_failure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    await bench.assign()
+    bench.kafka.positions |= {0: 77, 1: 77}  # records of both partitions were dropped
+
+    async def seek_to(partition: int, offset: int) -> None:
+        bench.kafka.calls.append(f"seek {partition} {offset}")
+        await bench.revoke()
+
+    monkeypatch.setattr(bench.kafka, "seek_to", seek_to)
+    await bench.consumer._fetch_once()
+    assert [call for call in bench.kafka.calls if call.startswith("seek")] == ["seek 0 0"], "the other one is nobody's any more"
+
+
 async def test_a_worker_without_partitions_says_so_to_the_desk(bench: Bench) -> None:
     bench.kafka.ends.clear()
     await bench.consumer.on_partitions_assigned(set())

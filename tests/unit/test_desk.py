@@ -1,8 +1,9 @@
 """The desk's order of writing: whatever step a worker dies at, the next one ends with the same rows."""
 
 import asyncio
+import contextlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -96,6 +97,69 @@ async def test_a_recovered_partition_is_asked_whether_its_state_fits_the_offset(
     async with at_work(Outside(replace(undisturbed, changelog=defaultdict(list))), continuity=asked) as (_, running):
         await until(lambda: len(asked.questions) == PARTITIONS, running)
     assert asked.questions == [(p, 0, ends[p]) for p in range(PARTITIONS)]
+
+
+class Stubborn(Outside):
+    """A rim whose rows cannot be stopped half-way, as a thread cannot; it holds its partitions under the newest epoch only."""
+
+    def __init__(self, durable: Durable) -> None:
+        super().__init__(durable)
+        self.epoch = 1
+        self.writing, self.let_go = asyncio.Event(), asyncio.Event()
+
+    async def _write_rows(self, tables: dict[str, list[list[Any]]]) -> None:
+        self.writing.set()
+        while not self.let_go.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.let_go.wait()
+        await super()._write_rows(tables)
+
+    def holds(self, _partition: int, epoch: int) -> bool:
+        return epoch == self.epoch
+
+
+async def test_a_turn_of_an_assignment_before_writes_nothing_under_the_one_that_follows() -> None:
+    #  epoch 1: rows are on their way --- revoke, not settled in time --- epoch 2: the same partitions --- the rows have landed
+    durable = topic()
+    outside = Stubborn(durable)
+    async with at_work(outside) as (desk, running):
+        await desk.take(Fetched(durable, 0, durable.topic[0]))
+        await outside.writing.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await desk.revoked(0.01)
+        outside.epoch = 2
+        await desk.assigned(range(PARTITIONS), 2)
+        outside.let_go.set()
+        await until(lambda: desk.ready and desk._turn is not None and desk._turn.done(), running)
+        assert not any(durable.changelog.values())
+        assert not any(durable.committed.values())
+        await desk.take(Fetched(durable, 0, durable.topic[0], epoch=2))
+        await until(lambda: durable.committed[0] == len(durable.topic[0]), running)
+    assert durable.changelog[0]
+
+
+class Interrupted(Outside):
+    """A rim that ends the worker in the middle of a recovery, while the changelog has a consumer open."""
+
+    def __init__(self, durable: Durable) -> None:
+        super().__init__(durable)
+        self.reading: list[AsyncGenerator[Any, None]] = []
+
+    def read(self, partition: int, start: int) -> AsyncGenerator[tuple[list[tuple[bytes, bytes | None]], int], None]:
+        self.reading.append(super().read(partition, start))  # kept, so that nothing but a close ends it
+        return self.reading[-1]
+
+    def beat(self) -> None:
+        raise Died("in the middle of the recovery")
+
+
+async def test_a_recovery_that_fails_closes_the_changelogs_consumer() -> None:
+    outside = Interrupted(topic())
+    async with at_work(outside) as (_, running):
+        with pytest.raises(Died):
+            await until(lambda: False, running)
+    assert [reading.ag_frame for reading in outside.reading] == [None]
 
 
 async def test_a_changelog_that_begins_again_stops_the_worker(undisturbed: Durable) -> None:

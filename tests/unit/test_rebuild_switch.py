@@ -6,12 +6,13 @@ from typing import Any, Self
 
 import pytest
 
+from streams.log_reader import Marks
 from streams.rebuild import switch
 from streams.settings import Settings
 
 
 class Log:
-    """A log that ends at 10 everywhere, and what its group has committed at each look; the last one stays."""
+    """A log that ends at 10 everywhere, and what its group has committed at each look; the last one stays. The first look is at the end."""
 
     def __init__(self, looks: Sequence[dict[int, int]]) -> None:
         self.looks = list(looks)
@@ -20,11 +21,9 @@ class Log:
         return self
 
     async def __aexit__(self, *_: object) -> None: ...
-    async def ends(self) -> dict[int, int]:
-        return {0: 10, 1: 10}
-
-    async def committed(self) -> dict[int, int]:
-        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+    async def marks(self) -> list[Marks]:
+        committed = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        return [Marks(number, 0, committed.get(number, 0), 10) for number in (0, 1)]
 
 
 async def copies(monkeypatch: pytest.MonkeyPatch, looks: Sequence[dict[int, int]], *, working: bool = True, s_a_look: float = 1) -> int:
@@ -47,7 +46,7 @@ async def copies(monkeypatch: pytest.MonkeyPatch, looks: Sequence[dict[int, int]
 
 
 async def test_until_what_was_in_the_log_is_committed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await copies(monkeypatch, [{}, {0: 10}, {0: 12, 1: 9}, {0: 12, 1: 10}]) == 4
+    assert await copies(monkeypatch, [{}, {}, {0: 10}, {0: 12, 1: 9}, {0: 12, 1: 10}]) == 4
 
 
 async def test_once_where_nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:

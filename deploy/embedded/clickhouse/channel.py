@@ -8,10 +8,13 @@ from deploy.embedded.clickhouse.frame import unpacked
 from deploy.embedded.clickhouse.reply import Reply
 from deploy.embedded.clickhouse.request import Query, read_data_head, read_query, skip_block_info
 from deploy.embedded.clickhouse.source import BUFFER_BYTES, FrameSource, SocketSource, Write
+from events.exit_code import ExitCode
 
 
 class Unreadable(Exception):
     """A block whose end cannot be found: the client is told, and the connection ends."""
+
+    exit_code = ExitCode.MISTAKE
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(str(failure))

@@ -6,6 +6,8 @@ so it is kept exactly and never replaced by a code of the door's own.
 
 import re
 
+from events.exit_code import ExitCode
+
 CODED = re.compile(r"Code: (\d+)\. (?:DB::Exception: )?(.*)", re.DOTALL)
 NAMED = re.compile(r"\(([A-Z][A-Z0-9_]+)\)\s*$")
 
@@ -14,6 +16,8 @@ UNKNOWN_EXCEPTION = 1002
 
 class Failure(Exception):
     """A refused statement: `code` as in ClickHouse's ErrorCodes, `text` without the code."""
+
+    exit_code = ExitCode.MISTAKE
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"Code: {code}. DB::Exception: {text}")

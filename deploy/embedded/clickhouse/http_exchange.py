@@ -17,6 +17,7 @@ from aiohttp.web_protocol import RequestPayloadError
 from deploy.embedded.clickhouse.failure import refused
 from deploy.embedded.clickhouse.frame import unpacked
 from deploy.embedded.clickhouse.wire import ProtocolError
+from events.exit_code import ExitCode
 
 PIECE_TIMEOUT_S = 300
 KNOWN_ENCODINGS = ("", "identity", "gzip", "deflate", "br", "zstd")
@@ -26,6 +27,8 @@ Receive = Callable[[], bytes]
 
 class Gone(Exception):
     """The client is not there any more, or does not move."""
+
+    exit_code = ExitCode.MISTAKE
 
 
 class Exchange:

@@ -9,6 +9,8 @@ from typing import Any
 
 from clickhouse_driver.varint import read_varint
 
+from events.exit_code import ExitCode
+
 MORE = 0x80  # in a varint: another byte follows
 TEXT_LIMIT = 1 << 20
 QUERY_LIMIT = 1 << 28
@@ -16,6 +18,8 @@ QUERY_LIMIT = 1 << 28
 
 class ProtocolError(ValueError):
     """The peer does not speak the native protocol, or broke it; the connection is of no more use."""
+
+    exit_code = ExitCode.MISTAKE
 
 
 def varint(number: int) -> bytes:
