@@ -39,8 +39,6 @@ class Oversized(Exception):
             "that state: `frontdesk rebuild --from log` counts it anew, within what a case may hold today"
         )
 
-    exit_code = ExitCode.REFUSED
-
 
 class ChangelogRestarted(Exception):
     """What was written got an offset that had been given before: the changelog is another one, and the state in it is gone."""

@@ -35,8 +35,8 @@ from streams.continuity import Continuity
 from streams.desk import Desk
 from streams.directory import directory_of
 from streams.health import Health, Progress, application, follow_log
-from streams.http.application import answer
 from streams.http.policy import Policy
+from streams.http.serving import answer
 from streams.membership import has_offset
 from streams.outbox import Outbox
 from streams.publisher import BACKFILL

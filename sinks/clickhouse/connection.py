@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clickhouse_driver.errors import Error
+
 from sinks.clickhouse.columns import ColumnClient
 
 INSERT_SETTINGS: dict[str, Any] = {
@@ -21,11 +23,16 @@ INSERT_SETTINGS: dict[str, Any] = {
 
 CONNECT_TIMEOUT_S = 5
 RECEIVE_TIMEOUT_S = 60
+AWAY = (Error, OSError, EOFError)
+"""What a client raises while the server cannot be reached or does not answer as it should."""
 
 
 @dataclass(frozen=True)
 class ClickHouse:
-    """A server and the database in it. `ca_file` is a PEM file; `verify=False` accepts any certificate."""
+    """A server and the database in it. `ca_file` is a PEM file; `verify=False` accepts any certificate.
+
+    After `receive_timeout_s` without a byte of an answer it counts as away.
+    """
 
     host: str = "127.0.0.1"
     port: int = 9000
@@ -35,6 +42,7 @@ class ClickHouse:
     secure: bool = False
     ca_file: Path | None = None
     verify: bool = True
+    receive_timeout_s: float = RECEIVE_TIMEOUT_S
 
     def connect(self, database: str | None = None) -> ColumnClient:
         """A client of its own for one thread. It connects at the first query; `close()` or `disconnect()` ends it."""
@@ -46,7 +54,7 @@ class ClickHouse:
             database=self.database if database is None else database,
             client_name="frontdesk",
             connect_timeout=CONNECT_TIMEOUT_S,
-            send_receive_timeout=RECEIVE_TIMEOUT_S,
+            send_receive_timeout=self.receive_timeout_s,
             sync_request_timeout=CONNECT_TIMEOUT_S,
             tcp_keepalive=True,
             secure=self.secure,

@@ -173,8 +173,7 @@ def _stay(settings: Settings, playback: Playback) -> None:
 
 
 async def _live(settings: Settings, playback: Playback) -> None:
-    async with AsyncExitStack() as stack, Publisher(settings) as publisher, asyncio.TaskGroup() as beside:
-        hub, port = await serve_page(stack, settings.model_copy(update={"page_port": 0}))
-        beside.create_task(hub.failure())
+    async with AsyncExitStack() as stack, Publisher(settings) as publisher:
+        port = await serve_page(stack, settings.model_copy(update={"page_port": 0, "metrics_port": 0}))
         results().print(f"  the page, live       http://127.0.0.1:{port}/", markup=False, soft_wrap=True)
         await playback.live(ToKafka(publisher, WallClock().now()))

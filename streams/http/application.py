@@ -1,7 +1,6 @@
-"""An application of aiohttp behind the policy of all doors, at an address of this process, until whoever started it is done."""
+"""An application of aiohttp behind the policy of all doors."""
 
 from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack
 from typing import Final
 
 from aiohttp import web
@@ -31,15 +30,6 @@ def application(
     app.on_response_prepare.append(_add_headers)
     app.add_routes(routes)
     return app
-
-
-async def answer(stack: AsyncExitStack, app: web.Application, port: int, host: str = "127.0.0.1") -> int:
-    """Answer until the stack unwinds; returns the port (0 lets the system choose). Raises OSError where it is taken."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-    stack.push_async_callback(runner.cleanup)
-    await runner.setup()
-    await web.TCPSite(runner, host, port).start()
-    return int(runner.addresses[0][1])
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:

@@ -1,38 +1,51 @@
 """Many viewers, one reader: what a view shows is read for all who look at it, and each is told when it changed.
 
 A viewer that is slow misses what lay between and gets the newest; nothing is queued for anybody, so memory does not grow
-with patience. The reader of a view stops when nobody looks any more.
+with patience. The reader of a view stops when nobody looks any more: it sees that itself, between two reads, so those who
+come and go cost no more than one who stays. What goes wrong in a read is told to its viewers and tried again, and is
+nothing to anybody else.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
-from clickhouse_driver.errors import Error
+from clickhouse_driver import Client
 
+from sinks.clickhouse.connection import AWAY
 from streams.clock import Clock
+from streams.page.answers import Pool
 from streams.page.reading import Reading, View
 
 READ_EVERY_S: Final = 0.5
-AWAY_EVERY_S: Final = 2.0
+AGAIN_AFTER_S: Final = 2.0
+"""After a failure."""
+MOST_VIEWERS: Final = 2_000
+MOST_VIEWS: Final = 500
 
 log = structlog.get_logger("page")
+
+
+class Full(Exception):
+    """So many look already that one more would take from them."""
 
 
 class Reads(Protocol):
     """Whoever reads for a view (`streams.page.reading.Reader`)."""
 
-    def read(self) -> Reading: ...
-    def close(self) -> None: ...
+    def read(self, client: Client) -> Reading: ...
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Whether what is shown is true now: live, stale (the workers are behind or stopped), away (ClickHouse does not answer)."""
+    """Whether what is shown is true now.
+
+    live; stale: the workers are behind or stopped; away: ClickHouse does not answer; failing: a mistake of ours in reading it.
+    """
 
     name: str
     as_of: int | None
@@ -78,71 +91,82 @@ class Channel:
 class Hub:
     """All channels of the process."""
 
-    def __init__(self, make_reader: Callable[[View], Reads], clock: Clock, stale_after_s: float) -> None:
+    def __init__(
+        self,
+        make_reader: Callable[[View], Reads],
+        pool: Pool,
+        clock: Clock,
+        *,
+        stale_after_s: float,
+        most_viewers: int = MOST_VIEWERS,
+        most_views: int = MOST_VIEWS,
+    ) -> None:
         self._make_reader = make_reader
+        self._pool = pool
         self._clock = clock
         self._stale_after_ms = stale_after_s * 1000
+        self._most_viewers = most_viewers
+        self._most_views = most_views
         self._channels: dict[View, Channel] = {}
-        self._readers: dict[View, asyncio.Task[None]] = {}
-        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    async def failure(self) -> None:
-        """Wait until a reader ends by a mistake of ours, and raise it."""
-        await self._failed
+        self._readers: set[asyncio.Task[None]] = set()
 
     @property
     def viewers(self) -> int:
         """How many look at anything."""
         return sum(channel.viewers for channel in self._channels.values())
 
-    @asynccontextmanager
-    async def watching(self, view: View) -> AsyncIterator[Channel]:
-        """The view's channel, kept up to date while in the context."""
-        channel = self._channels.get(view)
-        if channel is None:
-            channel = self._channels[view] = Channel(view)
-            reader = self._readers[view] = asyncio.create_task(self._follow(channel))
-            reader.add_done_callback(self._ended)
+    @property
+    def views(self) -> int:
+        """How many districts and windows are read."""
+        return len(self._channels)
+
+    @contextmanager
+    def watching(self, view: View) -> Iterator[Channel]:
+        """The view's channel, kept up to date while in the context. Raises `Full`."""
+        channel = self._channel(view)
         channel.viewers += 1
         try:
             yield channel
         finally:
             channel.viewers -= 1
-            if not channel.viewers:
-                await self._leave(view)
+
+    def _channel(self, view: View) -> Channel:
+        if self.viewers >= self._most_viewers:
+            raise Full("too many viewers")
+        if view not in self._channels:
+            if self.views >= self._most_views:
+                raise Full("too many districts and windows are looked at")
+            channel = self._channels[view] = Channel(view)
+            reader = asyncio.create_task(self._follow(channel, self._make_reader(view)))
+            self._readers.add(reader)
+            reader.add_done_callback(self._readers.discard)
+        return self._channels[view]
 
     async def close(self) -> None:
         """Stop all readers."""
-        for view in list(self._channels):
-            await self._leave(view)
-
-    def _ended(self, reader: asyncio.Task[None]) -> None:
-        error = None if reader.cancelled() else reader.exception()
-        if error is not None and not self._failed.done():
-            self._failed.set_exception(error)
-
-    async def _leave(self, view: View) -> None:
-        self._channels.pop(view, None)
-        reader = self._readers.pop(view, None)
-        if reader is not None:
+        for reader in list(self._readers):
             reader.cancel()
-            await asyncio.wait({reader})
+        await asyncio.gather(*self._readers, return_exceptions=True)
 
-    async def _follow(self, channel: Channel) -> None:
-        reader, last = self._make_reader(channel.view), Reading("", None)
-        try:
-            while True:
-                try:
-                    last = await asyncio.to_thread(reader.read)
-                except (Error, OSError, EOFError) as failure:
-                    log.warning("ClickHouse does not answer", why=str(failure).splitlines()[0] if str(failure) else type(failure).__name__)
-                    await channel.tell(last.content, State("away", last.as_of))
-                    await asyncio.sleep(AWAY_EVERY_S)
-                else:
-                    await channel.tell(last.content, State(self._judge(last.as_of), last.as_of))
-                    await asyncio.sleep(READ_EVERY_S)
-        finally:
-            reader.close()
+    async def _follow(self, channel: Channel, reader: Reads) -> None:
+        state, last = State("", None), Reading("", None)
+        while channel.viewers:
+            before, again_after_s = state.name, AGAIN_AFTER_S
+            try:
+                last = await self._pool.ask(reader.read)
+                state, again_after_s = State(self._judge(last.as_of), last.as_of), READ_EVERY_S
+            except AWAY as failure:
+                state = State("away", last.as_of)
+                if state.name != before:
+                    why = str(failure).partition("\n")[0] or type(failure).__name__
+                    log.warning("ClickHouse does not answer", view=channel.view, why=why)
+            except Exception:
+                state = State("failing", last.as_of)
+                if state.name != before:
+                    log.exception("a mistake in reading", view=channel.view)
+            await channel.tell(last.content, state)
+            await asyncio.sleep(again_after_s)
+        del self._channels[channel.view]
 
     def _judge(self, as_of: int | None) -> str:
         return "live" if as_of is not None and self._clock.now() - as_of <= self._stale_after_ms else "stale"

@@ -1,7 +1,6 @@
 """One look at a district over a window, as the JSON text that browsers get. The same numbers give the same text."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -9,9 +8,7 @@ from zoneinfo import ZoneInfo
 
 from clickhouse_driver import Client
 
-from events.directory import Directory
 from sinks.clickhouse import overview
-from sinks.clickhouse.connection import ClickHouse
 from streams.clock import Clock
 
 WINDOWS: Final = ("1h", "24h", "7d", "28d")
@@ -37,38 +34,31 @@ class Reading:
 
 
 class Reader:
-    """Reads for one view, over one connection of its own, in one thread at a time."""
+    """Reads for one view, again and again."""
 
-    def __init__(self, view: View, server: ClickHouse, directory: Directory, clock: Clock) -> None:
+    def __init__(self, view: View, zone: str, clock: Clock) -> None:
+        """`zone` is the district's, as IANA names it."""
         self._view = view
-        self._zone = directory.zone(view.district)
+        self._zone = zone
         self._clock = clock
-        self._client = server.connect()
         self._days: list[dict[str, Any]] = []
         self._days_read_at = 0
 
-    def read(self) -> Reading:
-        """Raises clickhouse-driver's errors and OSError while ClickHouse is away; the next call connects again."""
-        view, client = self._view, self._client
-        try:
-            as_of = overview.true_as_of(client, view.district)
-            count, waiting = overview.waiting(client, view.district)
-            content = {
-                "district": view.district,
-                "window": view.window,
-                "zone": self._zone,
-                "cells": overview.cells(client, view.district, view.window),
-                "waiting_count": count,
-                "waiting": waiting,
-                "days": self._read_days(client),
-            }
-        except BaseException:
-            client.disconnect()
-            raise
+    def read(self, client: Client) -> Reading:
+        """Raises clickhouse-driver's errors and OSError while ClickHouse is away."""
+        view = self._view
+        as_of = overview.true_as_of(client, view.district)
+        count, waiting = overview.waiting(client, view.district)
+        content = {
+            "district": view.district,
+            "window": view.window,
+            "zone": self._zone,
+            "cells": overview.cells(client, view.district, view.window),
+            "waiting_count": count,
+            "waiting": waiting,
+            "days": self._read_days(client),
+        }
         return Reading(json.dumps(content, separators=(",", ":")), as_of)
-
-    def close(self) -> None:
-        self._client.disconnect()
 
     def _read_days(self, client: Client) -> list[dict[str, Any]]:
         now = self._clock.now()
@@ -79,6 +69,3 @@ class Reader:
             self._days = [{"day": day, "contacts": counts.get(day, 0)} for day in shown]
             self._days_read_at = now
         return self._days
-
-
-MakeReader = Callable[[View], Reader]

@@ -4,19 +4,33 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from dataclasses import replace
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 
 from events.exit_code import ExitCode
+from sinks.page_metrics import PageMetrics, PageStanding, Refused
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.http.application import answer
+from streams.http.application import application as guarded
 from streams.http.host import is_loopback
-from streams.page.hub import Hub
+from streams.http.policy import Policy
+from streams.http.serving import answer
+from streams.page.hub import MOST_VIEWERS, Hub
+from streams.page.pool import ReadingPool
 from streams.page.public import Library, public_application
 from streams.page.reading import Reader
-from streams.page.server import application
+from streams.page.server import Register, application
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
+
+MOST_CONNECTIONS: Final = MOST_VIEWERS + 200
+"""A viewer's stream is one; the others are for whoever comes."""
+ANSWERED_WITHIN_S: Final = 15.0
+"""A look at ClickHouse that takes longer has failed: somebody waits for it."""
 
 
 class NeedsToken(Exception):
@@ -39,35 +53,64 @@ async def _run(settings: Settings, say: Callable[[str], None], *, public: bool) 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    ends: set[asyncio.Task[Any]] = {asyncio.create_task(stop.wait())}
     async with AsyncExitStack() as stack:
-        if public:
-            port = await serve_public_page(stack, settings)
-        else:
-            hub, port = await serve_page(stack, settings)
-            ends.add(asyncio.create_task(hub.failure()))
+        port = await (serve_public_page if public else serve_page)(stack, settings)
         say(f"http://{_in_address(settings.page_host)}:{port}/")
-        ended, others = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        for task in ended:
-            task.result()
-        for task in others:
-            task.cancel()
+        await stop.wait()
     return 0
 
 
-async def serve_page(stack: AsyncExitStack, settings: Settings) -> tuple[Hub, int]:
-    """Answer until the stack unwinds; returns who reads, and the port."""
-    server, directory, clock = clickhouse_of(settings), directory_of(settings), WallClock()
-    hub = Hub(lambda view: Reader(view, server, directory, clock), clock, settings.stale_after_s)
-    app = application(hub, server, settings.page_token.get_secret_value())
+async def serve_page(stack: AsyncExitStack, settings: Settings) -> int:
+    """Answer until the stack unwinds; returns the port."""
+    metrics, clock = PageMetrics(CollectorRegistry()), WallClock()
+    pool, directory = await _pool(stack, settings, metrics), directory_of(settings)
+    hub = Hub(lambda view: Reader(view, directory.zone(view.district), clock), pool, clock, stale_after_s=settings.stale_after_s)
     stack.push_async_callback(hub.close)
-    return hub, await answer(stack, app, settings.page_port, settings.page_host)
+    app = application(hub, Register(pool, clock), metrics, settings.page_token.get_secret_value())
+    await _expose(stack, settings, metrics, hub)
+    return await _answer(stack, settings, app, metrics)
 
 
 async def serve_public_page(stack: AsyncExitStack, settings: Settings) -> int:
     """Answer with what is public until the stack unwinds; returns the port."""
-    app = public_application(Library(clickhouse_of(settings), WallClock()), settings.page_token.get_secret_value(), settings.allowed_hosts)
-    return await answer(stack, app, settings.page_port, settings.page_host)
+    metrics = PageMetrics(CollectorRegistry())
+    library = Library(await _pool(stack, settings, metrics), WallClock())
+    await _expose(stack, settings, metrics)
+    return await _answer(
+        stack, settings, public_application(library, settings.page_token.get_secret_value(), settings.allowed_hosts), metrics
+    )
+
+
+async def _pool(stack: AsyncExitStack, settings: Settings, metrics: PageMetrics) -> ReadingPool:
+    pool = ReadingPool(replace(clickhouse_of(settings), receive_timeout_s=ANSWERED_WITHIN_S), metrics)
+    stack.push_async_callback(pool.close)
+    return pool
+
+
+async def _answer(stack: AsyncExitStack, settings: Settings, app: web.Application, metrics: PageMetrics) -> int:
+    return await answer(
+        stack,
+        app,
+        settings.page_port,
+        settings.page_host,
+        most_connections=MOST_CONNECTIONS,
+        crowded=lambda: metrics.refused(Refused.CROWDED),
+    )
+
+
+async def _expose(stack: AsyncExitStack, settings: Settings, metrics: PageMetrics, hub: Hub | None = None) -> None:
+    """Answer `/metrics` at a port of its own, where the settings name one: the page's own may be open to people."""
+    if not settings.metrics_port:
+        return
+
+    async def exposed(request: web.Request) -> web.StreamResponse:
+        if hub is not None:
+            metrics.stands(PageStanding(hub.viewers, hub.views))
+        encode, kind = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(metrics.registry), headers={"Content-Type": kind})
+
+    app = guarded(Policy(settings.allowed_hosts), [web.get("/metrics", exposed)])
+    await answer(stack, app, settings.metrics_port, settings.metrics_host)
 
 
 def _in_address(host: str) -> str:

@@ -43,6 +43,11 @@ def site(page: str, routes: Iterable[web.AbstractRouteDef], token: str, hosts: f
     return app
 
 
+def away() -> web.HTTPServiceUnavailable:
+    """What whoever asks is told while ClickHouse does not answer."""
+    return web.HTTPServiceUnavailable(text="the database does not answer: try again later\n", headers={"Retry-After": "30"})
+
+
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
 

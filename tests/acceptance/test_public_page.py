@@ -8,10 +8,13 @@ from urllib.error import HTTPError
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
 
 from sinks.clickhouse import publication
 from sinks.clickhouse.releases import release, standings
+from sinks.page_metrics import PageMetrics
 from streams.clock import WallClock
+from streams.page.pool import ReadingPool
 from streams.page.public import Library, public_application
 from streams.page.service import NeedsToken, run_page
 from streams.settings import Settings
@@ -124,7 +127,7 @@ def test_it_needs_no_token_anywhere(scene: Scene) -> None:
 
 
 async def test_a_token_is_honoured(scene: Scene) -> None:
-    library = Library(clickhouse_of(scene.settings), WallClock())
+    library = Library(ReadingPool(clickhouse_of(scene.settings), PageMetrics(CollectorRegistry())), WallClock())
     async with TestClient(TestServer(public_application(library, "open-sesame"))) as client:
         for path in ("/", "/months", "/numbers?district=d0&month=2026-01", "/static/public.js"):
             assert (await client.get(path)).status == 401, path

@@ -48,7 +48,7 @@ def test_every_exception_has_a_deliberate_code() -> None:
     ("error", "code"),
     [
         (Stop(ExitCode.DIFFERENCE, "it differs"), ExitCode.DIFFERENCE),
-        (Oversized("too large a case"), ExitCode.REFUSED),
+        (Oversized("changelog", b"riverside case-1", None), ExitCode.REFUSED),
         (BytesGone("not there"), ExitCode.REFUSED),
     ],
 )

@@ -20,8 +20,8 @@ from sinks.metrics import FRESHNESS, NAMES_TOLD, OTHERS, PartitionStanding, Stan
 from streams.breaker import Flood
 from streams.cells import Cells
 from streams.health import AWAY_MS, Health, Progress, application
-from streams.http.application import answer
 from streams.http.policy import Policy
+from streams.http.serving import answer
 
 NOW = 1_790_000_000_000
 

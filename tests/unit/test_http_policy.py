@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from sinks.metrics import Standing, WorkerMetrics
 from streams.cells import Cells
 from streams.health import application as health_application
-from streams.http.application import answer
 from streams.http.host import Authority, authority, is_loopback
 from streams.http.policy import Policy
+from streams.http.serving import answer
 from streams.intake.token_file import Register
 from streams.page.hub import Hub
 from streams.page.public import public_application

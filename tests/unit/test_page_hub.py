@@ -4,13 +4,16 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import pytest
 
-from streams.page.hub import Channel, Hub, News, State
+from streams.page.hub import Channel, Full, Hub, News, State
 from streams.page.reading import Reading, View
+from tests.waiting import until
 
-VIEW = View("riverside", "24h")
+VIEW, OTHER = View("riverside", "24h"), View("riverside", "7d")
+Answer = TypeVar("Answer")
 NOW = 1_795_000_000_000
 MINUTE = 60_000
 
@@ -25,34 +28,36 @@ class Now:
 
 @dataclass
 class Desk:
-    """What ClickHouse would say; counts how often it was asked and how many ask."""
+    """What ClickHouse would say; counts how often it was asked. Both the reader of any view and the pool that reads."""
 
     says: Reading | Exception = field(default_factory=lambda: Reading("one", NOW))
+    of: dict[View, Reading | Exception] = field(default_factory=dict)
+    """Where a view is told something else."""
     reads: int = 0
-    open: int = 0
 
-    def reader(self, _: View) -> "Desk":
-        self.open += 1
-        return self
+    async def ask(self, read: Callable[[Any], Answer]) -> Answer:
+        await asyncio.sleep(0)
+        return read(None)
 
-    def read(self) -> Reading:
-        self.reads += 1
-        if isinstance(self.says, Exception):
-            raise self.says
-        return self.says
-
-    def close(self) -> None:
-        self.open -= 1
+    def reader(self, view: View) -> "Reader":
+        return Reader(self, view)
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
+@dataclass
+class Reader:
+    desk: Desk
+    view: View
+
+    def read(self, _: Any) -> Reading:
+        self.desk.reads += 1
+        says = self.desk.of.get(self.view, self.desk.says)
+        if isinstance(says, Exception):
+            raise says
+        return says
 
 
-def hub(desk: Desk, now: Now | None = None) -> Hub:
-    return Hub(desk.reader, now or Now(), stale_after_s=150)
+def hub(desk: Desk, now: Now | None = None, **bounds: int) -> Hub:
+    return Hub(desk.reader, desk, now or Now(), stale_after_s=150, **bounds)
 
 
 def state(news: News) -> str:
@@ -66,7 +71,7 @@ async def test_two_hundred_viewers_are_one_reader() -> None:
     seen: list[News] = []
 
     async def look() -> None:
-        async with here.watching(VIEW) as channel:
+        with here.watching(VIEW) as channel:
             seen.append(first := await channel.next(0))
             desk.says = Reading("two", NOW)
             seen.append(await channel.next(first.edition))
@@ -74,21 +79,43 @@ async def test_two_hundred_viewers_are_one_reader() -> None:
     await asyncio.gather(*(look() for _ in range(200)))
     assert sum(news.content == "two" for news in seen) == 200
     assert desk.reads < 20
-    assert desk.open == 0
     assert here.viewers == 0
+    await until(lambda: here.views == 0)
 
 
 async def test_views_are_read_apart_and_only_while_somebody_looks() -> None:
+    desk = Desk(of={OTHER: Reading("other", NOW)})
+    here = hub(desk)
+    with here.watching(VIEW) as one, here.watching(OTHER) as other:
+        assert [each.content for each in await asyncio.gather(one.next(0), other.next(0))] == ["one", "other"]
+        assert (here.viewers, here.views) == (2, 2)
+    await until(lambda: here.views == 0)
+    reads = desk.reads
+    with here.watching(VIEW) as one:
+        await one.next(0)
+    assert desk.reads == reads + 1, "somebody reads for nobody"
+
+
+async def test_those_who_come_and_go_cost_as_one_who_stays() -> None:
     desk = Desk()
     here = hub(desk)
-    async with here.watching(VIEW) as one, here.watching(View("riverside", "7d")) as other:
-        await asyncio.gather(one.next(0), other.next(0))
-        assert desk.open == 2
-        assert here.viewers == 2
-    reads = desk.reads
-    assert desk.open == 0
-    await asyncio.sleep(0)
-    assert desk.reads == reads
+    for _ in range(1_000):
+        with here.watching(VIEW):
+            await asyncio.sleep(0)
+    assert desk.reads < 20
+
+
+async def test_one_viewer_too_many_is_told_so_and_the_others_look_on() -> None:
+    here = hub(Desk(), most_viewers=3, most_views=2)
+    with here.watching(VIEW), here.watching(OTHER) as other:
+        with pytest.raises(Full), here.watching(View("lakeside", "24h")):
+            pass
+        with here.watching(VIEW):
+            with pytest.raises(Full), here.watching(VIEW):
+                pass
+            assert (await other.next(0)).content == "one"
+        with here.watching(VIEW):
+            assert here.viewers == 3
 
 
 async def test_a_slow_viewer_gets_the_newest_and_no_queue() -> None:
@@ -112,19 +139,19 @@ async def test_what_did_not_change_is_not_told_again() -> None:
 async def test_numbers_that_no_worker_carries_on_are_stale() -> None:
     desk, now = Desk(), Now()
     here = hub(desk, now)
-    async with here.watching(VIEW) as channel:
+    with here.watching(VIEW) as channel:
         assert state(first := await channel.next(0)) == "live"
         now.at += 3 * MINUTE
         assert state(await channel.next(first.edition)) == "stale"
     desk.says = Reading("never counted", None)
-    async with here.watching(VIEW) as channel:
+    with here.watching(VIEW) as channel:
         assert state(await channel.next(0)) == "stale"
 
 
 async def test_an_outage_is_told_and_the_last_numbers_stay() -> None:
     desk = Desk()
     here = hub(desk)
-    async with here.watching(VIEW) as channel:
+    with here.watching(VIEW) as channel:
         first = await channel.next(0)
         desk.says = ConnectionRefusedError("refused")
         away = await channel.next(first.edition)
@@ -137,9 +164,12 @@ def _live(as_of: int = NOW) -> State:
     return State("live", as_of)
 
 
-async def test_a_mistake_of_ours_is_not_a_page_that_waits_for_ever() -> None:
-    desk = Desk(says=KeyError("a column that is not there"))
+async def test_a_mistake_of_ours_is_told_and_tried_again_and_ends_no_other_view() -> None:
+    desk = Desk(of={OTHER: KeyError("a column that is not there")})
     here = hub(desk)
-    async with here.watching(VIEW):
-        with pytest.raises(KeyError):
-            await asyncio.wait_for(here.failure(), 30)
+    with here.watching(VIEW) as channel, here.watching(OTHER) as other:
+        assert state(told := await other.next(0)) == "failing"
+        assert state(await channel.next(0)) == "live"
+        del desk.of[OTHER]
+        assert state(await other.next(told.edition)) == "live"
+    await here.close()

@@ -203,17 +203,23 @@ async function begin() {
 
 async function findDistricts() {
   try {
-    const known = await (await fetch("/districts")).json();
+    const answer = await fetch("/districts");
+    if (!answer.ok) return void tryAgain(answer.status === 503 ? "away" : "lost");
+    const known = await answer.json();
     $("district").replaceChildren(...known.map((id) => make("option", { value: id }, pretty(id))));
     $("district-field").hidden = known.length < 2;
     if (!known.length) return void setTimeout(findDistricts, AGAIN_MS);
     choose({ district: known.includes(choice.district) ? choice.district : known[0] });
     $("district").value = choice.district;
   } catch {
-    state = { ...state, state: "lost" };
-    showState();
-    setTimeout(findDistricts, AGAIN_MS);
+    tryAgain("lost");
   }
+}
+
+function tryAgain(why) {
+  state = { ...state, state: why };
+  showState();
+  setTimeout(findDistricts, AGAIN_MS);
 }
 
 // Waiting times move by themselves; and a stream that is silent for long is no stream.
