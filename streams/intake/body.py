@@ -8,6 +8,7 @@ from aiohttp.client_exceptions import ClientError
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import BaseRequest, RequestPayloadError
 
+from events.exit_code import ExitCode
 from streams.intake.problem import Problem, Refusal
 from streams.intake.room import Claim
 from streams.intake.unpacking import unpacked
@@ -20,6 +21,8 @@ WITHIN_S: Final = 15.0
 
 class ClientGone(ConnectionError):
     """The client went away before its request was whole."""
+
+    exit_code = ExitCode.MISTAKE
 
 
 async def read(request: BaseRequest, claim: Claim, within_s: float) -> bytes:

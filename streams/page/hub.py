@@ -16,6 +16,7 @@ from typing import Final, Protocol
 import structlog
 from clickhouse_driver import Client
 
+from events.exit_code import ExitCode
 from sinks.clickhouse.connection import AWAY
 from streams.clock import Clock
 from streams.page.answers import Pool
@@ -32,6 +33,8 @@ log = structlog.get_logger("page")
 
 class Full(Exception):
     """So many look already that one more would take from them."""
+
+    exit_code = ExitCode.MISTAKE
 
 
 class Reads(Protocol):

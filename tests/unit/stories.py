@@ -8,6 +8,7 @@ from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 from events.event import Contacted, Event, Rated, Replied, Resolved, order
+from events.personal_data import nobody_allows
 from projections.case import refold
 from projections.episode import Facts, finish
 from projections.partition import Changes, Entry, Partition
@@ -87,6 +88,8 @@ class Promises:
 
     revision: int = 1
     slack_ms: int = 0
+
+    allows = staticmethod(nobody_allows)
 
     def terms(self, district: str, school: str, department: str, priority: str, audience: str, channel: str, received_at: int) -> Promise:  # noqa: ARG002, PLR0917 - the directory's signature
         if priority == "critical":

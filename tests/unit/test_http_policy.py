@@ -1,7 +1,7 @@
 """Every door of HTTP before the same strangers: web pages, names that mean this machine for a moment, proxies, odd requests."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from sinks.metrics import Standing, WorkerMetrics
+from sinks.page_metrics import PageMetrics
 from streams.cells import Cells
 from streams.health import application as health_application
 from streams.http.host import Authority, authority, is_loopback
@@ -39,8 +40,17 @@ class Nothing:
     def standing(self) -> Standing:
         return Standing(ready=True, unknown_members={}, partitions=[])
 
-    def read(self) -> Reading:
+    def read(self, _: Any = None) -> Reading:
         return Reading("{}", 1)
+
+    async def ask(self, read: Callable[[Any], Any]) -> Any:
+        return read(self)
+
+    async def knows(self, _: str) -> bool:
+        return True
+
+    async def districts(self) -> list[str]:
+        return ["x"]
 
     def close(self) -> None:
         """Nothing is open."""
@@ -69,7 +79,7 @@ def health(hosts: frozenset[str] = NAMED) -> web.Application:
 
 def page(token: str = "") -> web.Application:
     nothing: Any = Nothing()
-    return page_application(Hub(lambda _: Nothing(), Nothing(), 150), nothing, token)
+    return page_application(Hub(lambda _: Nothing(), nothing, nothing, stale_after_s=150), nothing, PageMetrics(CollectorRegistry()), token)
 
 
 def public(token: str = "") -> web.Application:

@@ -12,7 +12,7 @@ from clickhouse_driver.errors import NetworkError
 from prometheus_client import CollectorRegistry
 
 from sinks.page_metrics import PageMetrics
-from streams import http_site
+from streams.http import serving
 from streams.http.serving import answer
 from streams.page import server
 from streams.page.hub import Hub
@@ -153,7 +153,7 @@ async def test_connections_beyond_the_bound_are_told_to_come_again(page: Page) -
 
 
 async def test_a_crowd_before_the_bound_is_cut_off_without_a_word(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_site, "MOST_TOLD", 0)
+    monkeypatch.setattr(serving, "MOST_TOLD", 0)
     idle = [await page.open() for _ in range(MOST_CONNECTIONS)]
     reader, _ = await page.open()
     with suppress(ConnectionResetError):
@@ -164,7 +164,7 @@ async def test_a_crowd_before_the_bound_is_cut_off_without_a_word(page: Page, mo
 
 @pytest.mark.parametrize("begun", [b"", b"GET /districts HTTP/1.1\r\nHost: "], ids=["silent", "half a request"])
 async def test_who_says_nothing_is_hung_up_on(begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_site, "SILENT_S", 0.2)
+    monkeypatch.setattr(serving, "SILENT_S", 0.2)
     async with AsyncExitStack() as stack:
         clickhouse = ClickHouse()
         hub = Hub(clickhouse.reader, clickhouse, clickhouse, stale_after_s=150)
