@@ -20,6 +20,7 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from streams.backlog import committed_offsets
 from streams.broker import administration, client_options
+from streams.claim_check import checked
 from streams.settings import Settings
 
 FETCH_BYTES = 8 << 20
@@ -65,6 +66,7 @@ class LogReader:
             isolation_level="read_committed",
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=FETCH_BYTES,
+            value_deserializer=checked,
         )
 
     async def __aenter__(self) -> Self:

@@ -12,13 +12,17 @@ from aiokafka import AIOKafkaProducer
 from events.cloudevents import STRUCTURED
 from projections.announcement import Announcement
 from streams.announcements import breach_of
+from streams.claim_check import ClaimCheck, claim_check, has_small_headers, is_copied
 from streams.intray import FORWARDED, Record, Refused
 
 PREFIX = "frontdesk-dead-letter-"
 
 
 def dead_letter_headers(refused: Refused) -> list[tuple[str, bytes]]:
-    """The record's own headers, then where it came from and what is wrong with it, as text."""
+    """The record's own headers, then where it came from and what is wrong with it, as text.
+
+    Where the record is not copied in full its size and digest follow: then it is read where it came from.
+    """
     record, rejection = refused.record, refused.rejection
     facts = {
         "reason": rejection.reason.value,
@@ -29,7 +33,18 @@ def dead_letter_headers(refused: Refused) -> list[tuple[str, bytes]]:
         "offset": record.offset,
         "timestamp": record.timestamp,
     }
-    return [*record.headers, *((PREFIX + name, str(fact).encode()) for name, fact in facts.items())]
+    own = record.headers if has_small_headers(record.key, record.headers) else ()
+    if own is not record.headers or not is_copied(record.value):
+        check = claim_check(record.value)
+        facts |= {"bytes": check.size, "sha256": check.digest}
+    return [*own, *((PREFIX + name, str(fact).encode()) for name, fact in facts.items())]
+
+
+def dead_letter_body(record: Record) -> tuple[bytes | None, bytes | None]:
+    """Key and value of a dead letter; null where they are too large to be copied."""
+    key = record.key if has_small_headers(record.key, record.headers) else None
+    value = record.value if is_copied(record.value) else None
+    return key, None if isinstance(value, ClaimCheck) else value
 
 
 class Outbox:
@@ -45,19 +60,13 @@ class Outbox:
         self._breach_topic = breach_topic
 
     async def set_aside(self, refused: Iterable[Refused]) -> None:
-        """Write each refused record, bytes untouched, to the dead letter topic."""
-        await self._all(
-            [
-                await self._producer.send(
-                    self._dead_letter_topic,
-                    key=r.record.key,
-                    value=r.record.value,
-                    headers=dead_letter_headers(r),
-                    partition=None if r.record.key else 0,
-                )
-                for r in refused
-            ]
-        )
+        """Write each refused record to the dead letter topic: bytes untouched, or where they are."""
+        sent = []
+        for r in refused:
+            key, value = dead_letter_body(r.record)
+            topic, partition = self._dead_letter_topic, None if key else 0
+            sent.append(await self._producer.send(topic, key=key, value=value, headers=dead_letter_headers(r), partition=partition))
+        await self._all(sent)
 
     async def send_on(self, misrouted: Iterable[tuple[Record, int]]) -> None:
         """Write each record to the partition it belongs to, with its own timestamp and the mark that it was sent on."""

@@ -13,10 +13,11 @@ from typing import Any
 from rich.table import Table
 
 from sinks.clickhouse.dead_letters import DISCARDED, DeadLetter, Selection, count, find, mark
+from streams.claim_check import BytesGone
 from streams.cli.outcome import ExitCode, Stop
 from streams.cli.screen import remarks, results
 from streams.clock import WallClock
-from streams.dead_letters import BytesGone, Original, Redriven, mended_record, originals
+from streams.dead_letters import Original, Redriven, mended_record, originals
 from streams.dead_letters import redrive as redrive_letters
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of

@@ -15,6 +15,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
+from streams.claim_check import checked
 from streams.transport.away import now_s
 from streams.transport.custody import Span
 
@@ -97,6 +98,7 @@ class FetchThread(AIOKafkaConsumerThread):
             fetch_max_wait_ms=FETCH_WAIT_MS,
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=PARTITION_BYTES,
+            value_deserializer=checked,
         )
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
