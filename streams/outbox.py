@@ -34,17 +34,17 @@ def dead_letter_headers(refused: Refused) -> list[tuple[str, bytes]]:
         "timestamp": record.timestamp,
     }
     own = record.headers if has_small_headers(record.key, record.headers) else ()
-    if own is not record.headers or not is_copied(record.value):
+    if dead_letter_body(record) != (record.key, record.value) or own is not record.headers:
         check = claim_check(record.value)
         facts |= {"bytes": check.size, "sha256": check.digest}
     return [*own, *((PREFIX + name, str(fact).encode()) for name, fact in facts.items())]
 
 
 def dead_letter_body(record: Record) -> tuple[bytes | None, bytes | None]:
-    """Key and value of a dead letter; null where they are too large to be copied."""
+    """Key and value of a dead letter: null and empty where they are too large to be copied. aiokafka sends no record of two nulls."""
     key = record.key if has_small_headers(record.key, record.headers) else None
-    value = record.value if is_copied(record.value) else None
-    return key, None if isinstance(value, ClaimCheck) else value
+    value = b"" if isinstance(record.value, ClaimCheck) or not is_copied(record.value) else record.value
+    return key, b"" if key is None and value is None else value
 
 
 class Outbox:

@@ -51,7 +51,7 @@ def test_up_to_the_limit_a_record_is_copied() -> None:
 def test_a_larger_value_is_told_by_place_size_and_digest() -> None:
     value = bytes(MOST_COPIED + 1)
     letter = letter_of(record(value))
-    assert (letter.key, letter.value, letter.headers[0]) == (b"k", None, OWN[0])
+    assert (letter.key, letter.value, letter.headers[0]) == (b"k", b"", OWN[0])
     assert told(letter)["bytes"] == str(len(value)).encode()
     assert original_of(letter).left_out == sha256(value).hexdigest()
 
@@ -71,6 +71,14 @@ def test_so_are_a_large_key_and_large_or_many_headers(key: bytes, headers: tuple
     assert (letter.key, letter.value) == (None, b"{")
     assert all(name.startswith(PREFIX) for name, _ in letter.headers)
     assert original_of(letter).left_out == sha256(b"{").hexdigest()
+
+
+def test_nor_is_a_record_without_key_and_value_copied_because_none_such_can_be_sent() -> None:
+    letter = letter_of(record(None, None))
+    assert (letter.key, letter.value) == (None, b"")
+    assert told(letter)["bytes"] == b"0"
+    assert original_of(letter).left_out
+    assert letter_of(record(None, b"k")).value is None
 
 
 SIZES = st.integers(0, 2 * MOST_COPIED)
