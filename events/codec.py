@@ -29,7 +29,7 @@ from events.record import records
 from events.rejection import Reason, Rejection
 from events.reply import Reply
 from events.resolution import Resolution
-from events.vocabulary import are_names, is_json_type, is_language
+from events.vocabulary import NAME_LENGTH, are_names, is_json_type, is_language
 
 _is_identifier = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*").fullmatch
 Decoded = tuple[str, str, Event]
@@ -196,7 +196,7 @@ def _structured(body: bytes, headers: Headers) -> bytes | Rejection:
         try:
             attributes[attribute] = content.decode()
         except UnicodeDecodeError:
-            return Rejection(Reason.NOT_CLOUDEVENT, f"$.{attribute}", "must be UTF-8")
+            return Rejection(Reason.NOT_CLOUDEVENT, f"$.{attribute[:NAME_LENGTH]}", "must be UTF-8")
     return msgspec.json.encode(attributes | {"data": Raw(body)})
 
 

@@ -12,7 +12,7 @@ class Reason(StrEnum):
     """Closed set of reasons; the words are part of the contract."""
 
     TOO_LARGE = "too_large"
-    """The value is over 256 KiB."""
+    """The value is over 256 KiB, or the record has to be sent on and its key and headers are over 16 KiB."""
     NOT_JSON = "not_json"
     """The value is empty, not UTF-8, not JSON, or nested too deeply to be read."""
     NOT_CLOUDEVENT = "not_cloudevent"

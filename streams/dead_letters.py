@@ -6,16 +6,17 @@ state is changed after the brokers have the records, and a command that died in 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from events.codec import Decoder
-from events.exit_code import ExitCode
 from events.personal_data import anybody_allows
 from events.rejection import Reason, Rejection
 from sinks.clickhouse.dead_letters import REDRIVEN, DeadLetter, Place, mark
 from streams.broker import client_options
+from streams.claim_check import MOST_BESIDE, BytesGone, claimed, has_small_headers
 from streams.clock import Clock
 from streams.directory import directory_of
 from streams.intray import FORWARDED
@@ -39,6 +40,8 @@ class Original:
     key: bytes | None
     value: bytes | None
     headers: Headers
+    left_out: str = ""
+    """Digest of the value, where the dead letter does not hold the whole record: it is in the log."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,10 @@ class Redriven:
     rejection: Rejection | None = None
 
 
-class BytesGone(Exception):
-    """The dead letter topic does not hold a record that the register names."""
-
-    exit_code = ExitCode.REFUSED
-
-
 async def originals(settings: Settings, letters: Sequence[DeadLetter]) -> dict[Place, Original]:
-    """The records of these letters. Raises `BytesGone`, or aiokafka's `KafkaError` when the brokers are away.
+    """The records of these letters, read from the log where their letters do not hold them.
+
+    Raises `BytesGone`, or aiokafka's `KafkaError` when the brokers are away.
 
     A letter is known by topic, partition, offset and timestamp: a topic that was made anew has the same offsets again.
     """
@@ -79,6 +78,10 @@ async def originals(settings: Settings, letters: Sequence[DeadLetter]) -> dict[P
     for letter in letters:
         if letter.place not in found:
             raise BytesGone(f"the bytes of {letter.place} are not in topic {settings.dead_letter_topic}")
+        if digest := found[letter.place].left_out:
+            reader = partial(AIOKafkaConsumer, **client_options(settings), enable_auto_commit=False, auto_offset_reset="none")
+            record = await claimed(reader, letter, digest)
+            found[letter.place] = Original(record.key, record.value, list(record.headers))
     return found
 
 
@@ -115,12 +118,14 @@ def named_by(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Place, int] |
 
 def original_of(record: Any) -> Original:
     """Undo what `streams.outbox` added: its headers are the last of each name, after all of the record's own."""
-    headers = list(record.headers)
+    headers, left_out = list(record.headers), ""
     while headers and headers[-1][0].startswith(PREFIX):
-        name = headers.pop()[0]
+        name, content = headers.pop()
+        if name == PREFIX + "sha256":
+            left_out = content.decode()
         if name == PREFIX + "reason":  # the first that the outbox adds
             break
-    return Original(record.key, record.value, headers)
+    return Original(record.key, record.value, headers, left_out)
 
 
 def mended_record(original: Original, value: bytes) -> Original:
@@ -165,9 +170,11 @@ async def redrive(
 
 
 def _refused_again(letter: DeadLetter, record: Original, *, backfill: bool) -> Rejection | None:
-    """What no bytes mend: a case that is forgotten or full is so for this event too. And what has no bytes."""
-    if record.value is None and not keeps_bytes(letter.reason):
+    """What no bytes mend: a case that is forgotten or full is so for this event too, and headers come along. And what has no bytes."""
+    if not record.value and not keeps_bytes(letter.reason):
         return Rejection(Reason.PERSONAL_DATA, letter.path, NOT_KEPT)
+    if not has_small_headers(None, record.headers):
+        return Rejection(Reason.TOO_LARGE, "$", f"its headers are over {MOST_BESIDE} bytes: only its publisher can send it without them")
     if letter.reason == Reason.TOO_LATE.value and not backfill:
         return Rejection(Reason.TOO_LATE, letter.path, "the case is no longer remembered: history is taken with --backfill")
     if letter.reason == Reason.CASE_FULL.value:

@@ -8,13 +8,18 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from events.codec import Decoder
+from events.contract import TOO_LARGE
 from events.partition import partition_of
 from events.personal_data import Allows, nobody_allows
 from events.rejection import Reason, Rejection
 from projections.partition import Entry
+from streams.claim_check import MOST_BESIDE, ClaimCheck, Value, has_small_headers
 
 BACKFILL = "frontdesk-backfill"
 FORWARDED = "frontdesk-forwarded"
+TOO_LARGE_TO_BE_SENT_ON = Rejection(
+    Reason.TOO_LARGE, "$", f"is in another partition than its district's, and has a key and headers of over {MOST_BESIDE} bytes"
+)
 
 
 class Record(Protocol):
@@ -25,7 +30,7 @@ class Record(Protocol):
     offset: int
     timestamp: int
     key: bytes | None
-    value: bytes | None
+    value: Value
     headers: Sequence[tuple[str, bytes]]
 
 
@@ -68,8 +73,8 @@ class Intray:
         decode = self.decoder.decode
         partitions = self._partitions
         for r in records:
-            headers = r.headers
-            decoded = decode(r.value, headers, r.timestamp)
+            headers, value = r.headers, r.value
+            decoded = TOO_LARGE if isinstance(value, ClaimCheck) else decode(value, headers, r.timestamp)
             if isinstance(decoded, Rejection):
                 out.refused.append(Refused(r, decoded))
                 continue
@@ -88,6 +93,8 @@ class Intray:
         if _flag(record.headers, FORWARDED):
             reason = Rejection(Reason.MISROUTED, "$.data.district", f"belongs to partition {home}, and was sent on before")
             out.refused.append(Refused(record, reason))
+        elif not has_small_headers(record.key, record.headers):
+            out.refused.append(Refused(record, TOO_LARGE_TO_BE_SENT_ON))
         else:
             out.misrouted.append((record, home))
 

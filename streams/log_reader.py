@@ -19,6 +19,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.memory_records import MemoryRecords
 
 from streams.broker import administration, client_options
+from streams.claim_check import checked
 from streams.membership import committed_offsets
 from streams.settings import Settings
 
@@ -70,6 +71,7 @@ class LogReader:
             isolation_level="read_committed",
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=FETCH_BYTES,
+            value_deserializer=checked,
         )
 
     async def __aenter__(self) -> Self:

@@ -13,13 +13,18 @@ from events.cloudevents import STRUCTURED
 from events.rejection import Reason
 from projections.announcement import Announcement
 from streams.announcements import breach_of
+from streams.claim_check import ClaimCheck, claim_check, has_small_headers, is_copied
 from streams.intray import FORWARDED, Record, Refused
 
 PREFIX = "frontdesk-dead-letter-"
 
 
 def dead_letter_headers(refused: Refused) -> list[tuple[str, bytes]]:
-    """The record's own headers, where they are kept, then where it came from and what is wrong with it, as text."""
+    """The record's own headers, where they are kept, then where it came from and what is wrong with it, as text.
+
+    Where the record is not copied in full its size and digest follow: then it is read where it came from. Of one that is not to be kept
+    there is neither.
+    """
     record, rejection = refused.record, refused.rejection
     facts = {
         "reason": rejection.reason.value,
@@ -30,13 +35,28 @@ def dead_letter_headers(refused: Refused) -> list[tuple[str, bytes]]:
         "offset": record.offset,
         "timestamp": record.timestamp,
     }
-    own = record.headers if keeps_bytes(rejection.reason) else ()
+    if not keeps_bytes(rejection.reason):
+        return [(PREFIX + name, str(fact).encode()) for name, fact in facts.items()]
+    own = record.headers if has_small_headers(record.key, record.headers) else ()
+    if dead_letter_body(refused) != (record.key, record.value) or own is not record.headers:
+        check = claim_check(record.value)
+        facts |= {"bytes": check.size, "sha256": check.digest}
     return [*own, *((PREFIX + name, str(fact).encode()) for name, fact in facts.items())]
 
 
 def keeps_bytes(reason: str) -> bool:
     """Whether a dead letter holds anything of its record. Of personal data not even a hash: all telephone numbers can be tried out."""
     return reason != Reason.PERSONAL_DATA
+
+
+def dead_letter_body(refused: Refused) -> tuple[bytes | None, bytes | None]:
+    """Key and value of a dead letter: null and empty where they are not kept. aiokafka sends no record of two nulls."""
+    record = refused.record
+    if not keeps_bytes(refused.rejection.reason):
+        return None, b""
+    key = record.key if has_small_headers(record.key, record.headers) else None
+    value = b"" if isinstance(record.value, ClaimCheck) or not is_copied(record.value) else record.value
+    return key, b"" if key is None and value is None else value
 
 
 class Outbox:
@@ -52,20 +72,13 @@ class Outbox:
         self._breach_topic = breach_topic
 
     async def set_aside(self, refused: Iterable[Refused]) -> None:
-        """Write each refused record to the dead letter topic: bytes untouched, or nothing of them (`keeps_bytes`)."""
-        await self._all(
-            [
-                await self._producer.send(
-                    self._dead_letter_topic,
-                    key=key,
-                    value=value,
-                    headers=dead_letter_headers(r),
-                    partition=None if key else 0,
-                )
-                for r in refused
-                for key, value in ((r.record.key, r.record.value) if keeps_bytes(r.rejection.reason) else (None, None),)
-            ]
-        )
+        """Write each refused record to the dead letter topic: bytes untouched, or where they are, or nothing of them (`keeps_bytes`)."""
+        sent = []
+        for r in refused:
+            key, value = dead_letter_body(r)
+            topic, partition = self._dead_letter_topic, None if key else 0
+            sent.append(await self._producer.send(topic, key=key, value=value, headers=dead_letter_headers(r), partition=partition))
+        await self._all(sent)
 
     async def send_on(self, misrouted: Iterable[tuple[Record, int]]) -> None:
         """Write each record to the partition it belongs to, with its own timestamp and the mark that it was sent on."""

@@ -8,6 +8,7 @@ import numpy as np
 from events.sender import source_of
 from projections.partition import Changes
 from projections.rows import Row
+from streams.claim_check import ClaimCheck
 from streams.intray import Refused
 from streams.ports import Columns
 
@@ -28,7 +29,8 @@ def _dead_letter(refused: Refused, topic_id: str) -> Row:
     """One row of `dead_letters`: see `sinks.clickhouse.tables.DEAD_LETTER_COLUMNS`."""
     record, why = refused.record, refused.rejection
     where = (topic_id, record.topic, record.partition, record.offset, record.timestamp)
-    return (*where, why.reason.value, why.path, why.message, len(record.value or b""), source_of(record.value, record.headers))
+    source = source_of(None if isinstance(record.value, ClaimCheck) else record.value, record.headers)
+    return (*where, why.reason.value, why.path, why.message, len(record.value or b""), source)
 
 
 def joined(parts: list[Columns]) -> Columns:

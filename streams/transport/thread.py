@@ -16,6 +16,7 @@ from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from events.exit_code import ExitCode
+from streams.claim_check import checked
 from streams.transport.away import now_s
 from streams.transport.custody import Span
 
@@ -26,6 +27,10 @@ FETCH_WAIT_MS = 100
 """How long the broker may wait for a first record; the bound of the delay is the network's, not this."""
 PARTITION_BYTES = 16 << 20
 FETCH_BYTES = 32 << 20
+PIECE_RECORDS = 1_000
+"""At most 256 MB: a value that may be larger is given up while it is unpacked."""
+HELD_BYTES = 32 << 20
+"""Unpacked values after which a fetch asks for no further piece."""
 SUPERSEDED = "the assignment changed during a fetch"
 
 
@@ -73,6 +78,27 @@ def hole(tp: TopicPartition, start: int, first: int, end: int) -> str:
     )
 
 
+async def in_pieces(
+    consumer: AIOKafkaConsumer, tps: Sequence[TopicPartition], max_records: int, timeout_ms: int
+) -> dict[TopicPartition, list[Any]]:
+    """What `getmany` gives, asked for in pieces: aiokafka unpacks while it gives, so what is held is looked at after each.
+
+    Compressed records may be a thousand times as large as what was fetched; up to 20,000 at once would be gigabytes.
+    """
+    found: dict[TopicPartition, list[Any]] = {}
+    left, room = max_records, HELD_BYTES
+    while left > 0 and room > 0:
+        piece = await consumer.getmany(*tps, timeout_ms=timeout_ms, max_records=min(PIECE_RECORDS, left))
+        if not piece:
+            break
+        for tp, records in piece.items():
+            found.setdefault(tp, []).extend(records)
+            left -= len(records)
+            room -= sum(len(record.value or b"") for record in records)
+        timeout_ms = 0
+    return found
+
+
 class FetchThread(AIOKafkaConsumerThread):
     """Faust's consumer thread, with a consumer made for large fetches and no silent resets."""
 
@@ -100,6 +126,7 @@ class FetchThread(AIOKafkaConsumerThread):
             fetch_max_wait_ms=FETCH_WAIT_MS,
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=PARTITION_BYTES,
+            value_deserializer=checked,
         )
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -174,7 +201,7 @@ class FetchThread(AIOKafkaConsumerThread):
         tps = [TopicPartition(self.subscription.topic, p) for p in partitions]
         before = [await consumer.position(tp) for tp in tps]
         try:
-            records = await consumer.getmany(*tps, timeout_ms=int(timeout_s * 1000), max_records=max_records)
+            records = await in_pieces(consumer, tps, max_records, int(timeout_s * 1000))
         except OffsetOutOfRangeError as error:
             raise LostRecords(await self._hole(consumer, dict(zip(tps, before, strict=True)))) from error
         if not set(tps) <= consumer.assignment():

@@ -66,7 +66,7 @@ def test_traffic_is_what_it_says() -> None:
     kinds = {each.kind.partition(":")[0] for each in records}
     assert kinds == {
         *("opening", "reply", "resolution", "rating", "contact", "second episode"),
-        *("late contact", "duplicate", "conflict", "wrong partition", "broken"),
+        *("late contact", "crowded", "duplicate", "conflict", "wrong partition", "broken"),
     }
     assert {partition_of(district, PARTITIONS) for district in DISTRICTS} == set(range(PARTITIONS)), "a partition without a district"
     assert len(DISTRICTS) > PARTITIONS, "no two districts share a partition"

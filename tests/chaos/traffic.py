@@ -1,9 +1,9 @@
 """What publishers send while things go wrong: a stream of records from a seed, made to hit everything that is hard to count.
 
 Seven invented districts share the partitions. Conversations go on over weeks of event time: replies, resolutions, ratings,
-re-openings, second episodes; earlier contacts that arrive late and move an episode to another school; the same record
-again; one id with two contents; records in the wrong partition; records that break the contract. The same seed gives the
-same stream, relative to the instant at which it begins.
+re-openings, second episodes; earlier contacts that arrive late and move an episode to another school; one case with the
+longest names that there can be, which is full soon; the same record again; one id with two contents; records in the wrong
+partition; records that break the contract. The same seed gives the same stream, relative to the instant at which it begins.
 """
 
 import json
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from events.partition import partition_of
+from events.vocabulary import NAME_LENGTH
 from streams.publisher import STRUCTURED, Headers
 
 DISTRICTS: Final = tuple(f"invented-{name}" for name in ("ash", "birch", "cedar", "elm", "fir", "hazel", "oak"))
@@ -23,6 +24,10 @@ DAY: Final = 24 * 60 * MINUTE
 OLDEST: Final = 26 * DAY
 REMEMBERED_RECORDS: Final = 400
 OPEN_CASES: Final = 300
+CROWDED: Final = "crowded"
+"""Subject of a case of which more is sent than it may hold."""
+WIDE: Final = "\N{MAHJONG TILE GREEN DRAGON}"
+"""Four bytes."""
 
 Key = tuple[str, str, str, str]
 """District, subject, source, id: what makes an event one and the same."""
@@ -93,6 +98,16 @@ class Traffic:
         case = self._draw.choice(self._cases)
         case.first = max(now - 60 * DAY, case.first - self._draw.randrange(1_000, 3 * DAY))
         return self._event(case, "contact", case.first, "late contact")
+
+    def _crowded(self, now: int) -> Sent:
+        """Of one case, with names of the greatest length: some 190 of them are as much as a case may hold."""
+        case = Case(DISTRICTS[0], CROWDED, now, now)
+        sent = self._event(case, "contact", now - self._draw.randrange(OLDEST), "crowded")
+        content = json.loads(sent.value)
+        content |= {"id": f"{content['id']:{WIDE}<{NAME_LENGTH}}", "source": WIDE * NAME_LENGTH}
+        content["data"] |= dict.fromkeys(("school", "department", "stakeholder", "topic"), WIDE * NAME_LENGTH)
+        key = (case.district, case.subject, content["source"], content["id"])
+        return Sent(sent.partition, sent.record_key, wire(content), key, sent.kind, sent.headers)
 
     # -- what should change nothing, or must be set right -------------------------------------------------------------
     def _again(self, now: int) -> Sent:
@@ -171,12 +186,13 @@ MAKES: Final = (
     Traffic._continuation,
     Traffic._second_episode,
     Traffic._late,
+    Traffic._crowded,
     Traffic._again,
     Traffic._conflict,
     Traffic._astray,
     Traffic._broken,
 )
-WEIGHTS: Final = (25, 45, 3, 6, 10, 3, 5, 3)
+WEIGHTS: Final = (25, 41, 3, 6, 4, 10, 3, 5, 3)
 
 
 def wire(content: object) -> bytes:

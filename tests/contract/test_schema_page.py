@@ -17,6 +17,7 @@ from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
 from sinks.intake_metrics import IntakeMetrics
 from sinks.metrics import WorkerMetrics
+from streams.claim_check import MOST_COPIED
 from streams.cli.outcome import ExitCode
 from streams.intray import FORWARDED, Refused
 from streams.outbox import dead_letter_headers
@@ -91,7 +92,7 @@ def test_no_meaning_is_told_of_a_column_that_is_not_there(client: "Client") -> N
 
 # -- written parts -----------------------------------------------------------------------------------------------------
 def test_every_header_is_told() -> None:
-    record = ConsumerRecord("t", 0, 0, 0, 0, b"k", b"v", None, 1, 1, ())
+    record = ConsumerRecord("t", 0, 0, 0, 0, b"k", bytes(MOST_COPIED + 1), None, 1, 1, ())
     of_dead_letters = [name for name, _ in dead_letter_headers(Refused(record, Rejection(Reason.NOT_JSON, "$", "")))]
     assert set(names("Records and headers")) == {CONTENT_TYPE[0], "ce_*", BACKFILL[0], FORWARDED, *of_dead_letters}
 

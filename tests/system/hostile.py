@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from events.rejection import Reason
+from events.vocabulary import NAME_LENGTH
 from streams.publisher import STRUCTURED, Headers
 
 Hostile = tuple[bytes, Headers, Reason]
@@ -165,3 +166,38 @@ def hostile(count: int, seed: int) -> Iterator[Hostile]:
         else:
             value, reason = KINDS[number % len(KINDS)](draw)
         yield value, STRUCTURED, reason
+
+
+# -- large, and small on the wire ----------------------------------------------------------------------------------------
+LARGEST_VALUE = 20 << 20
+"""Bytes of a value that a publisher's compression makes small enough for a broker."""
+LONGEST_NAME = "\N{MAHJONG TILE GREEN DRAGON}" * NAME_LENGTH
+"""Four bytes a character."""
+
+Large = tuple[bytes | None, bytes | None, Headers, Reason]
+"""Key, value, headers and reason."""
+
+
+def large(draw: random.Random) -> Iterator[Large]:
+    """Records that a broker takes where they are compressed, of every way to be large; and what has no bytes at all."""
+    key = b"riverside"
+    for size in (65_537, 256 * 1024 + 1, 1_000_000, 4 << 20, 5 << 20, LARGEST_VALUE):
+        reason = Reason.NOT_JSON if size <= 256 * 1024 else Reason.TOO_LARGE
+        yield key, b" " * size, STRUCTURED, reason
+        yield None, wire(event(draw)) + b" " * size + b"}", STRUCTURED, reason
+    yield key, b"{", [*STRUCTURED, ("blanks", b" " * LARGEST_VALUE)], Reason.NOT_JSON
+    yield key, b"{", [*STRUCTURED, *(("x", b"") for _ in range(100_000))], Reason.NOT_JSON
+    yield key, b"{", [("n" * 1_000_000, b""), *STRUCTURED], Reason.NOT_JSON
+    yield b" " * LARGEST_VALUE, b"{", STRUCTURED, Reason.NOT_JSON
+    yield None, None, [], Reason.NOT_JSON
+    yield key, None, [], Reason.NOT_JSON
+    yield key, b"{}", [("ce_specversion", b"1.0"), ("ce_" + "n" * 1_000_000, b"\xff")], Reason.NOT_CLOUDEVENT
+
+
+def crowded(count: int, subject: str, district: str) -> Iterator[bytes]:
+    """So many contacts of one case, all legal, with the longest names that there can be."""
+    draw = random.Random(3)
+    for number in range(count):
+        content = event(draw, "contact") | {"id": f"{number:08}" + LONGEST_NAME[8:], "source": LONGEST_NAME, "subject": subject}
+        names = dict.fromkeys(("school", "department", "stakeholder", "topic"), LONGEST_NAME)
+        yield json.dumps(content | {"data": content["data"] | names | {"district": district}}, ensure_ascii=False).encode()

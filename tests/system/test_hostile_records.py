@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.embedded.clickhouse import ClickHouseServer
@@ -27,9 +28,10 @@ from events.partition import partition_of
 from streams.breaker import MOST_REFUSED
 from streams.cli import run
 from streams.cli.configuration import environment_of
+from streams.cli.outcome import ExitCode
 from streams.publisher import STRUCTURED, Headers, Publisher
 from streams.settings import Settings
-from tests.system.hostile import event, hostile, wire
+from tests.system.hostile import Large, crowded, event, hostile, large, wire
 from tests.workers import POLL_S, committed, fresh_settings, query, wait_until_counted, worker
 
 FULL = "FRONTDESK_FULL" in os.environ
@@ -179,3 +181,79 @@ def test_alone_they_stop_their_partition_and_no_other_until_somebody_accepts_the
         wait_for(lambda: ready(settings) == (200, []), child, log)
 
     assert dead_letters(settings) == {offset: reason.value for offset, (_, _, reason) in enumerate(bad)}
+
+
+# -- large ones ----------------------------------------------------------------------------------------------------------
+async def send_compressed(settings: Settings, records: list[Large]) -> None:
+    """In their district's partition, each in a batch of its own."""
+    options = {"compression_type": "gzip", "max_request_size": 64 << 20}
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, **options) as producer:
+        for key, value, headers, _ in records:
+            batch = producer.create_batch()
+            batch.append(key=key, value=value, timestamp=time.time_ns() // 1_000_000, headers=headers)
+            await (await producer.send_batch(batch, settings.topic, partition=partition_of(DISTRICT, 4)))
+
+
+def test_large_ones_are_set_aside_and_a_crowded_case_is_full_and_the_worker_goes_on(
+    kafka: Kafka, clickhouse: ClickHouseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    settings, log = fresh_settings("hostile_large", kafka, clickhouse), tmp_path / "worker.log"
+    for name, value in environment_of(settings).items():
+        monkeypatch.setenv(name, value)
+    bad = list(large(random.Random(4)))
+    asyncio.run(send_compressed(settings, bad))
+    asyncio.run(send(settings, [(DISTRICT, value, STRUCTURED) for value in crowded(2_000, "crowded", DISTRICT)]))
+    asyncio.run(send(settings, good(100)))
+
+    with worker(settings, log) as child:
+        wait_until_counted(settings, child, log)
+        peak = psutil.Process(child.identity.pid).memory_info().rss
+    with worker(settings, log) as child:  # and once more from what the first one left
+        asyncio.run(send(settings, good(100, name="later")))
+        wait_until_counted(settings, child, log)
+
+    set_aside = dict(query(settings, "SELECT offset, reason FROM dead_letters FINAL WHERE reason != 'case_full'"))
+    assert set_aside == {offset: reason.value for offset, (_, _, _, reason) in enumerate(bad)}
+    full = query(settings, "SELECT count(), countIf(message LIKE '%bytes%') FROM dead_letters FINAL WHERE reason = 'case_full'")
+    [(held,)] = query(settings, "SELECT count() FROM events FINAL WHERE subject = 'crowded'")
+    assert full == [(2_000 - held, 2_000 - held)]
+    assert 150 < held < 2_000
+    assert query(settings, "SELECT count() FROM events FINAL WHERE subject != 'crowded'") == [(200,)]
+    assert peak < 1 << 30
+    assert run(["verify"]) == 0
+    capfdbinary.readouterr()
+
+    place = ("--partition", str(partition_of(DISTRICT, 4)), "--offset")
+    for offset in (2, 11, len(bad) - 6, len(bad) - 3):
+        assert run(["dead-letters", "show", *place, str(offset), "--raw"]) == 0
+        assert capfdbinary.readouterr().out == (bad[offset][1] or b"")
+    mended = tmp_path / "mended.json"
+    mended.write_bytes(wire(event(random.Random(6)) | {"id": "mended"}))
+    assert run(["dead-letters", "redrive", *place, "11"]) == ExitCode.REFUSED
+    assert b"too_large" in capfdbinary.readouterr().err
+    assert run(["dead-letters", "redrive", *place, "11", "--with", str(mended)]) == 0
+
+
+def test_where_retention_took_a_large_one_it_is_said(
+    kafka: Kafka, clickhouse: ClickHouseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings, log = fresh_settings("hostile_gone", kafka, clickhouse), tmp_path / "worker.log"
+    for name, value in environment_of(settings).items():
+        monkeypatch.setenv(name, value)
+    asyncio.run(send_compressed(settings, list(large(random.Random(4)))[:1]))
+    asyncio.run(send(settings, good(10)))
+    with worker(settings, log) as child:
+        wait_until_counted(settings, child, log)
+    flooded = partition_of(DISTRICT, 4)
+    asyncio.run(delete_before(settings, flooded, 5))
+    assert run(["dead-letters", "show", "--partition", str(flooded), "--offset", "0"]) == ExitCode.REFUSED
+    assert "the topic keeps nothing before offset 5 any more" in capfd.readouterr().err
+
+
+async def delete_before(settings: Settings, partition: int, offset: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(settings.topic, partition): RecordsToDelete(before_offset=offset)})
+    finally:
+        await admin.close()

@@ -10,10 +10,12 @@ import pytest
 
 from events.directory import DEFAULT, Directory
 from events.event import Contacted, Event, Rated, Replied, Resolved
+from projections.capacity import CASE_BYTES, weight
 from projections.partition import Partition
 from projections.rows import CASE_COLUMNS, WINDOW_COLUMNS, event_row, row_version
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import write_directory
+from sinks.clickhouse.ledger import weights
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.queries import events_of
 from sinks.clickhouse.tables import WRITTEN
@@ -388,6 +390,15 @@ def test_a_row_of_zeros_is_as_good_as_none(client: "Client") -> None:
     rows["windows"].append((*key, *([0] * (len(WINDOW_COLUMNS) - len(key) - 2)), PARTITION, 1))
     write(client, rows)
     assert differences(client) == []
+
+
+def test_what_a_case_weighs_is_the_same_in_sql(client: "Client") -> None:
+    given = histories(random.Random(5), 200)
+    write(client, by_hand(given))
+    expected = {
+        case: (len({(e.source, e.id) for e in events}), CASE_BYTES + sum(weight(e) for e in set(events))) for case, events in given.items()
+    }
+    assert weights(client, list(given)) == expected
 
 
 def test_nothing_is_left_behind_and_it_can_be_asked_again(client: "Client") -> None:
