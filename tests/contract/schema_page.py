@@ -246,7 +246,7 @@ KINDS: dict[Any, str] = {
     Folder: "folder",
     FilePlace: "file",
 }
-BOUNDS = {"ge": "at least", "gt": "over", "le": "at most"}
+BOUNDS = {"ge": "at least", "le": "at most"}
 
 
 def topic_table() -> str:
