@@ -7,6 +7,7 @@ ignores an archive that does not fit and runs without one, so the archive can on
 
 import hashlib
 import os
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +57,18 @@ class Java:
 
 
 def environment(own: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Give the environment for Java: one's own, less the variables by which another Java program would change ours."""
-    return {name: value for name, value in own.items() if name not in FOREIGN_FLAGS}
+    """Give the environment for Java: one's own, less the variables by which another Java program would change ours.
+
+    File names are UTF-8 whatever the caller's locale: under another one Java takes the folder `ä` for two other letters, or for none.
+    """
+    return {name: value for name, value in own.items() if name not in FOREIGN_FLAGS} | {"LC_ALL": "C.UTF-8"}
+
+
+def property_value(text: str) -> str:
+    """A value of a properties file, which Java reads as Latin-1 and in which a backslash begins an escape."""
+    data = text.encode("utf-16-be")
+    units = struct.unpack(f">{len(data) // 2}H", data)
+    return "".join(chr(unit) if 0x20 < unit < 0x7F and unit != 0x5C else f"\\u{unit:04x}" for unit in units)  # noqa: PLR2004 - ASCII
 
 
 def keytool() -> Path:

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy.embedded import Unavailable, jars
-from deploy.embedded.java import Java, environment
+from deploy.embedded.java import Java, environment, property_value
 from deploy.embedded.listener import CONTROLLER, Certificate, Protocol, certificate, properties
 from deploy.embedded.lock import exclusive
 from deploy.embedded.port import HOST, chosen, is_free
@@ -151,6 +151,7 @@ class Kafka(Server):
         if other:
             raise Unavailable(f"another Kafka (process {other}) works in {self.data}: stop it first, or choose another data folder")
 
+    # Java is told names in its working folder, not paths: Kafka takes a comma in `log.dirs` for the end of one folder of several.
     @property
     def _logs(self) -> Path:
         return self.data / "log"
@@ -174,8 +175,8 @@ class Kafka(Server):
     def _configure(self) -> None:
         tls = self._certificate() if any(name.endswith("SSL") for name in self._protocols) else None
         settings = SETTINGS | properties(self._ports, self._users, tls, self._advertised)
-        settings |= {"controller.quorum.voters": f"1@{HOST}:{self._ports[CONTROLLER]}", "log.dirs": str(self._logs)}
-        _write(self._properties, "".join(f"{name}={value}\n" for name, value in settings.items()))
+        settings |= {"controller.quorum.voters": f"1@{HOST}:{self._ports[CONTROLLER]}", "log.dirs": self._logs.name}
+        _write(self._properties, "".join(f"{name}={property_value(value)}\n" for name, value in settings.items()))
 
     def _format(self, java: Java) -> None:
         """Give a new folder its cluster id and first metadata. Kafka writes meta.properties last, so half a format is done again."""
@@ -184,11 +185,12 @@ class Kafka(Server):
         log = self.data / "format.log"
         child = launch(
             java.command(
-                "kafka.tools.StorageTool", "format", "--ignore-formatted", f"--cluster-id={_cluster_id()}", "-c", self._properties
+                "kafka.tools.StorageTool", "format", "--ignore-formatted", f"--cluster-id={_cluster_id()}", "-c", self._properties.name
             ),
             log,
             outlive=False,
             environment=environment(),
+            folder=self.data,
         )
         if not until(lambda: not child.alive(), START_S):
             child.kill()
@@ -196,7 +198,8 @@ class Kafka(Server):
             raise Failed(f"Kafka cannot format {self._logs}", log, telling)
 
     def _serve(self, java: Java, *, outlive: bool) -> None:
-        self._child = launch(java.command("kafka.Kafka", self._properties), self.log, outlive=outlive, environment=environment())
+        command = java.command("kafka.Kafka", self._properties.name)
+        self._child = launch(command, self.log, outlive=outlive, environment=environment(), folder=self.data)
         try:
             wait_ready(self._child, lambda: answers(self.port), self.log, name=self.name, within_s=START_S, telling=telling)
         except BaseException:
@@ -283,7 +286,7 @@ def _write(file: Path, text: str) -> None:
     """Write whole or not at all, for the owner's eyes only: passwords may be in it."""
     new = file.with_name(f"{file.name}.new")
     new.touch(mode=0o600)
-    new.write_text(text)
+    new.write_text(text, "utf-8")
     new.replace(file)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from streams.cli.outcome import ExitCode, Stop
 from streams.settings import Settings
@@ -70,8 +71,16 @@ def _made(given: Mapping[str, Any]) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        problems = (f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-        raise Stop(ExitCode.USAGE, "; ".join(problems)) from error
+        raise Stop(ExitCode.USAGE, "; ".join(map(_problem, error.errors(include_url=False)))) from None
+
+
+def _problem(error: ErrorDetails) -> str:
+    """Which variable it is and what is right; what several are about together names them itself."""
+    what = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return what
+    name = str(error["loc"][0])
+    return f"{PREFIX}{name.upper()}: {what} ({Settings.model_fields[name].description})"
 
 
 def _refuse_unknown(chosen: set[str]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -152,13 +153,14 @@ def _verified(settings: Settings, published: int) -> bool:
 
 
 def _say_what_to_try(stack: Stack) -> None:
+    folder = shlex.quote(str(stack.data))
     query = "SELECT school, contact_n FROM frontdesk.windows FINAL WHERE scope = 'school' AND window = '24h' ORDER BY contact_n DESC"
     lines = (
         "The demo stays up, with live traffic. In another terminal:",
-        f"  how far it is        frontdesk status --folder {stack.data}",
-        f"  other windows        frontdesk indicators --by school --window 24h --folder {stack.data}",
+        f"  how far it is        frontdesk status --folder {folder}",
+        f"  other windows        frontdesk indicators --by school --window 24h --folder {folder}",
         f'  any SQL over HTTP    curl http://127.0.0.1:{stack.clickhouse_http_port}/ --data-binary "{query} FORMAT PrettyCompact"',
-        f"  more traffic         frontdesk simulate --students 2000 --seed 2 --live --folder {stack.data}",
+        f"  more traffic         frontdesk simulate --students 2000 --seed 2 --live --folder {folder}",
         "  stop everything      Ctrl-C here",
     )
     results().print("\n".join(lines), markup=False, soft_wrap=True)

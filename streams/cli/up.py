@@ -11,12 +11,14 @@ def up(folder: Folder = None) -> None:
     Needs nothing but Python: both servers come as Python packages (frontdesk[embedded]). They listen on 127.0.0.1 only,
     keep their data in the folder, and stay until `frontdesk down`. Starting what runs already does nothing.
     """
+    import shlex
+
     from deploy.embedded.stack import Stack
     from streams.cli.configuration import load_settings
     from streams.cli.prepare import prepare
     from streams.cli.screen import remarks, step
 
-    option = "" if folder is None else f" --folder {folder}"
+    option = "" if folder is None else f" --folder {shlex.quote(str(folder))}"
     stack = Stack(load_settings(folder).folder)
     with step("starting Kafka and ClickHouse") as say:
         stack.up(progress=say)

@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args, get_origin
 
 from clickhouse_driver import Client
-from pydantic import FilePath
 from pydantic.fields import FieldInfo
 
 from deploy.embedded.clickhouse import ClickHouseServer
@@ -22,6 +21,7 @@ from events.contract import MODELS
 from events.rejection import Reason
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import MIGRATIONS, VIEWS, migrate
+from streams.setting_kinds import Brokers, Certificates, DatabaseName, FilePlace, Folder, FolderThere, Host, ReadableFile, TopicName
 from streams.settings import Settings
 from streams.topics import topics
 
@@ -223,13 +223,32 @@ def allowed(field: FieldInfo) -> str:
     kind: Any = field.annotation
     if get_origin(kind) is Literal:
         return ", ".join(f"`{value}`" for value in get_args(kind))
-    names = {int: "whole number", float: "number", bool: "`true`, `false`", Path: "path", FilePath: "file"}
-    name = next((text for each, text in names.items() if kind is each or each in get_args(kind)), "text")
+    name = next((text for each, text in KINDS.items() if each in {kind, *get_args(kind)} or has_rules(field, each)), "text")
     bounds = [f"{words} {getattr(rule, key)}" for rule in field.metadata for key, words in BOUNDS.items() if hasattr(rule, key)]
     return ", ".join([name, *bounds])
 
 
-BOUNDS = {"ge": "at least", "gt": "over", "le": "at most"}
+def has_rules(field: FieldInfo, kind: Any) -> bool:
+    """Whether it is of this kind: what is declared of a kind stands with the field where it is not one of several."""
+    rules = getattr(kind, "__metadata__", ())
+    return bool(rules) and all(rule in field.metadata for rule in rules)
+
+
+KINDS: dict[Any, str] = {
+    int: "whole number",
+    float: "number",
+    bool: "`true`, `false`",
+    Brokers: "host:port, ...",
+    Host: "host name or address",
+    TopicName: "letters, digits, `.`, `_`, `-`",
+    DatabaseName: "letters, digits, `_`",
+    ReadableFile: "file",
+    Certificates: "file",
+    FolderThere: "folder",
+    Folder: "folder",
+    FilePlace: "file",
+}
+BOUNDS = {"ge": "at least", "le": "at most"}
 
 
 def topic_table() -> str:

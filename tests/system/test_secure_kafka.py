@@ -192,14 +192,16 @@ def test_a_door_of_kafka_that_is_guarded_otherwise(settings: Settings) -> None:
 @pytest.mark.parametrize("setting", ["kafka_ca_file", "clickhouse_ca_file"])
 def test_a_certificate_authority_that_is_not_there(settings: Settings, setting: str, tmp_path: Path) -> None:
     said = frontdesk(settings.model_copy(update={setting: tmp_path / "nowhere.pem"}), "worker")
-    assert said == Said(ExitCode.USAGE, [f"frontdesk: FRONTDESK_{setting.upper()}: Path does not point to a file"])
+    assert said.code == ExitCode.USAGE
+    [error] = said.errors
+    assert error.startswith(f"frontdesk: FRONTDESK_{setting.upper()}: '{tmp_path / 'nowhere.pem'}' is not a file that can be read")
 
 
 def test_a_certificate_authority_that_is_something_else(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "poem.txt").write_text("roses are red")
     said = frontdesk(settings.model_copy(update={"kafka_ca_file": tmp_path / "poem.txt"}), "publish", "-")
     assert said.code == ExitCode.USAGE
-    assert said.errors[0].startswith(f"frontdesk: {tmp_path / 'poem.txt'}: ")
+    assert said.errors[0].startswith(f"frontdesk: FRONTDESK_KAFKA_CA_FILE: '{tmp_path / 'poem.txt'}' is no file of certificates")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Both servers together: up is idempotent and mends what is half there, down leaves nothing, nobody's death leaves orphans."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -95,6 +96,35 @@ def test_up_outlives_who_called_it_and_is_mended_and_taken_down(stack: Stack) ->
     assert find(kafka) is None
     assert states(stack) == {"kafka": "stopped", "clickhouse": "stopped"}
     assert stack.down() == []
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
+def test_any_name_of_a_folder_in_any_locale(locale: str, tmp_path: Path) -> None:
+    """Blanks, quotes, per cent, a comma, letters that are no ASCII, and a path as long as one may be: nothing lies elsewhere."""
+    folder = tmp_path / f"Bürgerbüro ä, 'x' \"%20%s\" & #1:2;\\ {'long' * 40}" / "/".join(["x" * 150] * 12) / "data"
+    environment = {**os.environ, "LANG": locale, "LC_ALL": locale}
+
+    def frontdesk(command: str) -> subprocess.CompletedProcess[str]:
+        arguments = [sys.executable, "-m", "streams.cli", command, "--folder", str(folder)]
+        return subprocess.run(arguments, capture_output=True, encoding="utf-8", errors="replace", env=environment, check=False, timeout=200)
+
+    try:
+        up = frontdesk("up")
+        assert up.returncode == 0, up.stderr
+        status = frontdesk("status")
+        assert status.returncode == 0, status.stdout + status.stderr
+        assert (folder / "kafka" / "log" / "meta.properties").exists()
+        assert (folder / "clickhouse" / "engine").exists()
+        assert [path.name for path in tmp_path.iterdir()] == [folder.relative_to(tmp_path).parts[0]]
+    finally:
+        assert frontdesk("down").returncode == 0
+    assert holder(folder / "kafka") is None
+
+
+def test_a_folder_that_the_engine_would_take_for_another_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="without a question mark in its name"):
+        Stack(tmp_path / "why?not").up()
+    assert [path.name for path in tmp_path.iterdir()] == ["why?not"]
 
 
 def test_servers_that_nobody_wrote_down_are_found(stack: Stack) -> None:

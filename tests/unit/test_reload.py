@@ -29,7 +29,7 @@ class Taken:
 @asynccontextmanager
 async def following(file: Path, current: Directory = DEFAULT) -> AsyncIterator[tuple[Taken, asyncio.Event]]:
     taken, hangup = Taken(), asyncio.Event()
-    task = asyncio.create_task(follow_directory(taken, ClickHouse(), Settings(directory=file), hangup, current))
+    task = asyncio.create_task(follow_directory(taken, ClickHouse(), Settings().model_copy(update={"directory": file}), hangup, current))
     try:
         yield taken, hangup
     finally:

@@ -29,6 +29,8 @@ class Engine:
     """An open engine. Sessions may run in parallel, each in a thread of its own."""
 
     def __init__(self, folder: Path, memory_bytes: int) -> None:
+        if "?" in str(folder):  # what follows would count as options, and the data go somewhere else
+            raise Unavailable(f"the engine cannot work in {folder}: choose a data folder without a question mark in its name")
         self._lock_file = locked(folder)
         clear(folder / TEMPORARY)
         os.environ["TZ"] = "UTC"  # the engine heeds no <timezone>
