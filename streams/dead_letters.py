@@ -161,7 +161,7 @@ async def redrive(
 
 def _refused_again(letter: DeadLetter, record: Original, *, backfill: bool) -> Rejection | None:
     """What no bytes mend: a case that is forgotten or full is so for this event too. And what has no bytes."""
-    if record.value is None and not keeps_bytes(letter.reason):
+    if not record.value and not keeps_bytes(letter.reason):
         return Rejection(Reason.PERSONAL_DATA, letter.path, NOT_KEPT)
     if letter.reason == Reason.TOO_LATE.value and not backfill:
         return Rejection(Reason.TOO_LATE, letter.path, "the case is no longer remembered: history is taken with --backfill")

@@ -58,7 +58,7 @@ class Outbox:
                 await self._producer.send(
                     self._dead_letter_topic,
                     key=key,
-                    value=value,
+                    value=b"" if key is None and value is None else value,  # aiokafka sends no record that has neither
                     headers=dead_letter_headers(r),
                     partition=None if key else 0,
                 )
