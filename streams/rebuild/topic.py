@@ -1,7 +1,8 @@
 """The archive of events from the topic: what the workers accepted of it, for the log that they are counting.
 
 Accepted is what keeps the contract, is in the partition of its district, and was not set aside: that a worker once found a record too
-late, or a case full, is not judged again. What the topic no longer has is taken from the old archive.
+late, a case full, or a subject too much like a telephone number, is not judged again. What the topic no longer has is taken from the
+old archive.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from clickhouse_driver import Client
 
+from events.personal_data import anybody_allows
 from projections.rows import EVENT_COLUMNS, OFFSET_SHIFT, Row, columns, event_row, row_version
 from sinks.clickhouse.ledger import dead_letter_rows
 from sinks.clickhouse.store import Store
@@ -50,7 +52,7 @@ class _Accepted:
 
     def __init__(self, number: int, partitions: int, epoch: int, revision: int) -> None:
         self._number = number
-        self._intray = Intray(partitions)
+        self._intray = Intray(partitions, anybody_allows)
         self._first_version = row_version(epoch, 0, revision)
         self.set_aside: dict[int, str] = {}
 

@@ -36,6 +36,14 @@ def test_the_targets_of_the_page_can_be_read() -> None:
     assert len(targets.routine) == 3
 
 
+def test_the_patterns_of_the_page_allow_what_it_says() -> None:
+    [block] = re.findall(r"```\n(districts:.*?)```", PAGE, re.DOTALL)
+    directory = Directory.parse(f"revision: 1\nzone: UTC\nhours: {{monday: 08:00-16:00}}\n{block}")
+    assert directory.allows("riverside", "subject", "312-555-0147")
+    assert directory.allows("riverside", "id", f"{'0a' * 16}@mail.riverside.example")
+    assert not directory.allows("riverside", "id", "jane@mail.riverside.example")
+
+
 @pytest.mark.parametrize("name", sorted(DirectoryFile.model_fields.keys() - {"districts"}))
 def test_the_page_names_every_key(name: str) -> None:
     assert f"`{name}`" in PAGE

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import confluent_kafka
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewPartitions
@@ -281,6 +282,13 @@ class Bad:
     elsewhere: bool = False
     timestamp: int | None = None
 
+    @property
+    def keeps_nothing(self) -> bool:
+        return self.reason is Reason.PERSONAL_DATA
+
+
+PRIVATE = "jane.doe@example.org"
+
 
 def records_of_each_wrong_kind(now: int) -> list[Bad]:
     def wire(**others: Any) -> bytes:
@@ -292,6 +300,8 @@ def records_of_each_wrong_kind(now: int) -> list[Bad]:
         Bad(Reason.NOT_JSON, b"\xff"),
         Bad(Reason.NOT_CLOUDEVENT, b"[1]"),
         Bad(Reason.NOT_CLOUDEVENT, wire(specversion="2.0"), "$.specversion"),
+        Bad(Reason.PERSONAL_DATA, wire(id=PRIVATE), "$.id"),
+        Bad(Reason.PERSONAL_DATA, wire(data={"district": DISTRICT, "stakeholder": PRIVATE}), "$.data.stakeholder", ((PRIVATE, b"1"),)),
         Bad(Reason.UNKNOWN_TYPE, wire(type="org.frontdesk.party.v1"), "$.type"),
         Bad(Reason.INVALID, wire(data={"district": DISTRICT, "channel": "pigeon"}), "$.data.channel"),
         Bad(Reason.INVALID, wire(time="yesterday"), "$.time"),
@@ -311,14 +321,19 @@ async def send(settings: Settings, records: list[Bad], good: list[bytes]) -> Non
             await producer.send_and_wait(settings.topic, value, partition=home)
             where = (home + 1) % settings.partitions if bad.elsewhere else home
             await producer.send_and_wait(
-                settings.topic, bad.value, key=b"k", partition=where, headers=list(bad.headers), timestamp_ms=bad.timestamp
+                settings.topic,
+                bad.value,
+                key=PRIVATE.encode() if bad.keeps_nothing else b"k",
+                partition=where,
+                headers=list(bad.headers),
+                timestamp_ms=bad.timestamp,
             )
         for value in good[len(records) :]:
             await producer.send_and_wait(settings.topic, value, partition=home)
 
 
 async def dead_letters(settings: Settings) -> list[tuple[dict[str, str], bytes | None]]:
-    """(headers that tell, bytes) of each dead letter in the topic, in the order in which they had been sent."""
+    """(headers and key, bytes) of each dead letter in the topic, in the order in which they had been sent."""
     consumer = AIOKafkaConsumer(**client_options(settings), auto_offset_reset="earliest")
     partitions = [TopicPartition(settings.dead_letter_topic, number) for number in range(settings.partitions)]
     consumer.assign(partitions)
@@ -328,7 +343,10 @@ async def dead_letters(settings: Settings) -> list[tuple[dict[str, str], bytes |
         found = [await asyncio.wait_for(consumer.getone(), 20) for _ in range(total)]
     finally:
         await consumer.stop()
-    told = [({name.removeprefix("frontdesk-dead-letter-"): value.decode() for name, value in r.headers}, r.value) for r in found]
+    told = [
+        ({name.removeprefix("frontdesk-dead-letter-"): value.decode() for name, value in (*r.headers, ("key", r.key or b""))}, r.value)
+        for r in found
+    ]
     return sorted(told, key=lambda each: (int(each[0]["partition"]), int(each[0]["offset"])))
 
 
@@ -343,13 +361,25 @@ def test_records_of_each_wrong_kind_are_set_aside_and_those_between_are_counted(
     assert sorted(rows) == sorted((b.reason.value, b.path, len(b.value or b"")) for b in bad)
     told = asyncio.run(dead_letters(settings))
     assert sorted((headers["reason"], headers["path"], value or b"") for headers, value in told) == sorted(
-        (b.reason.value, b.path, b.value or b"") for b in bad
+        (b.reason.value, b.path, b"" if b.keeps_nothing else b.value or b"") for b in bad
     )
+    everywhere = f"{told} {log.read_text()} {[query(settings, f'SELECT * FROM {table}') for table in ('dead_letters', 'events', 'cases')]}"
+    assert PRIVATE not in everywhere
+    assert {headers["key"] for headers, _ in told if headers["reason"] == Reason.PERSONAL_DATA.value} == {""}
     assert {headers["topic"] for headers, _ in told} == {settings.topic}
     assert all(headers["message"] for headers, _ in told)
     assert query(settings, "SELECT count(), uniqExact(subject) FROM events FINAL") == [(len(good), len(good))]
     assert query(settings, "SELECT contact_n FROM windows FINAL WHERE scope = 'school' AND window = '24h'") == [(len(good),)]
     assert "Traceback" not in log.read_text()
+
+
+def test_a_record_with_neither_key_nor_value_is_set_aside(settings: Settings, tmp_path: Path) -> None:
+    producer = confluent_kafka.Producer({"bootstrap.servers": settings.kafka_bootstrap})
+    producer.produce(settings.topic, partition=0)
+    assert producer.flush(30) == 0
+    with worker(settings, tmp_path / "worker.log") as child:
+        wait_until_counted(settings, child, tmp_path / "worker.log")
+    assert query(settings, "SELECT reason, bytes FROM dead_letters FINAL") == [(Reason.NOT_JSON.value, 0)]
 
 
 def test_a_case_that_is_full(settings: Settings, tmp_path: Path) -> None:

@@ -250,6 +250,43 @@ def test_they_are_found_whatever_partitions_the_topics_got(
     assert states(settings) == {"redriven": 1}
 
 
+PRIVATE = "312-555-0147"
+
+
+def test_of_personal_data_nothing_is_left_to_show_or_to_send_again(
+    few: Settings, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(*arguments: str) -> tuple[int, str]:
+        code = run(["dead-letters", *arguments])
+        out, err = capfdbinary.readouterr()
+        assert PRIVATE.encode() not in out + err
+        return code, (out + err).decode()
+
+    [(_, whole), *_] = [each for each in events(60, int(time.time()) - 20 * HOUR_S) if each[0] == "riverside"][5:]
+    private = json.dumps(json.loads(whole) | {"subject": PRIVATE, "source": f"tel:{PRIVATE}"}).encode()
+    with worker(few, tmp_path / "second.log") as child:
+        asyncio.run(publish(few, [("riverside", private)], STRUCTURED_BACKFILL))
+        wait_until_counted(few, child, tmp_path / "second.log")
+    [letter] = json.loads(said("list", "--reason", "personal_data", "--format", "json")[1])
+    assert (letter["path"], letter["source"], letter["bytes"]) == ("$.source", "", len(private))
+    one = ("--partition", str(letter["partition"]), "--offset", str(letter["offset"]))
+    assert "nothing of the record was kept" in said("show", *one)[1]
+    assert "nothing of the record was kept" in json.loads(said("show", *one, "--format", "json")[1])["not_kept"]
+    assert said("show", *one, "--raw")[0] == ExitCode.REFUSED
+    code, told = said("redrive", *one)
+    assert (code, "nothing of the record was kept" in told) == (ExitCode.REFUSED, True)
+
+    (tmp_path / "mended.json").write_bytes(private.replace(f"tel:{PRIVATE}".encode(), b"/invented"))
+    code, told = said("redrive", *one, "--with", str(tmp_path / "mended.json"))
+    assert (code, "still refused (personal_data $.subject" in told) == (ExitCode.REFUSED, True)
+    (tmp_path / "allows.yaml").write_text(f"revision: 1\nzone: UTC\nhours: {{monday: '08:00-16:00'}}\ndistricts: {{riverside: {ALLOWED}}}")
+    monkeypatch.setenv("FRONTDESK_DIRECTORY", str(tmp_path / "allows.yaml"))
+    assert said("redrive", *one, "--with", str(tmp_path / "mended.json"))[0] == ExitCode.OK
+
+
+ALLOWED = "{allow: {subject: '[0-9]{3}-[0-9]{3}-[0-9]{4}'}}"
+
+
 def test_redriving_stops_before_what_would_be_too_late_again_and_as_history_it_is_taken(
     kafka: Kafka, clickhouse: ClickHouseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
