@@ -234,6 +234,11 @@ UNREADABLE: dict[str, tuple[str, bytes, str]] = {
     "a quote without its end": ("a.csv", b'case,at\n1,2026-11-20 09:00:00\n2,"2026\n', r"after line 2: what comes is no CSV"),
     "an endless cell": ("a.csv", b"case,at\n1," + b"x" * (17 << 20) + b"\n", r"after line 1: what comes is no CSV"),
     "half a file of UTF-16": ("a.csv", "case,at\n1,x".encode("utf-16")[:-1], r"what comes is no CSV in utf-16"),
+    "a heading in another encoding": (
+        "a.csv",
+        "case,at,größe\n1,2026-11-20 09:00:00,\n".encode("cp1252"),
+        r":1: the heading is not in utf-8-sig",
+    ),
     "no JSON": ("a.json", b'[{"case": 1},', r"is no JSON"),
     "no JSON array": ("a.json", b'{"tickets": []}', r"is no JSON array"),
     "no spreadsheet": ("a.xlsx", b"case,at\n", r"is no XLSX that can be read"),
