@@ -140,6 +140,8 @@ class Importation:
             moment = datetime.fromisoformat(each.event["time"])
             review.latest = max(review.latest or moment, moment)
         found = {sent.compared(self._hashes(each)) for each in row.events}
+        if Comparison.OTHER in found:
+            self._tell(review.compared[Comparison.OTHER], row.line, "says something else than what was sent before under the same id")
         if found:
             review.compared[next(one for one in (Comparison.OTHER, Comparison.NEW, Comparison.SAME) if one in found)] += 1
 

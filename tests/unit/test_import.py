@@ -399,6 +399,7 @@ def test_a_later_export_says_how_many_rows_differ_from_what_was_sent(topic: Topi
         assert imported(table(week), *options) == ExitCode.OK
         told = capsys.readouterr().err
         assert "compared with what was sent before: 2 rows are as they were, 2 say something new, 1 differ" in told
+        assert "tickets.csv:3: says something else than what was sent before under the same id" in told
     assert "201-resolved-2026-11-23T16:00:00.000Z" in topic.ids
     assert imported(table(week)) == ExitCode.OK
     assert "5 rows are as they were, 0 say something new, 0 differ" in capsys.readouterr().err
