@@ -398,11 +398,19 @@ def test_a_later_export_says_how_many_rows_differ_from_what_was_sent(topic: Topi
     for options in (["--dry-run"], []):
         assert imported(table(week), *options) == ExitCode.OK
         told = capsys.readouterr().err
-        assert "compared with what was sent before: 2 rows are as they were, 2 say something new, 1 differ" in told
-        assert "tickets.csv:3: says something else than what was sent before under the same id" in told
+        assert "compared with what was said before: 2 rows are as they were, 2 say something new, 1 differ" in told
+        assert "tickets.csv:3: says something else than was said before under the same id" in told
     assert "201-resolved-2026-11-23T16:00:00.000Z" in topic.ids
     assert imported(table(week)) == ExitCode.OK
     assert "5 rows are as they were, 0 say something new, 0 differ" in capsys.readouterr().err
+
+
+def test_two_rows_of_one_file_that_differ_under_one_id_are_told(topic: Topic, capsys: pytest.CaptureFixture[str]) -> None:
+    assert imported(table([ROW, ROW, ROW | {"group": "Front Office"}])) == ExitCode.OK
+    told = capsys.readouterr().err
+    assert "tickets.csv:4: says something else than was said before under the same id" in told
+    assert "0 rows are as they were, 2 say something new, 1 differ" in told
+    assert len(set(topic.values)) == 4
 
 
 def test_what_was_sent_is_remembered_for_one_topic(
