@@ -142,6 +142,8 @@ class Importation:
             moment = datetime.fromisoformat(each.event["time"])
             review.latest = max(review.latest or moment, moment)
         found = {sent.compared(self._hashes(each)) for each in row.events}
+        if Comparison.OTHER in found:
+            self._tell(review.compared[Comparison.OTHER], row.line, "says something else than was said before under the same id")
         if found:
             review.compared[next(one for one in (Comparison.OTHER, Comparison.NEW, Comparison.SAME) if one in found)] += 1
 
@@ -160,7 +162,7 @@ class Importation:
             _remark(f"{review.early:,} events are dated before their contact, and count as at once")
         same, new, other = (review.compared[one] for one in (Comparison.SAME, Comparison.NEW, Comparison.OTHER))
         if same or other:
-            _remark(f"compared with what was sent before: {same:,} rows are as they were, {new:,} say something new, {other:,} differ")
+            _remark(f"compared with what was said before: {same:,} rows are as they were, {new:,} say something new, {other:,} differ")
         if other:
             _remark("what differs under the same id counts once, with one of its contents: see docs/publishing.md")
         if review.dropped:

@@ -28,7 +28,7 @@ PACKED: Final = ".gz"
 ROWS_AT_ONCE: Final = 10_000
 LONGEST_CELL: Final = 16 << 20
 """Characters of a cell of CSV: a ticket's description may be long, a quote that is never closed must not take all memory."""
-_SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n')
+_SEPARATOR = re.compile(r'"?sep=([^"])"?\r?\n')
 
 
 def rows_of(file: Path, table: Table) -> Iterator[NumberedRow]:
@@ -77,6 +77,8 @@ def _of_csv(file: Path, opened: BinaryIO, delimiter: str, encoding: str) -> Iter
                 number = reader.line_num + skipped
                 if not heading:
                     heading = _heading(file, number, cells)
+                    if any(map(_is_escaped, heading)):
+                        raise Stop(ExitCode.USAGE, f"{file}:{number}: the heading is not in {encoding}: say which it is in the mapping")
                 elif cells:
                     yield number, _table_row(heading, cells, encoding)
         except (csv.Error, UnicodeError) as error:
@@ -87,13 +89,13 @@ def _table_row(heading: Sequence[str], cells: Sequence[str], encoding: str) -> d
     if len(cells) != len(heading):
         return f"this is no row of the table: it has {len(cells)} cells, the heading {len(heading)}"
     row = dict(zip(heading, cells, strict=True))
-    bad = next((name for name, cell in row.items() if not cell.isascii() and _is_escaped(cell)), None)
+    bad = next((name for name, cell in row.items() if _is_escaped(cell)), None)
     return row if bad is None else f"column {bad}: is not in {encoding}"
 
 
 def _is_escaped(cell: str) -> bool:
     """Whether a byte of it stands for itself, because the encoding knows no character for it."""
-    return any("\udc80" <= character <= "\udcff" for character in cell)
+    return not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell)
 
 
 def _heading(file: Path, number: int, names: Iterable[Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """What imports have sent from here, by hashes: so that the next one can say which rows tell something else under the same ids.
 
 Kept in the state folder, 24 bytes an event, and nothing that could be read. Without it an import does the same, and says less.
+The rows of one file are compared with each other, too, in a database that nobody else sees and that may outgrow the memory.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from typing import Any, Final, NamedTuple, Self
 from streams.cli.outcome import ExitCode, Stop
 
 NAME: Final = "imported.sqlite"
+TABLE: Final = "CREATE TABLE IF NOT EXISTS sent (identity BLOB PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID"
 TIMEOUT_S: Final = 60
 """How long one import waits while another one writes."""
 
@@ -46,6 +48,8 @@ class Sent:
         self.file = folder / NAME
         self._database: sqlite3.Connection | None = None
         self._writes = False
+        self._here = sqlite3.connect("")
+        self._here.execute(TABLE)
 
     def __enter__(self) -> Self:
         if self.file.exists():
@@ -56,6 +60,7 @@ class Sent:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._here.close()
         if self._database is not None:
             self._database.close()
 
@@ -64,7 +69,7 @@ class Sent:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(self.file, timeout=TIMEOUT_S)
         try:
-            database.execute("CREATE TABLE IF NOT EXISTS sent (identity BLOB PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID")
+            database.execute(TABLE)
         except BaseException:
             database.close()
             raise
@@ -73,16 +78,17 @@ class Sent:
         self._database, self._writes = database, True
 
     def compared(self, hashes: Hashes) -> Comparison:
-        """Raises `Stop` where the file is damaged."""
-        if self._database is None:
-            return Comparison.NEW
+        """OTHER also where an earlier row of this import says something else. Raises `Stop` where the file is damaged."""
+        earlier = _content(self._here, hashes)
+        if earlier is None:
+            self._here.execute("INSERT INTO sent VALUES (?, ?)", hashes)
         try:
-            row = self._database.execute("SELECT content FROM sent WHERE identity = ?", (hashes.identity,)).fetchone()
+            before = None if self._database is None else _content(self._database, hashes)
         except sqlite3.DatabaseError as error:
             raise self._unreadable(error) from error
-        if row is None:
-            return Comparison.NEW
-        return Comparison.SAME if row[0] == hashes.content else Comparison.OTHER
+        if {earlier, before} - {None, hashes.content}:
+            return Comparison.OTHER
+        return Comparison.NEW if before is None else Comparison.SAME
 
     def note(self, sent: Iterable[Hashes]) -> None:
         """These are in Kafka. Raises `Stop` where that cannot be written any more."""
@@ -99,3 +105,9 @@ class Sent:
     def _unreadable(self, error: sqlite3.DatabaseError) -> Stop:
         hint = "remove it; then it is only not known what differs from earlier imports"
         return Stop(ExitCode.USAGE, f"{self.file} cannot be read ({error}): {hint}")
+
+
+def _content(database: sqlite3.Connection, hashes: Hashes) -> bytes | None:
+    """The hash of what was said under this identity."""
+    row = database.execute("SELECT content FROM sent WHERE identity = ?", (hashes.identity,)).fetchone()
+    return None if row is None else bytes(row[0])

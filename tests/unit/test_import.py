@@ -234,6 +234,11 @@ UNREADABLE: dict[str, tuple[str, bytes, str]] = {
     "a quote without its end": ("a.csv", b'case,at\n1,2026-11-20 09:00:00\n2,"2026\n', r"after line 2: what comes is no CSV"),
     "an endless cell": ("a.csv", b"case,at\n1," + b"x" * (17 << 20) + b"\n", r"after line 1: what comes is no CSV"),
     "half a file of UTF-16": ("a.csv", "case,at\n1,x".encode("utf-16")[:-1], r"what comes is no CSV in utf-16"),
+    "a heading in another encoding": (
+        "a.csv",
+        "case,at,größe\n1,2026-11-20 09:00:00,\n".encode("cp1252"),
+        r":1: the heading is not in utf-8-sig",
+    ),
     "no JSON": ("a.json", b'[{"case": 1},', r"is no JSON"),
     "no JSON array": ("a.json", b'{"tickets": []}', r"is no JSON array"),
     "no spreadsheet": ("a.xlsx", b"case,at\n", r"is no XLSX that can be read"),
@@ -393,10 +398,19 @@ def test_a_later_export_says_how_many_rows_differ_from_what_was_sent(topic: Topi
     for options in (["--dry-run"], []):
         assert imported(table(week), *options) == ExitCode.OK
         told = capsys.readouterr().err
-        assert "compared with what was sent before: 2 rows are as they were, 2 say something new, 1 differ" in told
+        assert "compared with what was said before: 2 rows are as they were, 2 say something new, 1 differ" in told
+        assert "tickets.csv:3: says something else than was said before under the same id" in told
     assert "201-resolved-2026-11-23T16:00:00.000Z" in topic.ids
     assert imported(table(week)) == ExitCode.OK
     assert "5 rows are as they were, 0 say something new, 0 differ" in capsys.readouterr().err
+
+
+def test_two_rows_of_one_file_that_differ_under_one_id_are_told(topic: Topic, capsys: pytest.CaptureFixture[str]) -> None:
+    assert imported(table([ROW, ROW, ROW | {"group": "Front Office"}])) == ExitCode.OK
+    told = capsys.readouterr().err
+    assert "tickets.csv:4: says something else than was said before under the same id" in told
+    assert "0 rows are as they were, 2 say something new, 1 differ" in told
+    assert len(set(topic.values)) == 4
 
 
 def test_what_was_sent_is_remembered_for_one_topic(
