@@ -104,6 +104,11 @@ class Directory:
         """Whom alerts go to: the department's label, else the district's, else the file's, else ''."""
         return next((work.route for work in place_of(self.file, district, department, "").works() if work.route is not None), "")
 
+    def promised_share(self, district: str) -> float:
+        """Share of its promises that a district means to keep, between 0 and 1: its own, else the file's."""
+        listed = self.file.districts.get(district)
+        return self.file.promised_share if listed is None or listed.promised_share is None else listed.promised_share
+
     def weights(self, district: str) -> list[Weights]:
         """Versions of the score's weights: the district's, else the file's, else the usual ones."""
         listed = self.file.districts.get(district)

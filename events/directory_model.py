@@ -399,6 +399,14 @@ Score = Annotated[
 ]
 
 
+_SHARE = Field(
+    gt=0,
+    lt=1,
+    examples=[0.9],
+    description="Share of promises that is to be kept, over 0 and under 1: alerts, dashboards and the page measure by it.",
+)
+
+
 # -- places ---------------------------------------------------------------------------------------------------------------
 class Work(Days):
     """When work is done, and what is promised."""
@@ -453,6 +461,7 @@ class District(Work):
         None
     )
     zone: Annotated[ZoneName | None, _ZONE] = None
+    promised_share: Annotated[float | None, _SHARE] = None
     score: Score = []
     allow: Annotated[Allowed, Field(examples=[{"subject": "[0-9]{3}-[0-9]{3}-[0-9]{4}"}])] = Allowed()
     departments: Annotated[dict[Id, Department], Field(examples=[{"transportation": {"name": "Transportation"}}])] = {}
@@ -465,6 +474,7 @@ class DirectoryFile(Work):
     revision: Annotated[int, Field(ge=0, lt=2**32, examples=[1], description="Grows with every change, also with a rollback.")]
     zone: Annotated[ZoneName, _ZONE]
     hours: Annotated[Weeks, _HOURS]
+    promised_share: Annotated[float, _SHARE] = 0.9
     score: Score = []
     districts: Annotated[dict[Id, District], Field(examples=[{"riverside": {"name": "Riverside"}}])] = {}
 

@@ -43,9 +43,10 @@ MISSED = CellMetric("frontdesk_missed", "Of those, not kept", (*CELL, "target", 
 LAST_CONTACT = CellMetric("frontdesk_last_contact_timestamp_seconds", "When somebody last contacted the district", ("district",))
 DISTRICT_OPEN = CellMetric("frontdesk_district_open", "1 while the district's offices are open", ("district",))
 """Alert rules take it for the sign that what pages is told of a district: while it is absent, what they knew last holds."""
+PROMISED_SHARE = CellMetric("frontdesk_promised_share", "Share of its promises that the district means to keep", ("district",))
 ROUTE = CellMetric("frontdesk_alert_route", "Always 1: whom alerts of the cell go to, as the directory says", (*CELL, "route"))
 LEFT_OUT = CellMetric("frontdesk_metric_cells_left_out", "Cells beyond FRONTDESK_METRIC_CELLS, which are not told", ())
-CELL_METRICS: Final = (OPEN, WAITING, OLDEST, OVERDUE, BACKLOG, DUE, MISSED, LAST_CONTACT, DISTRICT_OPEN, ROUTE, LEFT_OUT)
+CELL_METRICS: Final = (OPEN, WAITING, OLDEST, OVERDUE, BACKLOG, DUE, MISSED, LAST_CONTACT, DISTRICT_OPEN, PROMISED_SHARE, ROUTE, LEFT_OUT)
 
 
 class Seen(NamedTuple):
@@ -58,6 +59,7 @@ class Seen(NamedTuple):
     is_current: bool
     last_contact_at: Mapping[str, int]
     open_districts: Mapping[str, bool]
+    promised_shares: Mapping[str, float]
     route_of: Callable[[str, str], str]
 
 
@@ -76,6 +78,7 @@ def exposition(seen: Sequence[Seen], limit: int) -> str:
         (MISSED, _came_due(chosen, "missed")),
         (LAST_CONTACT, (f'{{district="{_escaped(d)}"}} {at / 1000:.3f}' for one in current for d, at in one.last_contact_at.items())),
         (DISTRICT_OPEN, (f'{{district="{_escaped(d)}"}} {int(is_open)}' for one in current for d, is_open in one.open_districts.items())),
+        (PROMISED_SHARE, (f'{{district="{_escaped(d)}"}} {share}' for one in current for d, share in one.promised_shares.items())),
         (ROUTE, _routes(chosen)),
         (LEFT_OUT, (f" {left_out}",)),
     ):

@@ -68,5 +68,6 @@ class Cells:
             found.clock >= now - STALE_MS,
             partition.promises.last_contact_at,
             {district: schedule.open_ms(now + 1) > schedule.open_ms(now) for district, schedule in schedules.items()},
+            {district: directory.promised_share(district) for district in districts},
             directory.route,
         )

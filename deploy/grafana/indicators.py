@@ -2,8 +2,8 @@
 
 from grafana_foundation_sdk.builders import stat
 
-from deploy.grafana.panels import COUNT, DURATION, POINTS, SHARE, against, at_least, number
-from deploy.grafana.variables import CELL, DISTRICT, IS_BUSINESS, PROMISED_SHARE, WINDOW, chosen
+from deploy.grafana.panels import COUNT, DURATION, POINTS, SHARE, against, number, promised
+from deploy.grafana.variables import CELL, DISTRICT, IS_BUSINESS, WINDOW, chosen
 
 
 def of(cell: str, department: str = "''") -> list[stat.Panel]:
@@ -28,8 +28,8 @@ def of(cell: str, department: str = "''") -> list[stat.Panel]:
                 beside=["nine in ten under"],
                 empty="no answer in this window",
             ),
-            "promised_ms",
             _promise("response", department),
+            promised_ms="orange",
         ),
         against(
             number(
@@ -41,8 +41,8 @@ def of(cell: str, department: str = "''") -> list[stat.Panel]:
                 beside=["nine in ten under"],
                 empty="nothing settled in this window",
             ),
-            "promised_ms",
             _promise("resolution", department),
+            promised_ms="orange",
         ),
         number(
             "Score of four weeks, 0 to 100",
@@ -53,23 +53,27 @@ def of(cell: str, department: str = "''") -> list[stat.Panel]:
             beside=["low", "high"],
             empty="none: fewer than 10 ratings in 28 days",
         ),
-        number(
-            "Answered in time",
-            "Of the answers that fell due in the window, the share that came before their deadline. Green: what was promised.",
-            f"SELECT response_compliance AS `answered in time` {here}",
-            SHARE,
-            empty="none fell due",
-            width=12,
-            thresholds=at_least(PROMISED_SHARE),
+        promised(
+            number(
+                "Answered in time",
+                "Of the answers that fell due in the window, the share that came before their deadline. Green: what was promised.",
+                f"SELECT response_compliance AS `answered in time` {here}",
+                SHARE,
+                empty="none fell due",
+                width=12,
+            ),
+            here,
         ),
-        number(
-            "Settled in time",
-            "Of the questions that were to be settled in the window, the share that was. Green: what was promised.",
-            f"SELECT resolution_compliance AS `settled in time` {here}",
-            SHARE,
-            empty="none fell due",
-            width=12,
-            thresholds=at_least(PROMISED_SHARE),
+        promised(
+            number(
+                "Settled in time",
+                "Of the questions that were to be settled in the window, the share that was. Green: what was promised.",
+                f"SELECT resolution_compliance AS `settled in time` {here}",
+                SHARE,
+                empty="none fell due",
+                width=12,
+            ),
+            here,
         ),
     ]
 

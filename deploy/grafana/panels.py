@@ -48,11 +48,6 @@ class Column:
         return told
 
 
-def at_least(share: float) -> ThresholdsConfig:
-    """Green from `share` on, orange within a tenth below it."""
-    return steps(("red", None), ("orange", round(share - 0.1, 6)), ("green", share))
-
-
 def steps(*colored: tuple[str, float | None]) -> ThresholdsConfig:
     return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps([Threshold(value, color) for color, value in colored])
 
@@ -92,11 +87,20 @@ def _large(unit: str, thresholds: ThresholdsConfig) -> stat.Panel:
     return panel.decimals(_DECIMALS[unit]) if unit in _DECIMALS else panel
 
 
-def against(panel: stat.Panel, limit: str, sql: str) -> stat.Panel:
-    """Turns orange past the number in the column `limit` of what `sql` gives, for example a promise of the directory; null: never."""
-    mapping = {"fieldName": limit, "handlerKey": "threshold1", "handlerArguments": {"threshold": {"color": "orange"}}}
-    options = {"configRefId": "limit", "mappings": [mapping]}
+def against(panel: stat.Panel, sql: str, **colors: str) -> stat.Panel:
+    """Takes each of `colors` past the number in its column of what `sql` gives, for example a promise of the directory; null: never."""
+    mappings = [
+        {"fieldName": limit, "handlerKey": "threshold1", "handlerArguments": {"threshold": {"color": color}}}
+        for limit, color in colors.items()
+    ]
+    options = {"configRefId": "limit", "mappings": mappings}
     return panel.with_target(Select(sql, ref="limit")).with_transformation(DataTransformerConfig("configFromData", options=options))
+
+
+def promised(panel: stat.Panel, here: str) -> stat.Panel:
+    """Green from the share on that the directory promises for the row `here` (FROM ... of `indicators`), orange within a tenth below it."""
+    sql = f"SELECT 0. AS missed, promised_share - 0.1 AS nearly, promised_share AS kept {here}"
+    return against(panel, sql, missed="red", nearly="orange", kept="green")
 
 
 def listing(

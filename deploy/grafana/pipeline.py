@@ -46,9 +46,9 @@ BOARD = Board(
         ),
         series(
             "Events counted",
-            "Events a second, by kind.",
-            "sum by (kind) (rate(frontdesk_events_total[$__rate_interval]))",
-            "{{kind}}",
+            "Events a second, by worker.",
+            "sum by (instance) (rate(frontdesk_events_total[$__rate_interval]))",
+            "{{instance}}",
             "eps",
         ),
         series(

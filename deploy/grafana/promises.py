@@ -2,13 +2,14 @@
 
 from deploy.grafana import links, marks, variables
 from deploy.grafana.board import Board
-from deploy.grafana.panels import COUNT, DURATION, INSTANT, SHARE, Column, at_least, groups, listing, number, steps, trend
-from deploy.grafana.variables import CAME_BEFORE, CELL, IN_PLACE, OPEN_CASES, PROMISED_SHARE, ZONE
+from deploy.grafana.panels import COUNT, DURATION, INSTANT, SHARE, Column, groups, listing, number, promised, steps, trend
+from deploy.grafana.variables import CAME_BEFORE, CELL, IN_PLACE, OPEN_CASES, ZONE
 
 PAGE, TICKET = 4, 1.67
 """Burn rates at which people are called (docs/alerting.md)."""
 
 
+_HERE = f"FROM indicators WHERE {CELL} AND window = {variables.WINDOW}"
 _BROKEN = f"{IN_PLACE} AND response_promise = 'missed' AND answered_at IS NULL"
 
 
@@ -29,21 +30,25 @@ BOARD = Board(
     variables=[variables.district(), variables.school(), variables.department(), variables.window()],
     marks=[marks.breaches(by_place=True), marks.closed_days()],
     panels=[
-        number(
-            "Answered in time",
-            f"Of the answers that fell due in the window, the share that came before their deadline. {PROMISED_SHARE:.0%} are promised.",
-            f"SELECT response_compliance AS `answered in time` FROM indicators WHERE {CELL} AND window = {variables.WINDOW}",
-            SHARE,
-            empty="none fell due",
-            thresholds=at_least(PROMISED_SHARE),
+        promised(
+            number(
+                "Answered in time",
+                "Of the answers that fell due in the window, the share that came before their deadline. Green: what was promised.",
+                f"SELECT response_compliance AS `answered in time` {_HERE}",
+                SHARE,
+                empty="none fell due",
+            ),
+            _HERE,
         ),
-        number(
-            "Settled in time",
-            f"Of the questions that were to be settled in the window, the share that was. {PROMISED_SHARE:.0%} are promised.",
-            f"SELECT resolution_compliance AS `settled in time` FROM indicators WHERE {CELL} AND window = {variables.WINDOW}",
-            SHARE,
-            empty="none fell due",
-            thresholds=at_least(PROMISED_SHARE),
+        promised(
+            number(
+                "Settled in time",
+                "Of the questions that were to be settled in the window, the share that was. Green: what was promised.",
+                f"SELECT resolution_compliance AS `settled in time` {_HERE}",
+                SHARE,
+                empty="none fell due",
+            ),
+            _HERE,
         ),
         number(
             "Broken and still unanswered",
@@ -61,10 +66,10 @@ BOARD = Board(
         ),
         groups(
             "How fast patience is used up",
-            f"The burn rate: the share of answers missed by the share that may be ({1 - PROMISED_SHARE:.0%}). At 1 all of it is used, "
+            f"The burn rate: the share of answers missed by the share that may be, by the directory. At 1 all of it is used, "
             f"no more. Alerts judge by open hours: a page from {PAGE}, a ticket from {TICKET} (docs/alerting.md).",
             f"""
-SELECT window AS over, (1 - response_compliance) / (1 - {PROMISED_SHARE}) AS `burn rate`
+SELECT window AS over, (1 - response_compliance) / (1 - promised_share) AS `burn rate`
 FROM indicators
 WHERE {CELL}
 ORDER BY indexOf(['1h', '24h', '7d', '28d'], over)""",

@@ -13,9 +13,6 @@ from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefr
 
 from deploy.grafana.sources import CLICKHOUSE
 
-PROMISED_SHARE: Final = 0.9
-"""What a district means to keep of its promises: the default of `frontdesk:promised_share` in deploy/prometheus."""
-
 
 def value_of(name: str) -> str:
     return f"decodeURLComponent('${{{name}:percentencode}}')"

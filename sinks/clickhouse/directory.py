@@ -85,6 +85,7 @@ COLUMNS = {
     "schools": "revision, district, school, name, nces_id, level",
     "departments": "revision, district, department, name, route",
     "score_weights": "revision, district, valid_from, satisfaction, response, resolution, m",
+    "promised_shares": "revision, district, promised_share",
     "openings": "schedule, opens_at, closes_at, open_before_ms",
     "directory_revisions": "revision, content_hash, content",
 }
@@ -139,6 +140,7 @@ def _names(directory: Directory) -> dict[str, list[tuple[Any, ...]]]:
             for key, district in listed.items()
             for name, department in district.departments.items()
         ],
+        "promised_shares": [(key, directory.promised_share(key)) for key in ("", *listed)],
         "score_weights": [
             (
                 key,

@@ -47,6 +47,7 @@ CELL_COLUMNS: Final = (
     "score_low",
     "score_high",
     "score_reason",
+    "promised_share",
 )
 """Of the view `indicators`, as they are shown."""
 

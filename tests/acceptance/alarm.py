@@ -155,7 +155,8 @@ def prometheus_of(folder: Path, workers: Sequence[int], alertmanager: str) -> di
         content["global"] |= {"scrape_interval": INTERVAL, "scrape_timeout": INTERVAL, "evaluation_interval": INTERVAL}
     content["rule_files"] = [str(DEPLOY / "prometheus" / name) for name in content["rule_files"]]
     content["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager.removeprefix("http://")]}]}]
-    job, _ = content["scrape_configs"]  # the workers', and that of intakes, of which there are none here
+    job, *_ = content["scrape_configs"]  # the workers': there is nothing else here
+    content["scrape_configs"] = [job]
     del job["dns_sd_configs"]
     job["file_sd_configs"] = [{"files": [str(folder / "workers.yml")]}]
     (folder / "workers.yml").write_text(yaml.safe_dump([{"targets": [f"{HOST}:{port}" for port in workers]}]))

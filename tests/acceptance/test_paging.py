@@ -165,6 +165,7 @@ def test_a_critical_contact_that_nobody_answers_pages_once_until_it_is_answered(
         "scope": "department",
         "department": "transportation",
         "stage": "breach",
+        "at_least": "1",
         "route": "families-first",
     }
     [alert] = page.alerts

@@ -74,6 +74,7 @@ MEANINGS = {
     "csat_low": "Wilson's 95 % interval of csat, lower end",
     "csat_high": "Wilson's 95 % interval of csat, upper end",
     "score": "Score of 28 days, whatever the window; null under 10 ratings",
+    "promised_share": "Share of promises that the district means to keep, by the directory; null before it is written",
     "score_low": "90 % interval of the score, lower end",
     "score_high": "90 % interval of the score, upper end",
     "score_reason": "Why there is no score; empty where there is one",

@@ -126,10 +126,15 @@ def test_the_configuration_that_an_image_looks_for_is_mounted(name: str) -> None
 
 def test_prometheus_finds_the_workers_and_alertmanager() -> None:
     services = compose()["services"]
-    [job, _] = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    job, *others = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
     [found] = job["dns_sd_configs"]
 
     assert set(found["names"]) <= services.keys()
     assert str(found["port"]) == services["worker"]["environment"]["FRONTDESK_METRICS_PORT"]
     assert not services["worker"]["environment"]["FRONTDESK_METRICS_HOST"].startswith("127."), "nobody beside the container reaches that"
+    named = {each["job_name"]: each["static_configs"][0]["targets"] for each in others if "static_configs" in each}
+    assert named.keys() == {"kafka", "clickhouse", "alertmanager", "frontdesk-page"}
+    assert {target.partition(":")[0] for targets in named.values() for target in targets} <= services.keys()
+    assert named["frontdesk-page"] == [f"page:{services['page']['environment']['FRONTDESK_METRICS_PORT']}"]
+    assert any(volume.startswith("./clickhouse-metrics.xml:") for volume in services["clickhouse"]["volumes"])
     assert "alertmanager:9093" in (ROOT / "deploy/prometheus/prometheus.yml").read_text()

@@ -15,7 +15,6 @@ import yaml
 from deploy.grafana.__main__ import FOLDER, documents
 from deploy.grafana.panels import NONE
 from deploy.grafana.sources import CLICKHOUSE, PROMETHEUS
-from deploy.grafana.variables import PROMISED_SHARE
 from tests.grafana import Asked, dashboards, queries
 
 ROOT = Path(__file__).parents[2]
@@ -103,9 +102,18 @@ def test_what_a_viewer_chooses_is_percent_encoded_in_sql(asked: Asked) -> None:
         assert each.startswith("__") or each in {f"{{{name}:percentencode}}" for name in variables}, each
 
 
-def test_the_promised_share_is_that_of_the_alerts() -> None:
+def test_the_promised_share_stands_in_the_directory_only() -> None:
+    """Rules take it from the workers, panels from ClickHouse, both from the directory."""
     [rule] = [r for file in RULES for g in read(file)["groups"] for r in g["rules"] if r.get("record") == "frontdesk:promised_share"]
-    assert rule["expr"].endswith(f" + {PROMISED_SHARE}")
+    assert rule["expr"] == "max by (district) (frontdesk_promised_share)"
+    steps = [
+        step
+        for board in dashboards().values()
+        for panel in board["panels"]
+        for step in panel.get("fieldConfig", {}).get("defaults", {}).get("thresholds", {}).get("steps", [])
+        if panel.get("fieldConfig", {}).get("defaults", {}).get("unit") == "percentunit"
+    ]
+    assert {step["value"] for step in steps} <= {None}
 
 
 def test_metrics_that_are_shown_exist() -> None:

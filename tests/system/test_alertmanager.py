@@ -18,6 +18,7 @@ BREAKER = {"alertname": "FrontdeskBreakerOpen", "severity": "page", "concerns": 
 LAGGING = {"alertname": "FrontdeskLagging", "severity": "page", "concerns": "pipeline", "partition": "3"}
 MISSED = {"alertname": "CriticalContactMissed", "severity": "page", "concerns": "promises", "district": "lakeside", "department": "health"}
 FAST = {"alertname": "ResponsesMissedFast", "severity": "page", "concerns": "promises", "district": "lakeside", "department": "food"}
+SECOND = MISSED | {"at_least": "2"}
 SLOWLY = {"alertname": "ResponsesMissedSlowly", "severity": "ticket", "concerns": "promises", "district": "lakeside", "department": "food"}
 ANNOTATIONS = dict.fromkeys(("summary", "description", "dashboard", "runbook"), "...")
 
@@ -92,3 +93,20 @@ def test_departments_are_told_one_by_one_and_an_end_is_told_too(room: PostRoom) 
     room.ends(food)
     room.wait_for(food, "resolved")
     assert not room.of(MISSED, "resolved")
+
+
+def test_a_further_critical_contact_of_a_department_is_told_at_once(room: PostRoom) -> None:
+    """Not with the next reminder, which comes an hour later."""
+    first = MISSED | {"at_least": "1"}
+    room.raises(first)
+    room.wait_for(first)
+    assert not room.of(SECOND)
+    room.raises(first, SECOND)
+    assert room.wait_for(SECOND).receiver == "pager"
+
+
+def test_the_dead_man_s_switch_is_told_to_its_own_receiver_again_and_again(room: PostRoom) -> None:
+    watchdog = {"alertname": "Watchdog", "severity": "none", "concerns": "watchdog"}
+    room.raises(watchdog)
+    assert room.wait_for(watchdog).receiver == "watchdog"
+    assert until(lambda: len(room.of(watchdog)) > 1, 2 * WITHIN_S)

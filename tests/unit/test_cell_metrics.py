@@ -195,3 +195,12 @@ def test_there_are_never_more_cells_than_allowed(limit: int, cells: int, left_ou
 
 def test_the_labels_of_many_cells_are_kept_in_bounds() -> None:
     assert labels.cache_info().maxsize == 50_000
+
+
+def test_the_promised_share_is_told_for_each_district_as_the_directory_says() -> None:
+    desk = Desk()
+    desk.directory = Directory.parse(
+        "revision: 1\nzone: America/Chicago\nhours: {monday: 08:00-16:00}\ndistricts: {riverside: {promised_share: 0.95}}"
+    )
+    told = [line for line in desk.cells().exposition().splitlines() if line.startswith("frontdesk_promised_share{")]
+    assert told == ['frontdesk_promised_share{district="riverside"} 0.95', 'frontdesk_promised_share{district="hillside"} 0.9']

@@ -249,6 +249,13 @@ def test_a_snow_day_moves_what_it_touches_and_makes_one_schedule_anew() -> None:
     assert len(fresh) == 3  # Washington's, in two versions of the week, and Transportation's for Washington
 
 
+def test_the_promised_share_is_the_district_s_else_the_file_s_else_nine_in_ten() -> None:
+    usual, file = DEFAULT.content, "revision: 3\nzone: America/Chicago\nhours: {monday: 08:00-16:00}\n"
+    assert Directory.parse(usual).promised_share("riverside") == 0.9
+    own = Directory.parse(file + "promised_share: 0.8\ndistricts: {riverside: {promised_share: 0.95}, lakeside: {}}\n")
+    assert [own.promised_share(district) for district in ("riverside", "lakeside", "nowhere")] == [0.95, 0.8, 0.8]
+
+
 def test_weights_of_the_score(riverside: Directory) -> None:
     assert [(weights.satisfaction, weights.m, weights.valid_from) for weights in riverside.weights("riverside")] == [
         (0.5, 12, None),

@@ -4,6 +4,7 @@
 CREATE OR REPLACE VIEW indicators ${ON_CLUSTER} AS
 WITH
     (SELECT max(revision) FROM directory_revisions) AS newest,
+    (SELECT max(promised_share) FROM promised_shares WHERE revision = newest AND district = '') AS for_any,
     rating_n > 0 ? rating_satisfied_n / rating_n : NULL AS satisfied,
     1.959963984540054 AS z95
 SELECT
@@ -55,10 +56,12 @@ SELECT
     s.s_n = 0 AND s.district = '' ? 'no ratings in 28 days' : s.score_reason AS score_reason,
     s.satisfaction_points AS score_satisfaction_points,
     s.response_points AS score_response_points,
-    s.quality_points AS score_quality_points
+    s.quality_points AS score_quality_points,
+    nullIf(ps.promised_share > 0 ? ps.promised_share : for_any, 0) AS promised_share
 FROM (SELECT * FROM windows FINAL) AS w
 LEFT JOIN scores AS s ON s.district = w.district AND s.scope = w.scope AND s.school = w.school AND s.department = w.department
 LEFT JOIN (SELECT district, name FROM districts FINAL WHERE revision = newest) AS ds ON ds.district = w.district
+LEFT JOIN (SELECT district, promised_share FROM promised_shares FINAL WHERE revision = newest) AS ps ON ps.district = w.district
 LEFT JOIN (SELECT district, school, name FROM schools FINAL WHERE revision = newest) AS sc ON sc.district = w.district AND sc.school = w.school
 LEFT JOIN (SELECT district, department, name FROM departments FINAL WHERE revision = newest) AS dp
     ON dp.district = w.district AND dp.department = w.department;

@@ -98,7 +98,11 @@ function showPlaces(cells, chosen) {
 function showCards(cell, isWhole) {
   const period = format.say(`in-${numbers.window}`), clock = choice.clock === "business" ? "_business" : "";
   const time = (what) => format.duration(cell?.[`${what}_p50${clock}_ms`] ?? null);
-  const kept = (share) => (share === null || share === undefined ? format.say("kept-none") : format.say("kept", { share: format.share(share) }));
+  const promised = cell?.promised_share ?? null;
+  const kept = (share) => {
+    if (share === null || share === undefined) return format.say("kept-none");
+    return format.say(promised === null ? "kept" : "kept-of", { share: format.share(share), promised: format.share(promised) });
+  };
   $("people").textContent = format.count(cell?.stakeholders ?? 0);
   $("people-meaning").textContent = cell
     ? format.say("people-meaning", { window: period, contacts: format.count(cell.contacts), messages: format.count(cell.messages) })
