@@ -79,7 +79,7 @@ FIXED_SETTINGS = {
     "input_format_values_interpret_expressions": "0",
     "input_format_values_deduce_templates_of_expressions": "0",
 } | dict.fromkeys(
-    (
+    (  # noqa: SIM905 - thirty quoted words are hard to read
         # SQL text, or another language, that no parser of statements sees
         "additional_result_filter additional_table_filters dialect filter order parallel_replicas_custom_key polyglot_dialect select sort "
         "promql_database promql_table implicit_table_at_top_level allow_experimental_eval_table_function "

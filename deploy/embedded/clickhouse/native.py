@@ -166,7 +166,7 @@ class NativeDoor(socketserver.ThreadingTCPServer):
         with self._idle:
             self._strangers.pop(sock, None)
 
-    def verify_request(self, request: Any, client_address: Any) -> bool:
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - socketserver's signature
         """Turns a stranger away where too many wait already."""
         with self._idle:
             return len(self._strangers) < MOST_STRANGERS
