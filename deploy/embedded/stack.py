@@ -17,13 +17,16 @@ from typing import Literal, Self, TypeVar
 import psutil
 
 from deploy.embedded import Unavailable
-from deploy.embedded.clickhouse import ClickHouseServer
+from deploy.embedded.clickhouse import ClickHouseServer, password
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.kafka import holder as kafka_holder
 from deploy.embedded.lock import exclusive
 from deploy.embedded.process import Child, Identity, find
 
 NAMES = ("kafka", "clickhouse")
+PRIVATE = 0o700
+"""Mode of the data folder: what districts' contacts are is nobody else's, and neither is the password."""
+
 Result = TypeVar("Result")
 State = Literal["running", "stopped", "died"]
 Progress = Callable[[str], None]
@@ -102,9 +105,9 @@ class Stack:
         return self._record("clickhouse").ports["native"]
 
     @property
-    def clickhouse_http_port(self) -> int:
-        """The port of ClickHouse's HTTP interface."""
-        return self._record("clickhouse").ports["http"]
+    def clickhouse_password_file(self) -> Path:
+        """The file with the password of ClickHouse's user, default."""
+        return self.data / "clickhouse" / password.NAME
 
     def __enter__(self) -> Self:
         """Start both in the foreground. Raises `Unavailable` when they run already."""
@@ -131,7 +134,11 @@ class Stack:
         return self
 
     def _servers(self, progress: Progress) -> dict[str, Server]:
-        return {"kafka": Kafka(self.data / "kafka", progress=progress), "clickhouse": ClickHouseServer(self.data / "clickhouse")}
+        clickhouse = self.data / "clickhouse"
+        return {
+            "kafka": Kafka(self.data / "kafka", progress=progress),
+            "clickhouse": ClickHouseServer(clickhouse, password_file=password.made(clickhouse)),
+        }
 
     def _status(self, name: str, record: Record | None) -> Status:
         log = self.data / name / f"{name}.log"
@@ -169,6 +176,8 @@ class Stack:
     def _alone(self) -> Iterator[None]:
         held = f"another `frontdesk up` or `down` is at work in {self.data}: wait until it is done"
         try:
+            self.data.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+            self.data.chmod(PRIVATE)
             with exclusive(self.data / "stack.lock", 0, held):
                 yield
         except OSError as error:
@@ -195,7 +204,7 @@ def _started(servers: Mapping[str, Server], *, outlive: bool, progress: Progress
 
 
 def _ports(server: Server) -> dict[str, int]:
-    return {"plaintext": server.port} if isinstance(server, Kafka) else {"native": server.native_port, "http": server.http_port}
+    return {"plaintext": server.port} if isinstance(server, Kafka) else {"native": server.native_port}
 
 
 def _at_once(work: Callable[[str], Result], names: Iterable[str]) -> dict[str, Result]:

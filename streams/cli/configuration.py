@@ -1,4 +1,4 @@
-"""The one place where settings are made: the environment, then the ports that `frontdesk up` chose, then the defaults.
+"""The one place where settings are made: the environment, then the ports and the password that `frontdesk up` chose, then the defaults.
 
 A slip of the pen in a name is an error with a suggestion, because a setting that is silently ignored costs an evening.
 """
@@ -20,14 +20,20 @@ PREFIX = "FRONTDESK_"
 OF_THE_TESTS = frozenset({"FRONTDESK_DATA", "FRONTDESK_APT", "FRONTDESK_FULL"})
 """Variables of the test suite, in whose environment commands run too: no settings, and no slips either."""
 STATE_FILE = "stack.json"
+PASSWORD_FILE = Path("clickhouse", "password")
+"""In the folder of the embedded servers, which answer `load_settings` with it: no other server is ever sent it."""
 
 
 def load_settings(given: Path | None = None) -> Settings:
     """Settings of this process; `given` is the folder of the embedded servers from the command line, if it was given."""
     chosen = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
     folder = stack_folder(given)
-    ports = embedded_addresses(folder)
-    return _made({"folder": folder} | {name: value for name, value in ports.items() if PREFIX + name.upper() not in chosen})
+    addresses = embedded_addresses(folder)
+    settings = _made({"folder": folder} | {name: value for name, value in addresses.items() if PREFIX + name.upper() not in chosen})
+    embedded = all(getattr(settings, name) == addresses.get(name) for name in ("clickhouse_host", "clickhouse_port"))
+    if not embedded or chosen & {"FRONTDESK_CLICKHOUSE_USER", "FRONTDESK_CLICKHOUSE_PASSWORD"}:
+        return settings
+    return settings.model_copy(update={"clickhouse_password": SecretStr((folder / PASSWORD_FILE).read_text())})
 
 
 def stack_folder(given: Path | None = None) -> Path:

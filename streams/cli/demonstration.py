@@ -37,7 +37,8 @@ POLL_S = 0.5
 LATER = """How to go on, with servers that stay until `frontdesk down`:
   frontdesk up; frontdesk worker &                 Kafka, ClickHouse, a worker
   frontdesk simulate --live                        28 days of traffic, then live (or your own: frontdesk publish events.ndjson)
-  frontdesk status; frontdesk indicators           how far it is, and the numbers; `frontdesk up` says where SQL is answered"""
+  frontdesk status; frontdesk indicators           how far it is, and the numbers
+  frontdesk sql 'SHOW TABLES'                      any question of your own"""
 OTHER_SERVERS = tuple(
     PREFIX + name for name in ("KAFKA_BOOTSTRAP", "KAFKA_SECURITY", "CLICKHOUSE_HOST", "CLICKHOUSE_PORT", "CLICKHOUSE_DATABASE")
 )
@@ -154,12 +155,12 @@ def _verified(settings: Settings, published: int) -> bool:
 
 def _say_what_to_try(stack: Stack) -> None:
     folder = shlex.quote(str(stack.data))
-    query = "SELECT school, contact_n FROM frontdesk.windows FINAL WHERE scope = 'school' AND window = '24h' ORDER BY contact_n DESC"
+    query = "SELECT school, contact_n FROM windows FINAL WHERE scope = 'school' AND window = '24h' ORDER BY contact_n DESC"
     lines = (
         "The demo stays up, with live traffic. In another terminal:",
         f"  how far it is        frontdesk status --folder {folder}",
         f"  other windows        frontdesk indicators --by school --window 24h --folder {folder}",
-        f'  any SQL over HTTP    curl http://127.0.0.1:{stack.clickhouse_http_port}/ --data-binary "{query} FORMAT PrettyCompact"',
+        f'  any SQL              frontdesk sql --folder {folder} "{query}"',
         f"  more traffic         frontdesk simulate --students 2000 --seed 2 --live --folder {folder}",
         "  stop everything      Ctrl-C here",
     )

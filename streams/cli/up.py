@@ -26,7 +26,8 @@ def up(folder: Folder = None) -> None:
     prepare(settings)
     lines = (
         f"Kafka       {stack.kafka_bootstrap}",
-        f"ClickHouse  127.0.0.1:{stack.clickhouse_port} (native), http://127.0.0.1:{stack.clickhouse_http_port}/ (SQL by curl)",
+        f"ClickHouse  127.0.0.1:{stack.clickhouse_port} (native protocol; user default, password in {stack.clickhouse_password_file})",
+        f"SQL         frontdesk sql{option} 'SHOW TABLES'",
         f"next: frontdesk worker{option}, then frontdesk simulate{option}; frontdesk down{option} stops the servers",
     )
     remarks().print("\n".join(lines), markup=False)

@@ -22,19 +22,17 @@ from clickhouse_driver import Client
 from clickhouse_driver.errors import Error, NetworkError, ServerException
 
 from deploy.embedded import Unavailable
-from deploy.embedded.clickhouse import ClickHouseServer, User
+from deploy.embedded.clickhouse import ClickHouseServer
 
 pytestmark = pytest.mark.embedded
 
 FULL = os.environ.get("FRONTDESK_FULL") == "1"
 MEGABYTE = 1 << 20
-SECRET, ODD = "secret", "w'ö\\pass"  # of users that live as long as a test
-USERS = (User("default"), User("writer", ODD), User("reader", SECRET, readonly=True))
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
-    with ClickHouseServer(tmp_path_factory.mktemp("clickhouse") / "data", users=USERS) as running:
+    with ClickHouseServer(tmp_path_factory.mktemp("clickhouse") / "data") as running:
         yield running
 
 
@@ -45,14 +43,6 @@ def client(server: ClickHouseServer) -> Iterator[Client]:
         admin.execute("CREATE DATABASE trial")
     with connected(server, database="trial") as client:
         yield client
-
-
-@pytest.fixture
-def reader(server: ClickHouseServer, client: Client) -> Iterator[Client]:
-    client.execute("CREATE TABLE notes (a UInt8) ENGINE = MergeTree ORDER BY a")
-    client.execute("INSERT INTO notes VALUES", [(1,), (2,)])
-    with connected(server, user="reader", password=SECRET, database="trial") as reader:
-        yield reader
 
 
 def connected(server: ClickHouseServer, **options: object) -> Client:
@@ -163,109 +153,6 @@ def test_sessions_do_not_share_settings_and_temporary_tables(server: ClickHouseS
     with connected(server) as other, pytest.raises(ServerException) as raised:
         other.execute("SELECT * FROM mine")
     assert raised.value.code == 60
-
-
-def test_external_tables_last_for_their_query(client: Client) -> None:
-    table = {"name": "wanted", "structure": [("a", "UInt64")], "data": [{"a": 3}, {"a": 5}]}
-    assert client.execute("SELECT sum(a) FROM wanted", external_tables=[table]) == [(8,)]
-    with pytest.raises(ServerException) as raised:
-        client.execute("SELECT sum(a) FROM wanted")
-    assert raised.value.code == 60
-
-
-# ---- users
-
-
-@pytest.mark.parametrize(("user", "password"), [("nobody", ""), ("writer", ""), ("writer", "w"), ("reader", "Secret"), ("default", "x")])
-def test_strangers_stay_outside(server: ClickHouseServer, user: str, password: str) -> None:
-    with connected(server, user=user, password=password) as stranger, pytest.raises(ServerException) as raised:
-        stranger.execute("SELECT 1")
-    assert raised.value.code == 516
-
-
-def test_a_user_with_a_password_comes_in(server: ClickHouseServer) -> None:
-    with connected(server, user="writer", password=ODD) as writer:
-        assert writer.execute("SELECT 1") == [(1,)]
-
-
-READS = [
-    "SELECT count() FROM notes",
-    "WITH 1 AS one SELECT one FROM notes",
-    "SHOW TABLES",
-    "DESCRIBE notes",
-    "EXPLAIN SELECT * FROM notes",
-    "EXISTS notes",
-    "SET max_threads = 1, output_format_json_quote_64bit_integers = 0",
-    "USE trial",
-    "SELECT 'INSERT INTO notes VALUES (1); -- file(' FROM numbers(3) /* url( */",
-    "SELECT sum(number) FROM numbers(10)",
-]
-WRITES = [
-    ("INSERT INTO notes VALUES (9)", 164),
-    ("INSERT INTO notes SELECT 9", 164),
-    ("/* SELECT */ INSERT /**/ INTO notes SELECT 9", 164),
-    ("-- SELECT 1\nDROP TABLE notes", 164),
-    ("CREATE TABLE other (a UInt8) ENGINE = Memory", 164),
-    ("CREATE TEMPORARY TABLE other (a UInt8)", 164),
-    ("ALTER TABLE notes DELETE WHERE 1", 164),
-    ("TRUNCATE TABLE notes", 164),
-    ("OPTIMIZE TABLE notes", 164),
-    ("SYSTEM FLUSH LOGS", 164),
-    ("KILL QUERY WHERE 1", 164),
-    ("SELECT 1; DROP TABLE notes", 164),
-    ("SELECT 1; SELECT 2", 62),
-    ("SET readonly = 0", 164),
-    ("SET max_threads = 1, readonly = 0", 164),
-    ("SET max_memory_usage = 1", 164),
-    ("SET allow_ddl /* = */ = 1", 164),
-    ("SELECT 1 SETTINGS readonly = 0", 164),
-    ("SELECT 1 INTO OUTFILE '/tmp/never'", 164),
-    ("SELECT file('/etc/hostname')", 497),
-    ("SELECT `file`/**/('/etc/hostname')", 497),
-    ("SELECT \"fi\\x6ce\" ('/etc/hostname')", 497),
-    ("SELECT * FROM file('/etc/hostname', 'LineAsString')", 497),
-    ("SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')", 497),
-    ("DESCRIBE s3('http://127.0.0.1:1/a.csv')", 497),
-    ("SELECT * FROM remote('127.0.0.1', system.one)", 497),
-    ("SELECT * FROM sqlite('/tmp/x', 'y')", 497),
-    ("SELECT * FROM executable('ls', 'TSV', 'a String')", 497),
-    ("SELECT * FROM Python(x)", 497),
-    ("SELECT * FROM default.`/etc/hostname`", 164),
-]
-
-
-@pytest.mark.parametrize("sql", READS)
-def test_a_reader_may_read(reader: Client, sql: str) -> None:
-    reader.execute(sql)
-
-
-@pytest.mark.parametrize(("sql", "code"), WRITES)
-def test_a_reader_may_not_do_more(reader: Client, client: Client, sql: str, code: int) -> None:
-    with pytest.raises(ServerException) as raised:
-        reader.execute(sql)
-    assert raised.value.code == code
-    assert client.execute("SELECT count() FROM notes") == [(2,)]
-    assert reader.execute("SELECT count() FROM notes") == [(2,)]
-
-
-def test_a_reader_may_not_send_rows(reader: Client, client: Client) -> None:
-    for rows in ([(9,)], []):
-        with pytest.raises(ServerException) as raised:
-            reader.execute("INSERT INTO notes VALUES", rows)
-        assert raised.value.code == 164
-    assert client.execute("SELECT count() FROM notes") == [(2,)]
-
-
-def test_a_readers_settings_hold_for_what_they_were_given(reader: Client) -> None:
-    threads = "SELECT value FROM system.settings WHERE name = 'max_threads'"
-    assert reader.execute(threads, settings={"max_threads": 7}) == [("7",)]
-    assert reader.execute(threads) != [("7",)]
-    reader.execute("SET max_threads = 5")
-    assert reader.execute(threads) == [("5",)]
-    assert reader.execute("SELECT currentDatabase()") == [("trial",)]
-    with pytest.raises(ServerException) as raised:
-        reader.execute("SELECT 1", settings={"max_memory_usage": 5})
-    assert raised.value.code == 164
 
 
 # ---- clients that go
@@ -465,7 +352,7 @@ def test_what_keeps_it_from_starting_is_one_line_and_code_3(server: ClickHouseSe
         (["--data", str(server.data)], f"in use by process {server.identity.pid}"),
         (["--data", str(tmp_path / "file" / "data")], "cannot be written"),
         (["--data", str(tmp_path / "a"), "--native-port", str(server.native_port)], f"port {server.native_port} "),
-        (["--data", str(tmp_path / "b"), "--http-port", str(server.http_port)], f"port {server.http_port} "),
+        (["--data", str(tmp_path / "b"), "--password-file", str(tmp_path / "none")], "password file"),
     ]
     for arguments, expected in cases:
         done = started(*arguments)
@@ -494,7 +381,7 @@ def test_the_handle_says_why(server: ClickHouseServer) -> None:
 def test_a_stop_loses_nothing_and_the_ports_stay(tmp_path: Path) -> None:
     server = ClickHouseServer(tmp_path / "data")
     with server:
-        ports = server.native_port, server.http_port
+        port = server.native_port
         with connected(server) as client, connected(server) as idle:
             idle.execute("SELECT 1")
             client.execute("CREATE TABLE kept (a UInt64) ENGINE = MergeTree ORDER BY a")
@@ -507,7 +394,7 @@ def test_a_stop_loses_nothing_and_the_ports_stay(tmp_path: Path) -> None:
             server.stop()
             leaver.join(20)
     with server:
-        assert (server.native_port, server.http_port) == ports
+        assert server.native_port == port
         with connected(server) as client:
             assert client.execute("SELECT count(), sum(a) FROM kept") == [(1000, 499500)]
 

@@ -118,7 +118,7 @@ def supply(source: Path, server: ClickHouseServer) -> None:
     shutil.copy(STAND_INS / "util.py", tests / "util.py")
     shutil.copy(STAND_INS / "numpy_util.py", tests / "numpy" / "util.py")
     client = source / "clickhouse-client"
-    client.write_text(f'#!/bin/sh\nexec {sys.executable} {STAND_INS / "client.py"} --http-port {server.http_port} "$@"\n')
+    client.write_text(f'#!/bin/sh\nexec {sys.executable} {STAND_INS / "client.py"} "$@"\n')
     client.chmod(0o755)
     (source / "setup.cfg").write_text(SETTINGS.format(port=server.native_port, secure_port=server.secure_native_port, client=client))
 

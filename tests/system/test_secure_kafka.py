@@ -13,7 +13,6 @@ import pytest
 from pydantic import SecretStr
 
 from deploy.embedded.clickhouse import ClickHouseServer
-from deploy.embedded.clickhouse.users import User
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.listener import Protocol
 from sinks.clickhouse.migration import migrate
@@ -75,7 +74,9 @@ def guarded_clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gua
         *subject,
     ]
     subprocess.run(command, check=True, capture_output=True)
-    with ClickHouseServer(folder / "data", users=[User(USER, PASSWORD)], tls=(cert, key)) as server:
+    password_file = folder / "password"
+    password_file.write_text(PASSWORD)
+    with ClickHouseServer(folder / "data", password_file=password_file, tls=(cert, key)) as server:
         yield GuardedClickHouse(server, cert)
 
 

@@ -1,9 +1,8 @@
-"""What the door reads from SQL texts itself: inserts that want data, formats, settings, functions called."""
+"""What the door reads from SQL texts itself: inserts that want data, results that stream, formats."""
 
 import pytest
 
-from deploy.embedded.clickhouse.statement import assignments_of, format_of, insert_of, is_streamed, quoted, unquoted, without_format
-from deploy.embedded.clickhouse.token import called_names
+from deploy.embedded.clickhouse.statement import insert_of, is_streamed, quoted, unquoted, without_format
 
 
 @pytest.mark.parametrize(
@@ -37,37 +36,13 @@ def test_results_that_do_not(sql: str) -> None:
     assert not is_streamed(sql)
 
 
-def test_the_format_and_the_rest() -> None:
-    assert format_of("SELECT 1 FORMAT JSON;") == "JSON"
-    assert format_of("SELECT 1 FORMAT JSON SETTINGS a = 1") == "JSON"
-    assert format_of("SELECT 'x FORMAT y'") is None
+def test_a_statement_without_its_format() -> None:
+    assert without_format("SELECT 'x FORMAT y'") == "SELECT 'x FORMAT y'"
     assert without_format("SELECT 1 FORMAT JSON ;") == "SELECT 1"
     assert without_format("SELECT 1 FORMAT JSON SETTINGS a = 1") == "SELECT 1 SETTINGS a = 1"
     assert without_format("SELECT 1") == "SELECT 1"
 
 
-def test_settings_of_a_set() -> None:
-    assert assignments_of("SET a = 1, /* b = 2, */ c = 'it\\'s' ;") == {"a": "1", "c": "it's"}
-    assert assignments_of("SET a = DEFAULT, b = 1 + 1") is None
-    assert assignments_of("SELECT 1") is None
-
-
 @pytest.mark.parametrize("text", ["", "it's", "\\", "a\\'b", "ä\n"])
 def test_quoting_comes_back(text: str) -> None:
     assert unquoted(quoted(text)) == text
-
-
-@pytest.mark.parametrize(
-    ("sql", "names"),
-    [
-        ("SELECT file('x')", ["file"]),
-        ("SELECT FILE /* ( */ -- (\n ('x')", ["file"]),
-        ('SELECT `fi\\x6ce`("a"), "f" (1)', ["file", "f"]),
-        ("SELECT 'file(1)', file, \"x(\" -- file(\n/* file( */", []),
-        ("SELECT $$ file( $$, $t$ url( $t$, g($a$ ( $a$)", ["g"]),
-        ("SELECT 'it''s', 'a\\'', h(1)", ["h"]),
-        ("SELECT a IN (1), count()", ["in", "count"]),
-    ],
-)
-def test_functions_called(sql: str, names: list[str]) -> None:
-    assert list(called_names(sql)) == names

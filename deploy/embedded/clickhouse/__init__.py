@@ -1,10 +1,9 @@
-"""ClickHouse from PyPI: the engine `chdb` in a process of its own, behind the doors that a server has.
+"""ClickHouse from PyPI: the engine `chdb` in a process of its own, behind the native protocol that a server speaks.
 
-A native-protocol door for clickhouse-driver and clickhouse-go, an HTTP door for curl, clickhouse-connect and Grafana; one
-engine session for each client. The rest of the project holds it by `ClickHouseServer` and sees a server.
+There is no HTTP, which every web page could speak. clickhouse-driver, clickhouse-go and Grafana's plugin connect; each client has
+an engine session of its own. The rest of the project holds it by `ClickHouseServer` and sees a server.
 """
 
 from deploy.embedded.clickhouse.handle import ClickHouseServer
-from deploy.embedded.clickhouse.users import User
 
-__all__ = ["ClickHouseServer", "User"]
+__all__ = ["ClickHouseServer"]

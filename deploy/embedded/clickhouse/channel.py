@@ -35,6 +35,13 @@ class Channel:
         self.reply.compressed = query.compressed
         return query
 
+    def pass_over_tables(self) -> bool:
+        """Reads on to the empty block that ends a query, and says whether tables came with it."""
+        found = False
+        while self.receive_block(lambda _: None)[1].columns:
+            found = True
+        return found
+
     def receive_block(self, write: Write) -> tuple[str, Header]:
         """The next data packet: (table, header). Its block goes to `write` in the engine's Native format; none if it has no rows."""
         table = read_data_head(self.raw)

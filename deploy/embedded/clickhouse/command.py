@@ -1,18 +1,16 @@
 """The command line of the door: options, log, exit codes, and one clear line for whatever keeps it from starting.
 
-Users come in the environment, never on the command line, where every process of the machine could read their passwords.
+The password comes in a file, never on the command line, where every process of the machine could read it.
 """
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.embedded import Unavailable
 from deploy.embedded.clickhouse.door import DEFAULT_MEMORY_BYTES, Options, run
-from deploy.embedded.clickhouse.users import USERS_VARIABLE, User, loaded
 
 OK, USAGE, UNAVAILABLE = 0, 2, 3
 LAST_PORT = 65535
@@ -20,8 +18,8 @@ LAST_PORT = 65535
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code 0 after an ordered stop, 2 for wrong options, 3 if the folder or a port cannot be had."""
-    options = parsed(arguments)
     try:
+        options = parsed(arguments)
         start_log(options.data)
         run(options)
     except Unavailable as error:
@@ -32,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def start_log(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         logging.basicConfig(filename=folder / "door.log", level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     except OSError as error:
         raise Unavailable(f"the data folder {folder} cannot be written: {error.strerror}") from error
@@ -42,7 +40,7 @@ def parsed(arguments: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(prog="python -m deploy.embedded.clickhouse", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the data; made if it does not exist")
     parser.add_argument("--native-port", type=port, default=0, help="native protocol; 0 (the default) is any free port")
-    parser.add_argument("--http-port", type=port, default=0, help="HTTP; 0 (the default) is any free port")
+    parser.add_argument("--password-file", type=Path, help="file with the password of the one user, default; none without it")
     parser.add_argument("--secure-native-port", type=port, help="native protocol over TLS; needs --tls-cert and --tls-key")
     parser.add_argument("--tls-cert", type=Path, help="certificate, PEM")
     parser.add_argument("--tls-key", type=Path, help="its key, PEM")
@@ -54,20 +52,18 @@ def parsed(arguments: Sequence[str]) -> Options:
     return Options(
         data=given.data.absolute(),
         native_port=given.native_port,
-        http_port=given.http_port,
         secure_native_port=given.secure_native_port,
         tls=tls if given.secure_native_port is not None else None,
         memory_bytes=given.memory_bytes,
-        users=users_of_environment(parser),
+        password=password_in(given.password_file),
     )
 
 
-def users_of_environment(parser: argparse.ArgumentParser) -> tuple[User, ...]:
-    text = os.environ.get(USERS_VARIABLE)
+def password_in(file: Path | None) -> str:
     try:
-        return tuple(loaded(text)) if text else (User("default"),)
-    except (ValueError, TypeError):
-        parser.error(f"{USERS_VARIABLE} is not a JSON list of name, password and readonly")
+        return file.read_text() if file else ""
+    except OSError as error:
+        raise Unavailable(f"the password file {file} cannot be read: {error.strerror}") from error
 
 
 def port(text: str) -> int:

@@ -1,12 +1,16 @@
-"""The engine's configuration: small, quiet, and with its time in UTC.
+"""The engine's configuration: small, quiet, with its time in UTC, and closed towards everything outside the database.
 
 A default server keeps logs of every query and pools for sixteen cores; beside Kafka and a worker on two cores the
 engine gets little of each. Blocks are written out from 8 MB on and read and merged by the megabyte, so that an insert,
 a merge and a result of any size stay in bounded memory.
 """
 
+import uuid
 from pathlib import Path
 from xml.sax.saxutils import escape
+
+ENGINE = "engine"
+"""In the data folder: what the engine keeps."""
 
 TEMPORARY = "tmp"
 """In the data folder: what the engine makes while it is loaded, and long results. A killed one leaves them, the next clears them away."""
@@ -46,6 +50,13 @@ CONFIG = """<clickhouse>
     <number_of_free_entries_in_pool_to_execute_mutation>0</number_of_free_entries_in_pool_to_execute_mutation>
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>0</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
   </merge_tree>
+  <users_config>{users}</users_config>
+  <default_database>{local_database}</default_database>
+  <user_files_path>{nowhere}</user_files_path>
+  <user_scripts_path>{nowhere}</user_scripts_path>
+  <format_schema_path>{nowhere}</format_schema_path>
+  <dictionaries_config remove="1"/>
+  <user_defined_executable_functions_config remove="1"/>
   <query_log remove="1"/>
   <query_thread_log remove="1"/>
   <part_log remove="1"/>
@@ -54,10 +65,45 @@ CONFIG = """<clickhouse>
   <asynchronous_metric_log remove="1"/>
 </clickhouse>
 """
+GRANTS = (
+    "GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE TEMPORARY TABLE, DROP, TRUNCATE, OPTIMIZE, "
+    "KILL QUERY ON *.*"
+)
+"""All that the engine's user may do. No source (file, URL, other server), no dictionary, function, named collection, backup, user."""
+
+LOCAL_DATABASE = "_local"
+"""The engine makes its default database one that takes file names for tables; this takes its place, and `default` is a plain one."""
+
+FIXED_SETTINGS = {
+    "implicit_select": "0",
+    "input_format_values_interpret_expressions": "0",
+    "input_format_values_deduce_templates_of_expressions": "0",
+} | dict.fromkeys(
+    (  # noqa: SIM905 - thirty quoted words are hard to read
+        # SQL text, or another language, that no parser of statements sees
+        "additional_result_filter additional_table_filters dialect filter order parallel_replicas_custom_key polyglot_dialect select sort "
+        "promql_database promql_table implicit_table_at_top_level allow_experimental_eval_table_function "
+        # names of files, disks, servers and programs
+        "cluster_for_parallel_replicas errors_output_format format_avro_schema_registry_url format_schema format_schema_message_name "
+        "format_schema_source format_template_resultset format_template_row input_format_record_errors_file_path merge_tree_disk "
+        "merge_tree_storage_policy output_format_schema rename_files_after_processing s3_base url_base "
+        "ai_function_embedding_default_credentials ai_function_text_default_credentials"
+    ).split()
+)
+"""Settings that nobody may change, and the values of those that have to differ from the engine's own."""
+
+USERS = """<clickhouse>
+  <profiles><default>{values}<constraints>{constants}</constraints></default></profiles>
+  <quotas><default/></quotas>
+  <users><default>
+    <password/><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
+    <grants><query>{grants}</query></grants>
+  </default></users>
+</clickhouse>
+"""
 # Set on every session: a server's defaults where the embedded engine has others, and bounded blocks.
 SESSION_SETTINGS = ", ".join(
     (
-        "implicit_select = 0",
         "async_insert = 0",
         "allow_introspection_functions = 0",
         "log_queries = 0",
@@ -69,13 +115,31 @@ SESSION_SETTINGS = ", ".join(
 
 def write_config(folder: Path, memory_bytes: int) -> Path:
     """Writes the configuration into the folder and returns its path."""
-    path = folder / "engine.xml"
+    path, users = folder / "engine.xml", folder / "engine.users.xml"
+    values = "".join(f"<{name}>{value}</{name}>" for name, value in FIXED_SETTINGS.items() if value is not None)
+    constants = "".join(f"<{name}><const/></{name}>" for name in FIXED_SETTINGS)
+    users.write_text(USERS.format(values=values, constants=constants, grants=GRANTS))
+    make_default_database(folder / ENGINE / "metadata" / "default.sql")
     path.write_text(
         CONFIG.format(
             log=escape(str(folder / "engine.log")),
             error_log=escape(str(folder / "engine.error.log")),
+            users=escape(str(users)),
+            nowhere=escape(str(folder / "nowhere")),
+            local_database=LOCAL_DATABASE,
             memory_bytes=memory_bytes,
             granule_bytes=GRANULE_BYTES,
         )
     )
     return path
+
+
+def make_default_database(metadata: Path) -> None:
+    """A plain database `default`, as on a server, which the engine finds when it opens the folder.
+
+    By the link to its tables the engine would find them for `_local` too, and load them twice; it makes the link anew.
+    """
+    metadata.with_suffix("").unlink(missing_ok=True)
+    if not metadata.exists():
+        metadata.parent.mkdir(parents=True, exist_ok=True)
+        metadata.write_text(f"ATTACH DATABASE `default` UUID '{uuid.uuid4()}' ENGINE = Atomic\n")

@@ -13,13 +13,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from deploy.embedded.clickhouse.engine import Engine, opened
-from deploy.embedded.clickhouse.http import HttpDoor
 from deploy.embedded.clickhouse.native import NativeDoor
 from deploy.embedded.clickhouse.running import Running
-from deploy.embedded.clickhouse.users import User, Users
 
 STOP_S = 10.0
 READY_FILE = "door.json"
@@ -34,18 +31,10 @@ class Options:
 
     data: Path
     native_port: int = 0
-    http_port: int = 0
     secure_native_port: int | None = None
     tls: tuple[Path, Path] | None = None
     memory_bytes: int = DEFAULT_MEMORY_BYTES
-    users: tuple[User, ...] = field(default=(User("default"),), repr=False)
-
-
-class Door(Protocol):
-    """What listens; `stop` says whether everybody was gone by the deadline."""
-
-    def start(self) -> None: ...
-    def stop(self, deadline_s: float) -> bool: ...
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +43,6 @@ class Ready:
 
     pid: int
     native_port: int
-    http_port: int
     secure_native_port: int | None
 
 
@@ -69,21 +57,18 @@ def run(options: Options) -> None:
 
 def serve(options: Options, engine: Engine, stop: threading.Event) -> None:
     running = Running(engine)
-    users = Users(options.users)
-    natives = [NativeDoor(port, engine, running, users, tls) for port, tls in native_ports(options)]
-    http = HttpDoor(options.http_port, engine, running, users)
-    doors: list[Door] = [*natives, http]
+    doors = [NativeDoor(port, engine, running, options.password, tls) for port, tls in native_ports(options)]
     for door in doors:
         door.start()
     ready_file = options.data / READY_FILE
-    secure = natives[1].port if options.secure_native_port is not None else None
-    write_whole(ready_file, json.dumps(asdict(Ready(os.getpid(), natives[0].port, http.port, secure))))
+    secure = doors[1].port if options.secure_native_port is not None else None
+    write_whole(ready_file, json.dumps(asdict(Ready(os.getpid(), doors[0].port, secure))))
     stop.wait()
     ready_file.unlink(missing_ok=True)
     leave(doors, running)
 
 
-def leave(doors: Sequence[Door], running: Running) -> None:
+def leave(doors: Sequence[NativeDoor], running: Running) -> None:
     running.close()
     running.end_all()
     left = [door.stop(STOP_S) for door in doors]

@@ -5,11 +5,12 @@ own stands in front of it and says who is inside.
 """
 
 import fcntl
+import logging
 import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -18,11 +19,18 @@ from urllib.parse import quote
 import chdb
 
 from deploy.embedded import Unavailable
-from deploy.embedded.clickhouse.config import SESSION_SETTINGS, TEMPORARY, write_config
-from deploy.embedded.clickhouse.failure import Failure
+from deploy.embedded.clickhouse.config import ENGINE, SESSION_SETTINGS, TEMPORARY, write_config
+from deploy.embedded.clickhouse.failure import Failure, refused
 from deploy.embedded.clickhouse.guard import guarded
-from deploy.embedded.clickhouse.session import Session
+from deploy.embedded.clickhouse.policy import Policy
+from deploy.embedded.clickhouse.session import SYNTAX_ERROR, Session
 from deploy.embedded.clickhouse.statement import quoted
+
+ABORTED = 236
+DEAD = 4
+"""Exit code of a process whose engine has ended under it."""
+
+log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -36,14 +44,15 @@ class Engine:
         os.environ["TZ"] = "UTC"  # the engine heeds no <timezone>
         time.tzset()
         config = write_config(folder, memory_bytes)
-        self._where = f"{folder / 'engine'}?config-file={quote(str(config))}&log-level=warning"  # the engine heeds no <level>
+        self._where = f"{folder / ENGINE}?config-file={quote(str(config))}&log-level=warning"  # the engine heeds no <level>
         try:
             self._admin = self.session()
         except Failure as failure:
             raise Unavailable(f"the engine cannot open {folder}: {failure.text} (see {folder / 'engine.error.log'})") from failure
         self._admin_lock = threading.Lock()
         ((self.version,),) = self._admin.rows("SELECT version()")
-        self.table_functions = frozenset(name.lower() for (name,) in self._admin.rows("SELECT name FROM system.table_functions"))
+        self._admin.query("SET max_query_size = 0, max_parser_depth = 1000")
+        self._policy = Policy({name for (name,) in self._admin.rows("SELECT name FROM system.table_functions")})
 
     def session(self) -> Session:
         """A new session; the caller closes it."""
@@ -51,15 +60,37 @@ class Engine:
         session.query(f"SET {SESSION_SETTINGS}")
         return session
 
+    def check(self, sql: str) -> None:
+        """Failure for a statement that nobody may run (`policy.py`), or for several in one text."""
+        with self._admin_lock:
+            several = self._admin.statements(sql) > 1
+        if several:
+            raise refused(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error (Multi-statements are not allowed)")
+        self._policy.check(self.rows, sql)
+
     def kill(self, tag: str) -> None:
         """Ends the running statement that begins with the tag (`Running.mark`)."""
         with self._admin_lock:
             self._admin.query(f"KILL QUERY WHERE startsWith(query, {quoted(tag)}) ASYNC", "Null")
 
-    def rows(self, sql: str) -> list[list[Any]]:
+    def rows(self, sql: str, parameters: Mapping[str, str] | None = None) -> list[list[Any]]:
         """A question of the door's own."""
         with self._admin_lock:
-            return self._admin.rows(sql)
+            return self._admin.rows(sql, parameters)
+
+    def look_after(self, failure: Failure) -> None:
+        """Ends the process if the failure says that the engine has ended, and the engine does.
+
+        An engine that has ended (code 236) refuses everybody for ever, and only a new process has a new one. A client can
+        also make a statement fail with this code, so the engine is asked.
+        """
+        if failure.code == ABORTED:
+            try:
+                self.rows("SELECT 1")
+            except Failure as confirmed:
+                log.critical("the engine has ended: %s", confirmed)
+                logging.shutdown()
+                os._exit(DEAD)
 
     def close(self) -> None:
         self._admin.close()

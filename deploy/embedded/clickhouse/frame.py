@@ -15,7 +15,10 @@ from deploy.embedded.clickhouse.wire import ProtocolError
 
 LZ4, ZSTD, PLAIN = 0x82, 0x90, 0x02
 HEAD_BYTES = 9
-FRAME_LIMIT = 1 << 30
+FRAME_LIMIT = 64 << 20
+"""Drivers send frames of a megabyte, clickhouse-go up to ten."""
+LZ4_RATIO = 255
+"""No LZ4 block holds more plain bytes for one of its own; a larger claim is refused before anything is allocated for it."""
 LOW_HALF = (1 << 64) - 1
 
 
@@ -37,19 +40,27 @@ def unpacked(read: Callable[[int], bytes]) -> bytes:
     expected = bytes(read(16))
     head = bytes(read(HEAD_BYTES))
     method, size, plain_size = struct.unpack("<BII", head)
-    if not HEAD_BYTES <= size <= FRAME_LIMIT or plain_size > FRAME_LIMIT:
+    if not HEAD_BYTES <= size <= FRAME_LIMIT or plain_size > min(FRAME_LIMIT, LZ4_RATIO * size if method == LZ4 else FRAME_LIMIT):
         raise ProtocolError(f"a compressed frame of {size} bytes for {plain_size}")
     body = bytes(read(size - HEAD_BYTES))
     if checksum(head + body) != expected:
         raise ProtocolError("the checksum of a compressed frame does not match")
-    return decompressed(method, body, plain_size)
+    try:
+        return decompressed(method, body, plain_size)
+    except (lz4.block.LZ4BlockError, zstd.ZstdError) as error:
+        raise ProtocolError(f"a compressed frame cannot be read: {error}") from error
 
 
 def decompressed(method: int, body: bytes, plain_size: int) -> bytes:
+    """As many plain bytes as the frame has claimed; never more are made, and fewer are refused."""
     if method == LZ4:
-        return bytes(lz4.block.decompress(body, uncompressed_size=plain_size))
-    if method == ZSTD:
-        return bytes(zstd.decompress(body))
-    if method == PLAIN:
-        return body
-    raise ProtocolError(f"compression method {method:#x} is unknown")
+        plain = bytes(lz4.block.decompress(body, uncompressed_size=plain_size))
+    elif method == ZSTD:
+        plain = bytes(zstd.ZstdDecompressor().decompress(body, max_length=plain_size))
+    elif method == PLAIN:
+        plain = body
+    else:
+        raise ProtocolError(f"compression method {method:#x} is unknown")
+    if len(plain) != plain_size:
+        raise ProtocolError(f"a compressed frame holds {len(plain)} bytes where {plain_size} were claimed")
+    return plain

@@ -6,18 +6,17 @@ The handle imports nothing of the engine: that lives in the child process, and t
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from deploy.embedded import Unavailable
 from deploy.embedded.clickhouse.config import ALLOCATOR, TEMPORARY
-from deploy.embedded.clickhouse.users import USERS_VARIABLE, User, dumped
 from deploy.embedded.port import is_free
 from deploy.embedded.process import Child, Failed, launch, wait_ready
 from deploy.embedded.server import Server
 
 START_S = 60.0
+PRIVATE = 0o700
 MODULE = "deploy.embedded.clickhouse"
 ROOT = Path(__file__).parents[3]
 
@@ -25,8 +24,8 @@ ROOT = Path(__file__).parents[3]
 class ClickHouseServer(Server):
     """One ClickHouse in the folder `data`. A port of 0 is the one that it had before, or any free one.
 
-    `users` are all who may come in; without them it is `default` without a password, as on a new server. With `tls`
-    (certificate and key, PEM files) a second native port speaks TLS.
+    The one user is `default`, with the password in `password_file`; without the file, without a password, as on a new server.
+    With `tls` (certificate and key, PEM files) a second native port speaks TLS.
     """
 
     name = "ClickHouse"
@@ -35,15 +34,14 @@ class ClickHouseServer(Server):
         self,
         data: Path,
         native_port: int = 0,
-        http_port: int = 0,
-        users: Sequence[User] | None = None,
         *,
+        password_file: Path | None = None,
         tls: tuple[Path, Path] | None = None,
         memory_bytes: int | None = None,
     ) -> None:
         super().__init__(data)
-        self._wanted = {"native_port": native_port, "http_port": http_port}
-        self._users = tuple(users) if users is not None else None
+        self._wanted = {"native_port": native_port}
+        self._password_file = password_file
         self._tls = tls
         self._memory_bytes = memory_bytes
         self._ready: dict[str, Any] = {}
@@ -52,11 +50,6 @@ class ClickHouseServer(Server):
     def native_port(self) -> int:
         """Where clickhouse-driver connects, once started."""
         return int(self._ready["native_port"])
-
-    @property
-    def http_port(self) -> int:
-        """Where curl connects, once started."""
-        return int(self._ready["http_port"])
 
     @property
     def secure_native_port(self) -> int:
@@ -68,7 +61,9 @@ class ClickHouseServer(Server):
             return
         before = self._said()
         try:
-            (self.data / TEMPORARY).mkdir(parents=True, exist_ok=True)
+            self.data.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+            self.data.chmod(PRIVATE)
+            (self.data / TEMPORARY).mkdir(exist_ok=True)
             child = launch(self._command(), self.log, outlive=outlive, environment=self._environment(), folder=ROOT)
         except OSError as error:
             raise Unavailable(f"the data folder {self.data} cannot be written: {error.strerror}") from error
@@ -86,7 +81,9 @@ class ClickHouseServer(Server):
     def _command(self) -> list[str | Path]:
         ports = self._ports()
         command: list[str | Path] = [sys.executable, "-m", MODULE, "--data", self.data]
-        command += ["--native-port", str(ports["native_port"]), "--http-port", str(ports["http_port"])]
+        command += ["--native-port", str(ports["native_port"])]
+        if self._password_file:
+            command += ["--password-file", self._password_file.absolute()]
         if self._tls:
             command += ["--secure-native-port", "0", "--tls-cert", self._tls[0].absolute(), "--tls-key", self._tls[1].absolute()]
         if self._memory_bytes is not None:
@@ -100,8 +97,7 @@ class ClickHouseServer(Server):
         return {name: port or still_free(before.get(name, 0)) for name, port in self._wanted.items()}
 
     def _environment(self) -> dict[str, str]:
-        users = {} if self._users is None else {USERS_VARIABLE: dumped(self._users)}
-        return {**os.environ, **ALLOCATOR, **users, "TMPDIR": str(self.data / TEMPORARY)}
+        return {**os.environ, **ALLOCATOR, "TMPDIR": str(self.data / TEMPORARY)}
 
     def _is_ready(self, child: Child, before: int) -> bool:
         """Whether the child has said so; what one that was killed had said counts for nothing, even if it had the same pid."""

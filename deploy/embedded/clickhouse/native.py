@@ -1,15 +1,18 @@
 """The native-protocol door: one thread and one engine session for each client connection.
 
 Reads hello and queries, lets the engine answer, and leaves nothing behind when a client goes: its unfinished insert is given
-up, its running query ended, its temporary tables go with its session.
+up, its running query ended, its temporary tables go with its session. A stranger, who has not said the password, is bounded in
+number, in time and in what may be sent.
 """
 
+import hmac
 import logging
 import socket
 import socketserver
 import ssl
 import struct
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,19 +20,17 @@ from functools import partial
 from typing import Any
 
 from deploy.embedded import Unavailable
-from deploy.embedded.clickhouse.access import Access, access_of
 from deploy.embedded.clickhouse.channel import Channel, Unreadable
 from deploy.embedded.clickhouse.engine import Engine
-from deploy.embedded.clickhouse.failure import Failure
+from deploy.embedded.clickhouse.failure import Failure, refused
 from deploy.embedded.clickhouse.insert import take_insert
 from deploy.embedded.clickhouse.reply import REVISION, Reply
-from deploy.embedded.clickhouse.request import ADDENDUM, CANCEL, PING, QUERY, Query, read_hello
+from deploy.embedded.clickhouse.request import ADDENDUM, CANCEL, HELLO_LIMIT, PING, QUERY, Hello, Query, read_hello
 from deploy.embedded.clickhouse.running import Running
 from deploy.embedded.clickhouse.select import send_result
+from deploy.embedded.clickhouse.session import Session
 from deploy.embedded.clickhouse.source import SocketSource, socket_source
 from deploy.embedded.clickhouse.statement import insert_of
-from deploy.embedded.clickhouse.temporary import TemporaryTables
-from deploy.embedded.clickhouse.users import Users
 from deploy.embedded.clickhouse.wire import ProtocolError, read_number, read_string
 from deploy.embedded.port import HOST
 
@@ -37,6 +38,10 @@ HELLO_TIMEOUT_S = 10
 IDLE_TIMEOUT_S = 3600
 SEND_TIMEOUT_S = 300
 BACKLOG = 128
+MOST_STRANGERS = 64
+USER = "default"
+AUTHENTICATION_FAILED = 516
+NOT_IMPLEMENTED = 48
 
 log = logging.getLogger(__name__)
 
@@ -52,72 +57,72 @@ class Connection:
         """Until the client goes, or says something that is not of this protocol."""
         limit_waiting(self._sock, HELLO_TIMEOUT_S)
         raw = socket_source(self._sock)
-        access, channel = self._welcome(raw)
+        session, channel = self._welcome(raw)
         try:
             limit_waiting(self._sock, IDLE_TIMEOUT_S)
             while True:
-                self._answer(read_number(raw), access, channel)
+                self._answer(read_number(raw), session, channel)
         finally:
-            access.close()
+            session.close()
 
-    def _welcome(self, raw: SocketSource) -> tuple[Access, Channel]:
+    def _welcome(self, raw: SocketSource) -> tuple[Session, Channel]:
         hello = read_hello(raw)
         reply = Reply(self._sock, min(hello.revision, REVISION))
         try:
-            access = access_of(self._door.users.authenticate(hello.user, hello.password), self._door.engine)
+            self._door.authenticate(hello)
+            self._door.known(self._sock)
+            session = self._door.engine.session()
         except Failure as failure:
-            reply.exception(failure)
+            self._tell(reply, failure)
             raise
         try:
-            access.session.use(hello.database)
+            session.use(hello.database)
             reply.hello([int(part) for part in self._door.engine.version.split(".")[:3]])
             if reply.revision >= ADDENDUM:
-                read_string(raw)  # quota key
+                read_string(raw, HELLO_LIMIT)  # quota key
         except Failure as failure:
-            access.close()
-            reply.exception(failure)
+            session.close()
+            self._tell(reply, failure)
             raise
         except BaseException:
-            access.close()
+            session.close()
             raise
-        return access, Channel(self._sock, raw, reply)
+        return session, Channel(self._sock, raw, reply)
 
-    def _answer(self, packet: int, access: Access, channel: Channel) -> None:
+    def _tell(self, reply: Reply, failure: Failure) -> None:
+        self._door.engine.look_after(failure)
+        reply.exception(failure)
+
+    def _answer(self, packet: int, session: Session, channel: Channel) -> None:
         if packet == QUERY:
-            self._query(channel.receive_query(), access, channel)
+            self._query(channel.receive_query(), session, channel)
         elif packet == PING:
             channel.reply.pong()
         elif packet != CANCEL:  # a cancel may come when the query is over
             raise ProtocolError(f"packet {packet} where a query belongs")
 
-    def _query(self, query: Query, access: Access, channel: Channel) -> None:
+    def _query(self, query: Query, session: Session, channel: Channel) -> None:
         try:
-            tables = TemporaryTables(access.session, channel, self._door.running)
-            try:
-                if tables.failure:
-                    raise tables.failure
-                self._run(query, access, channel)
-            finally:
-                tables.drop()
+            if channel.pass_over_tables():
+                raise refused(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "External tables cannot pass this door; use a temporary table")
+            self._door.engine.check(query.sql)
+            self._run(query, session, channel)
         except Failure as failure:
-            channel.reply.exception(failure)
+            self._tell(channel.reply, failure)
         except Unreadable as unreadable:
             channel.reply.exception(unreadable.failure)
             raise
 
-    def _run(self, query: Query, access: Access, channel: Channel) -> None:
-        access.borrow(query.settings, query.important)
-        if not access.admit(query.sql):
-            channel.reply.end()
-            return
+    def _run(self, query: Query, session: Session, channel: Channel) -> None:
+        session.borrow(query.settings, query.important)
         running, insert = self._door.running, insert_of(query.sql)
         query_id = query.query_id or str(uuid.uuid4())
         if insert:
             with running.entered(query_id) as statement:  # its client is heard all the time
-                take_insert(channel, access.session, insert, statement.mark, partial(running.end, statement))
+                take_insert(channel, session, insert, statement.mark, partial(running.end, statement))
         else:
             with running.entered(query_id, self._sock, self._door.encrypted) as statement:
-                send_result(channel, access.session, running.translated(query.sql), statement, query.parameters)
+                send_result(channel, session, running.translated(query.sql), statement, query.parameters)
 
 
 class NativeDoor(socketserver.ThreadingTCPServer):
@@ -128,16 +133,17 @@ class NativeDoor(socketserver.ThreadingTCPServer):
     block_on_close = False
     request_queue_size = BACKLOG
 
-    def __init__(self, port: int, engine: Engine, running: Running, users: Users, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, port: int, engine: Engine, running: Running, password: str, tls: ssl.SSLContext | None = None) -> None:
         try:
             super().__init__((HOST, port), socketserver.BaseRequestHandler)
         except OSError as error:
             raise Unavailable(f"port {port} for the native protocol cannot be had: {error.strerror}") from error
         self.engine = engine
         self.running = running
-        self.users = users
+        self._password = password.encode()
         self._tls = tls
         self._clients: set[socket.socket] = set()
+        self._strangers: dict[socket.socket, float] = {}  # until when they have to say the password
         self._idle = threading.Condition()
 
     @property
@@ -148,6 +154,39 @@ class NativeDoor(socketserver.ThreadingTCPServer):
     def encrypted(self) -> bool:
         return self._tls is not None
 
+    def authenticate(self, hello: Hello) -> None:
+        """Failure 516 in the same words and after about the same time whether the name or the password is wrong."""
+        same = hmac.compare_digest(self._password, hello.password.encode())
+        if hello.user not in ("", USER) or not same:
+            text = f"{hello.user}: Authentication failed: password is incorrect, or there is no user with such name"
+            raise refused(AUTHENTICATION_FAILED, "AUTHENTICATION_FAILED", text)
+
+    def known(self, sock: socket.socket) -> None:
+        """Whoever is at the other end has said the password."""
+        with self._idle:
+            self._strangers.pop(sock, None)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - socketserver's signature
+        """Turns a stranger away where too many wait already."""
+        with self._idle:
+            return len(self._strangers) < MOST_STRANGERS
+
+    def service_actions(self) -> None:
+        """Twice a second: who has not said the password in time has to go, however busily bytes trickle in."""
+        with self._idle:
+            for sock, until in self._strangers.items():
+                if time.monotonic() > until:
+                    hang_up(sock)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._idle:
+            self._strangers[request] = time.monotonic() + HELLO_TIMEOUT_S
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread to be had
+            self.known(request)
+            raise
+
     def start(self) -> None:
         threading.Thread(target=self.serve_forever, name=f"native {self.port}", daemon=True).start()
 
@@ -155,7 +194,9 @@ class NativeDoor(socketserver.ThreadingTCPServer):
         """In the connection's own thread."""
         try:
             request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._wrapped(request) as sock, self._entered(sock):
+            with self._wrapped(request) as sock, self._entered(sock, request):
+                if isinstance(sock, ssl.SSLSocket):
+                    sock.do_handshake()
                 Connection(self, sock).serve()
         except (EOFError, OSError, Failure, Unreadable):
             log.debug("client %s is gone", client_address)
@@ -173,17 +214,19 @@ class NativeDoor(socketserver.ThreadingTCPServer):
 
     def _wrapped(self, request: socket.socket) -> socket.socket:
         limit_waiting(request, HELLO_TIMEOUT_S)
-        return self._tls.wrap_socket(request, server_side=True) if self._tls else request
+        return self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False) if self._tls else request
 
     @contextmanager
-    def _entered(self, sock: socket.socket) -> Iterator[None]:
+    def _entered(self, sock: socket.socket, accepted: socket.socket) -> Iterator[None]:
         with self._idle:
             self._clients.add(sock)
+            self._strangers[sock] = self._strangers.pop(accepted)  # TLS has taken the other's place
         try:
             yield
         finally:
             with self._idle:
                 self._clients.discard(sock)
+                self._strangers.pop(sock, None)
                 self._idle.notify_all()
 
 

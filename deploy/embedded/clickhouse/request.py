@@ -61,7 +61,7 @@ def read_hello(source: Any) -> Hello:
 
 
 def read_query(source: Any, revision: int) -> Query:
-    """A query packet, its number not included; the external tables behind it are left to the caller."""
+    """A query packet, its number not included; the blocks behind it are left to the caller."""
     query_id = read_string(source)
     if revision >= CLIENT_INFO:
         skip_client_info(source, revision)

@@ -1,12 +1,12 @@
 """One engine session: its own SET, temporary tables and current database; one statement at a time.
 
-A client connection holds exactly one. The settings that arrive with a query hold for that query only, so they are set
+A client connection holds exactly one. Its open stream ends before it does, whoever still holds the stream: the engine does not survive
+a stream that is touched after its connection was closed. The settings that arrive with a query hold for that query only, so they are set
 before it and taken back before the next; only what differs is sent to the engine.
 """
 
 import json
 from collections.abc import Callable, Collection, Generator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,17 +17,15 @@ from deploy.embedded.clickhouse.ingest import Ingest
 from deploy.embedded.clickhouse.statement import Insert, identifier, is_insert, is_set, is_streamed, quoted, without_format
 
 UNKNOWN_SETTING = 115
-BAD_ARGUMENTS = 36
 SYNTAX_ERROR = 62
 Progress = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a result. `streamed` pieces in Native are single blocks; others may hold several."""
+    """A piece of a result: one block or several."""
 
     data: bytes
-    streamed: bool
 
 
 @dataclass
@@ -38,12 +36,16 @@ class Session:
     progress: Progress = field(default_factory=dict)
     _borrowed: dict[str, str] = field(default_factory=dict)
     _own: dict[str, str | None] = field(default_factory=dict)
+    _open: Any = None
 
     def __post_init__(self) -> None:
         self.connection.set_progress_callback(self._on_progress)
 
     def close(self) -> None:
-        self.connection.close()
+        try:
+            self._end_stream()
+        finally:
+            guarded(self.connection.close)
 
     def query(self, sql: str, result_format: str = "Native", parameters: Mapping[str, str] | None = None) -> bytes:
         """The whole result at once."""
@@ -57,14 +59,9 @@ class Session:
         if database:
             self.query(f"USE {identifier(database)}")
 
-    def check_single(self, sql: str) -> None:
-        """Refuses several statements in one text, as a server does."""
-        if self.classify(sql)["statement_count"] > 1:
-            raise refused(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error (Multi-statements are not allowed)")
-
-    def classify(self, sql: str) -> dict[str, Any]:
-        """The engine's own judgement of what a text would do: query_class, statement_count and flags."""
-        return dict(guarded(self.connection._conn.classify_query, sql))  # noqa: SLF001 - chdb offers it nowhere else
+    def statements(self, sql: str) -> int:
+        """How many statements the engine sees in a text."""
+        return int(guarded(self.connection._conn.classify_query, sql)["statement_count"])  # noqa: SLF001 - chdb offers it nowhere else
 
     # ---- settings
 
@@ -102,23 +99,31 @@ class Session:
 
     # ---- results
 
-    def stream(self, sql: str, result_format: str, parameters: Mapping[str, str], by_rows: bool = True) -> Generator[Chunk]:
-        """The result piece by piece as the engine makes it; whole where the engine cannot stream it or `by_rows` is False."""
+    def stream(self, sql: str, result_format: str, parameters: Mapping[str, str]) -> Generator[Chunk]:
+        """The result piece by piece as the engine makes it; whole where the engine cannot stream it."""
         self.progress = {}
         if is_set(sql):
             self.borrow({})
-        if by_rows and is_streamed(sql):
+        if is_streamed(sql):
             yield from self._streamed(sql, result_format, parameters)
         elif data := self.query(sql, result_format, parameters):
-            yield Chunk(data, streamed=False)
-        elif not is_insert(sql) and not self.classify(sql)["statement_count"]:
+            yield Chunk(data)
+        elif not is_insert(sql) and not self.statements(sql):
             # the engine passes over some texts in silence
             raise refused(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: this is no statement")
 
     def _streamed(self, sql: str, result_format: str, parameters: Mapping[str, str]) -> Generator[Chunk]:
-        with closing(guarded(self.connection.send_query, sql, result_format, params=dict(parameters))) as result:
-            while (chunk := guarded(result.fetch)) is not None:
-                yield Chunk(chunk.bytes(), streamed=True)
+        self._open = guarded(self.connection.send_query, sql, result_format, params=dict(parameters))
+        try:
+            while self._open is not None and (chunk := guarded(self._open.fetch)) is not None:
+                yield Chunk(chunk.bytes())
+        finally:
+            self._end_stream()
+
+    def _end_stream(self) -> None:
+        stream, self._open = self._open, None
+        if stream is not None:
+            guarded(stream.cancel)
 
     def header(self, sql: str, parameters: Mapping[str, str]) -> list[Column]:
         """Names and types of a SELECT that gave no rows, for which the engine gives no bytes at all."""

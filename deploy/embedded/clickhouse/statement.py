@@ -1,7 +1,7 @@
 """What kind of statement is this? The few questions about SQL text that the door must answer itself.
 
-The engine parses everything; the door only needs to know whether a client is about to send data, whether
-the result can be streamed, and in which format it is wanted. Comments may stand anywhere.
+The engine parses everything; the door only needs to know whether a client is about to send data, and whether the result can
+be streamed. What may be done at all is judged by the engine's own parser (`policy.py`). Comments may stand anywhere.
 """
 
 import re
@@ -16,18 +16,11 @@ INSERT = re.compile(
     rf"{GAP}*(?P<settings>SETTINGS\s+.*?)?{GAP}*(?:VALUES|FORMAT\s+(?P<format>\w+))?{GAP}*;?{GAP}*$",
     re.IGNORECASE | re.DOTALL,
 )
-INSERT_HEAD = re.compile(
-    rf"(?P<head>{GAP}*INSERT{GAP}+INTO{GAP}+(?:(?!\bSELECT\b|\bVALUES\b|\bFORMAT\b).)*?)"
-    rf"\b(?:FORMAT\s+(?P<format>\w+)|(?P<values>VALUES))[ \t]*\r?\n?",
-    re.IGNORECASE | re.DOTALL,
-)
 STREAMED = re.compile(rf"{GAP}*\(*{GAP}*(?:SELECT|WITH|FROM)\b", re.IGNORECASE | re.DOTALL)
 FORMAT = re.compile(rf"\bFORMAT\s+(\w+)\s*(SETTINGS\s[^']*)?{GAP}*;?{GAP}*$", re.IGNORECASE | re.DOTALL)
 KILL = re.compile(r"(KILL\s+QUERY\s+.*?)\bquery_id\s*=\s*'([^']*)'", re.IGNORECASE | re.DOTALL)
 SET = re.compile(rf"{GAP}*SET{GAP}+", re.IGNORECASE | re.DOTALL)
-USE = re.compile(rf"{GAP}*USE{GAP}", re.IGNORECASE | re.DOTALL)
 INSERT_WORD = re.compile(rf"{GAP}*INSERT{GAP}", re.IGNORECASE | re.DOTALL)
-ASSIGNMENT = re.compile(rf"{GAP}*(\w+){GAP}*={GAP}*('(?:[^'\\]|\\.)*'|[-+\w.]+){GAP}*(,|;?{GAP}*$)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +46,6 @@ def is_streamed(sql: str) -> bool:
     return STREAMED.match(sql) is not None
 
 
-def format_of(sql: str) -> str | None:
-    """The format that the statement itself asks for."""
-    found = FORMAT.search(sql)
-    return found[1] if found else None
-
-
 def without_format(sql: str) -> str:
     """The statement without its FORMAT clause and closing semicolon."""
     return FORMAT.sub(lambda found: found[2] or "", sql).rstrip().rstrip(";")
@@ -68,26 +55,8 @@ def is_set(sql: str) -> bool:
     return SET.match(sql) is not None
 
 
-def is_use(sql: str) -> bool:
-    return USE.match(sql) is not None
-
-
 def is_insert(sql: str) -> bool:
     return INSERT_WORD.match(sql) is not None
-
-
-def assignments_of(sql: str) -> dict[str, str] | None:
-    """{name: value} of a SET statement with literal values; None for another statement or another form of SET."""
-    head = SET.match(sql)
-    settings: dict[str, str] = {}
-    position = head.end() if head else len(sql)
-    while position < len(sql):
-        found = ASSIGNMENT.match(sql, position)
-        if not found:
-            return None
-        settings[found[1]] = unquoted(found[2])
-        position = found.end()
-    return settings or None
 
 
 def quoted(text: object) -> str:

@@ -2,24 +2,23 @@
 
 import argparse
 import sys
-import urllib.error
-import urllib.parse
-import urllib.request
+
+from clickhouse_driver import Client
+from clickhouse_driver.errors import ServerException
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    for name in ("database", "host", "port", "query", "http-port"):
+    for name in ("database", "host", "port", "query"):
         parser.add_argument(f"--{name}", required=True)
     given, others = parser.parse_known_args()
     settings = {name.removeprefix("--"): value for name, value in zip(others[::2], others[1::2], strict=True)}
-    parameters = urllib.parse.urlencode({"database": given.database, **settings})
-    url = f"http://{given.host}:{given.http_port}/?{parameters}"
+    query = f"SELECT formatRow('TSV', *) FROM ({given.query})" if given.query.lstrip().upper().startswith("SELECT") else given.query
     try:
-        with urllib.request.urlopen(url, given.query.encode()) as answer:
-            sys.stdout.buffer.write(answer.read())
-    except urllib.error.HTTPError as error:
-        sys.exit(error.read().decode())
+        with Client(given.host, port=int(given.port), database=given.database, settings=settings) as client:
+            sys.stdout.write("".join(row for (row,) in client.execute_iter(query)))
+    except ServerException as error:
+        sys.exit(str(error))
 
 
 main()

@@ -1,6 +1,6 @@
 // Talks to ClickHouse through clickhouse-go v2 as its users do, and says on the last line that all was well.
 //
-//	go run . ADDRESS native|http none|lz4|zstd
+//	go run . ADDRESS none|lz4|zstd
 package main
 
 import (
@@ -17,36 +17,34 @@ import (
 
 const rows = 50_000
 
-var protocols = map[string]clickhouse.Protocol{"native": clickhouse.Native, "http": clickhouse.HTTP}
 var methods = map[string]clickhouse.CompressionMethod{
 	"none": clickhouse.CompressionNone, "lz4": clickhouse.CompressionLZ4, "zstd": clickhouse.CompressionZSTD,
 }
 
 func main() {
-	if err := run(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	if err := run(os.Args[1], os.Args[2]); err != nil {
 		fmt.Println("failed:", err)
 		os.Exit(1)
 	}
 	fmt.Println("all well")
 }
 
-func open(address, protocol, compression, password string) (driver.Conn, error) {
+func open(address, compression, password string) (driver.Conn, error) {
 	return clickhouse.Open(&clickhouse.Options{
 		Addr:        []string{address},
-		Protocol:    protocols[protocol],
 		Auth:        clickhouse.Auth{Username: "default", Password: password},
 		Compression: &clickhouse.Compression{Method: methods[compression]},
 	})
 }
 
-func run(address, protocol, compression string) error {
-	conn, err := open(address, protocol, compression, "")
+func run(address, compression string) error {
+	conn, err := open(address, compression, "")
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	ctx := context.Background()
-	table := "go_" + protocol + "_" + compression
+	table := "go_" + compression
 	for name, step := range map[string]func() error{
 		"insert and select": func() error { return insertAndSelect(ctx, conn, table) },
 		"empty result":      func() error { return emptyResult(ctx, conn) },
@@ -54,7 +52,7 @@ func run(address, protocol, compression string) error {
 		"settings":          func() error { return settings(ctx, conn) },
 		"error code":        func() error { return errorCode(ctx, conn) },
 		"cancel":            func() error { return cancelled(ctx, conn, table) },
-		"password":          func() error { return wrongPassword(ctx, address, protocol, compression) },
+		"password":          func() error { return wrongPassword(ctx, address, compression) },
 	} {
 		if err := step(); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -180,8 +178,8 @@ func cancelled(ctx context.Context, conn driver.Conn, table string) error {
 	return errors.New("the query goes on")
 }
 
-func wrongPassword(ctx context.Context, address, protocol, compression string) error {
-	conn, err := open(address, protocol, compression, "wrong")
+func wrongPassword(ctx context.Context, address, compression string) error {
+	conn, err := open(address, compression, "wrong")
 	if err != nil {
 		return err
 	}
