@@ -54,10 +54,10 @@ def district() -> QueryVariable:
         "district",
         "District",
         """SELECT w.district AS district, if(d.name = '', w.district, d.name) AS district_name
-FROM (SELECT DISTINCT district FROM windows) AS w
+FROM (SELECT DISTINCT district FROM windows FINAL) AS w
 LEFT JOIN
 (
-    SELECT district, name FROM districts FINAL WHERE revision = (SELECT max(revision) FROM directory_revisions)
+    SELECT district, name FROM districts FINAL WHERE revision = (SELECT max(revision) FROM directory_revisions FINAL)
 ) AS d ON d.district = w.district
 ORDER BY district_name""",
     )
