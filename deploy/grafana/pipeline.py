@@ -86,13 +86,13 @@ ORDER BY records DESC, reason""",
         ),
         listing(
             "Names that the directory does not know",
-            "Schools and departments that events name and the directory does not list: a slip of the pen, or a new one.",
+            "Schools and departments that contacts of four weeks name and the directory does not list: a slip of the pen, or a new one.",
             """
-SELECT district, kind, id, contacts, last_seen_at AS `last seen`
+SELECT district, kind, id, contacts, contacts_24h AS `last 24 hours`, contacts_1h AS `last hour`
 FROM unlisted
 ORDER BY contacts DESC, district, kind, id
 LIMIT 100""",
-            [Column("contacts", COUNT), Column("last seen", INSTANT)],
+            [Column("contacts", COUNT), Column("last 24 hours", COUNT), Column("last hour", COUNT)],
             empty="the directory knows every name",
         ),
         listing(

@@ -48,7 +48,15 @@ ZONE: Final = f"""(
 
 def district() -> QueryVariable:
     return _asked(
-        "district", "District", "SELECT DISTINCT district, district_name FROM indicators WHERE window = '28d' ORDER BY district_name"
+        "district",
+        "District",
+        """SELECT w.district AS district, if(d.name = '', w.district, d.name) AS district_name
+FROM (SELECT DISTINCT district FROM windows FINAL) AS w
+LEFT JOIN
+(
+    SELECT district, name FROM districts FINAL WHERE revision = (SELECT max(revision) FROM directory_revisions FINAL)
+) AS d ON d.district = w.district
+ORDER BY district_name""",
     )
 
 

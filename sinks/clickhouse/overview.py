@@ -86,7 +86,8 @@ def days(client: Client, district: str, zone: str, first: str) -> list[Row]:
     query = """
         SELECT toString(toDate(received_at, %(zone)s)) AS day, count() AS contacts
         FROM cases FINAL
-        WHERE district = %(district)s AND is_deleted = 0 AND status != 'spam' AND day >= %(first)s
+        WHERE district = %(district)s AND is_deleted = 0 AND received_at IS NOT NULL AND status != 'spam'
+            AND opened_at >= toStartOfDay(toDate(%(first)s), %(zone)s)
         GROUP BY day
         ORDER BY day"""
     return _plain_rows(client, query, {"district": district, "zone": zone, "first": first})

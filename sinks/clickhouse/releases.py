@@ -7,7 +7,11 @@ from typing import Final, Literal
 
 from clickhouse_driver import Client
 
+from sinks.clickhouse import pieces
+from sinks.clickhouse.pieces import Range
 from sinks.clickhouse.publication import COLUMNS
+
+PUBLISHABLE: Final = "publishable_indicators(first = %(first)s, last = %(last)s)"
 
 Month = tuple[str, date]
 """District, and the first day of the month."""
@@ -37,9 +41,16 @@ class Standing:
 
 
 def standings(client: Client, district: str | None = None) -> list[Standing]:
-    """Every month that is published, was, or may be by now; by district, the newest first. Computes all that may be: seconds."""
+    """Every month that is published, was, or may be by now; by district, the newest first.
+
+    Computes all that may be, some districts after the others, so that memory holds the questions of these.
+    """
     public = {each.key: each for each in published(client, district)}
-    ready = {each.key: each for each in _months_of(client, "publishable_indicators", "ready", "NULL", district)}
+    ready = {
+        each.key: each
+        for some in (pieces.of_cases(client) if district is None else [Range(district, district)])
+        for each in _months_of(client, PUBLISHABLE, "ready", "NULL", some)
+    }
     query = f"SELECT district, month, max(acted_at) FROM releases WHERE act = 'withdrawn' {_only(district)} GROUP BY district, month"
     withdrawn = {}
     for name, month, at in client.execute(query, {"district": district}):
@@ -50,18 +61,24 @@ def standings(client: Client, district: str | None = None) -> list[Standing]:
 
 def published(client: Client, district: str | None = None) -> list[Standing]:
     """The months that are public; by district, the newest first. Reads what was kept: milliseconds."""
-    return sorted(_months_of(client, "public_indicators", "released", "max(released_at)", district), key=_newest_first)
+    some = EVERY if district is None else Range(district, district)
+    return sorted(_months_of(client, "public_indicators", "released", "max(released_at)", some), key=_newest_first)
 
 
 def _newest_first(standing: Standing) -> tuple[str, int]:
     return standing.district, -standing.month.toordinal()
 
 
-def _months_of(client: Client, view: str, state: State, since: str, district: str | None) -> list[Standing]:
+EVERY: Final = Range("", "\U0010ffff")
+
+
+def _months_of(client: Client, view: str, state: State, since: str, some: Range) -> list[Standing]:
     query = f"""
-        SELECT district, month, {since}, countIf(NOT suppressed), countIf(suppressed) FROM {view} WHERE 1 {_only(district)}
+        SELECT district, month, {since}, countIf(NOT suppressed), countIf(suppressed)
+        FROM {view}
+        WHERE district BETWEEN %(first)s AND %(last)s
         GROUP BY district, month"""
-    rows = client.execute(query, {"district": district})
+    rows = client.execute(query, some._asdict())
     return [Standing(name, month, state, at, shown, hidden) for name, month, at, shown, hidden in rows]
 
 
@@ -70,14 +87,19 @@ def _only(district: str | None) -> str:
 
 
 def release(client: Client, months: Collection[Month]) -> None:
-    """Publish completed months as they are now, all at once or none. What is public already stays as it is."""
+    """Publish completed months as they are now; those of a district all at once or none. What is public already stays as it is.
+
+    Broken off, it may be done again: the months that are not public yet are still ready.
+    """
     columns = ", ".join(("district", "month", *COLUMNS))
-    client.execute(
-        f"INSERT INTO releases ({columns}, act, acted_at)"
-        f" SELECT {columns}, 'released', now64(3) FROM publishable_indicators WHERE (district, month) IN %(months)s",
-        {"months": tuple(months)},
-        settings=ONE_BLOCK,
-    )
+    for some in pieces.of_cases(client):
+        if its := tuple(month for month in months if some.first <= month[0] <= some.last):
+            client.execute(
+                f"INSERT INTO releases ({columns}, act, acted_at)"
+                f" SELECT {columns}, 'released', now64(3) FROM {PUBLISHABLE} WHERE (district, month) IN %(months)s",
+                some._asdict() | {"months": its},
+                settings=ONE_BLOCK,
+            )
 
 
 ONE_BLOCK: Final = {"max_insert_threads": 1, "min_insert_block_size_rows": 1 << 24, "min_insert_block_size_bytes": 0}

@@ -1,7 +1,7 @@
 """Are the numbers right? Computes every case and window again, from the archive of events alone, in SQL, and compares.
 
 It shares no code with the fold: events are put in order, cut into episodes, timed and counted by ClickHouse
-(`verify/*.sql`, one partition of the log at a time, through temporary tables). Windows are compared as of the newest row
+(`verify/*.sql`, some districts of one partition of the log at a time, through temporary tables). Windows are compared as of the newest row
 of their district. Counts, sums and distinct counts have to be equal; percentiles, which the fold takes from a histogram,
 within 2.5 % of the exact nearest rank.
 
@@ -21,23 +21,24 @@ record: that insert is one block, and the pause between passes is there for it. 
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from clickhouse_driver import Client
 
 from events.kinds import NAMES
 from projections.rows import CASE_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse.measures import with_measures
+from sinks.clickhouse.pieces import of_partition
 
 VERIFY = Path(__file__).parent / "verify"
 TOLERANCE = 0.025
 """Relative error that a percentile may have; and a millisecond, for buckets of whole milliseconds."""
 MOST = 1000
-"""Differences that are listed for each table and partition."""
+"""Differences that are listed for each table and piece of a partition."""
 PASSES_ALIKE: Final = 3
 MOST_PASSES: Final = 5
 PAUSE_S: Final = 1.0
@@ -110,15 +111,17 @@ class Verdict:
 
 
 def differences(client: Client, scope: Scope = EVERYTHING) -> list[Difference]:
-    """What one pass finds, at most 1,000 for each table and partition; [] when all is equal. Exact where no worker writes meanwhile."""
+    """What one pass finds, at most 1,000 for each table and piece; [] when all is equal. Exact where no worker writes meanwhile."""
     partitions = client.execute(
         "SELECT partition FROM events UNION DISTINCT SELECT partition FROM windows UNION DISTINCT SELECT partition FROM cases ORDER BY 1"
     )
     bounds = {"all_cases": int(scope == EVERYTHING), "all_districts": int(not scope.districts), "since": scope.since or 0}
     with _forgotten(client, ASKED):
         _choose(client, scope)
-        parts = [_of_partition(client, bounds | {"partition": partition}, windows=scope.windows) for (partition,) in partitions]
-        return [difference for part in parts for difference in part]
+        found: list[Difference] = []
+        for (partition,) in partitions:
+            found += _of_partition(client, bounds | {"partition": partition}, scope.districts, windows=scope.windows)
+        return found
 
 
 def confirmed(client: Client, settled: Callable[[], None], scope: Scope = EVERYTHING, pause_s: float = PAUSE_S) -> Verdict:
@@ -195,12 +198,23 @@ def _again(client: Client, found: Iterable[Difference], scope: Scope) -> list[Di
     with _forgotten(client, ASKED):
         _choose_again(client, found)
         bounds = {"all_cases": 0, "all_districts": 0, "since": scope.since or 0}
-        pairs = [_of_partition(client, bounds | {"partition": p}, windows=windows) for p in sorted({d.partition for d in found})]
-        return [d for partition in pairs for d in partition if (d.table, d.key) in keys]
+        again: list[Difference] = []
+        for partition in sorted({d.partition for d in found}):
+            districts = {d.district for d in found if d.partition == partition}
+            again += _of_partition(client, bounds | {"partition": partition}, districts, windows=windows)
+        return [d for d in again if (d.table, d.key) in keys]
 
 
-def _of_partition(client: Client, bounds: Mapping[str, int], *, windows: bool) -> list[Difference]:
-    """`bounds` are the parameters of the SQL: partition, all_cases, all_districts (0 or 1), since (ms)."""
+def _of_partition(client: Client, bounds: Mapping[str, int], districts: Collection[str], *, windows: bool) -> list[Difference]:
+    """`bounds` are the parameters of the SQL: partition, all_cases, all_districts (0 or 1), since (ms); no `districts` are all.
+
+    Piece by piece, so that temporary tables, which are in memory, hold a piece and not the partition's archive.
+    """
+    pieces = of_partition(client, bounds["partition"], districts)
+    return [difference for some in pieces for difference in _of_piece(client, {**bounds, **some._asdict()}, windows=windows)]
+
+
+def _of_piece(client: Client, bounds: Mapping[str, Any], *, windows: bool) -> list[Difference]:
     with _forgotten(client, TABLES):
         for path in sorted(VERIFY.glob("*.sql")):
             if windows or path.stem != WINDOWS_STEP:
@@ -225,7 +239,7 @@ def _cases() -> str:
         (
             SELECT *, 1 AS there
             FROM cases FINAL
-            WHERE is_deleted = 0 AND partition = %(partition)s AND {opened}
+            WHERE is_deleted = 0 AND partition = %(partition)s AND district BETWEEN %(first)s AND %(last)s AND {opened}
                 AND (%(all_cases)s OR (district, subject) IN verify_cases)
         ) AS s
         FULL OUTER JOIN (SELECT *, 1 AS there FROM verify_facts WHERE {opened}) AS r ON {same}
@@ -252,14 +266,17 @@ def _windows() -> str:
         (
             SELECT * REPLACE (toString(window) AS window), 1 AS there
             FROM windows FINAL
-            WHERE partition = %(partition)s AND {asked}
+            WHERE partition = %(partition)s AND district BETWEEN %(first)s AND %(last)s AND {asked}
         ) AS s
         FULL OUTER JOIN (SELECT *, 1 AS there FROM verify_windows WHERE {asked}) AS r ON {same}
         ARRAY JOIN arrayFilter(x -> x.4, [{pairs}]) AS d
         UNION ALL
         SELECT district, 'row', 'no window', concat(toString(count()), ' episodes'), '0', district, ''
         FROM verify_facts
-        WHERE {asked} AND received_at IS NOT NULL AND district NOT IN (SELECT district FROM windows FINAL WHERE partition = %(partition)s)
+        WHERE {asked} AND received_at IS NOT NULL
+            AND district NOT IN (
+                SELECT district FROM windows FINAL WHERE partition = %(partition)s AND district BETWEEN %(first)s AND %(last)s
+            )
         GROUP BY district
         ORDER BY 1, 2
         LIMIT {MOST}"""

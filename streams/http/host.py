@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
-_AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{0,5}))?").fullmatch
+_AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_-]+(?:[.][A-Za-z0-9_-]+)*[.]?))(?::([0-9]{0,5}))?").fullmatch
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ progress, the directory, dead letters, and months that were released.
 
 import time
 from dataclasses import dataclass
-from math import log
 from typing import Final
 
 from clickhouse_driver import Client
@@ -31,18 +30,15 @@ districts: {district-0000: {name: The largest (invented)}}
 
 @dataclass(frozen=True)
 class Size:
-    """How many districts, and how many cases they have together."""
+    """How many districts, how many cases they have together, and in how many days these came."""
 
     districts: int
     cases: int
-
-    def cases_of(self, number: int) -> float:
-        """How many of them are expected to be of a district."""
-        return self.cases * log((number + 2) / (number + 1)) / log(self.districts + 1)
+    days: int = 365
 
 
 LARGE: Final = Size(1_200, 5_000_000)
-SMALL: Final = Size(60, 200_000)
+SMALL: Final = Size(60, 200_000, 40)
 
 
 def district_of(number: int) -> str:
@@ -55,7 +51,7 @@ _SCHOOLS: Final = "toUInt32(greatest(3, 200 / sqrt(place + 1)))"
 _DRAWN: Final = f"""
     toUInt32(floor(exp(intHash64(number) / 18446744073709551616 * log(%(districts)s + 1)) - 1)) AS place,
     {_DISTRICT} AS district,
-    toDateTime64(%(now_s)s, 3, 'UTC') - toIntervalSecond(intHash32(number) %% 31536000) AS opened,
+    toDateTime64(%(now_s)s, 3, 'UTC') - toIntervalSecond(intHash32(number) %% (86400 * %(of_days)s)) AS opened,
     concat('case-', toString(number)) AS subject,
     concat('/bench ', toString(number)) AS episode,
     concat('school-', toString(intHash32(number + 4) %% {_SCHOOLS})) AS school,
@@ -161,7 +157,14 @@ FROM ({_PLACES}) WHERE scope != 'school_department'"""
 
 def fill(client: Client, size: Size, *, partitions: int = 8) -> None:
     """Fill the empty tables of a migrated database."""
-    known = {"now_s": int(time.time()), "districts": size.districts, "partitions": partitions, "days": DAYS, "topic_id": TOPIC_ID}
+    known = {
+        "now_s": int(time.time()),
+        "districts": size.districts,
+        "partitions": partitions,
+        "days": DAYS,
+        "topic_id": TOPIC_ID,
+        "of_days": size.days,
+    }
     known["dead_letters"] = size.cases // 100
     write_directory(client, Directory.parse(DIRECTORY))
     for statement in (_DISTRICTS, _SCHOOL_NAMES, _DEPARTMENT_NAMES, _WINDOWS, _HISTORY, _PROGRESS, _DEAD_LETTERS, _RELEASES):

@@ -124,10 +124,6 @@ def test_a_revision_writes_only_the_openings_that_it_changes(server: ClickHouse,
         assert client.execute("SELECT count() FROM openings") == [(rows + added,)]
 
 
-NAMED = [("lincoln-high", "transportation"), ("lincoln-hihg", ""), ("", "bus"), ("", "bus")]
-"""School and department of contacts in riverside."""
-
-
 def test_names_are_there_for_answers_and_what_is_not_listed_shows(server: ClickHouse) -> None:
     with server.connect() as client:
         write_directory(client, Directory.parse(RIVERSIDE.read_text("utf-8")))
@@ -141,18 +137,23 @@ def test_names_are_there_for_answers_and_what_is_not_listed_shows(server: ClickH
         ]
         assert client.execute("SELECT count() FROM score_weights WHERE district = 'riverside' AND m = 20") == [(1,)]
         client.execute(
-            "INSERT INTO cases (district, opened_at, subject, episode, school, department, received_at, version) VALUES",
+            "INSERT INTO windows (district, scope, school, department, window, contact_n, version) VALUES",
             [
-                ("riverside", 10**12 + number, f"case-{number}", "e", school, department, 10**12 + number, 1)
-                for number, (school, department) in enumerate(
-                    [("lincoln-high", "transportation"), ("lincoln-hihg", ""), ("", "bus"), ("", "bus")]
-                )
-            ]
-            + [("seaside", 10**12, "case-9", "e", "north", "", 10**12, 1)],
+                ("riverside", "district", "", "", "28d", 4, 1),
+                ("riverside", "school", "lincoln-high", "", "28d", 1, 1),
+                ("riverside", "school", "lincoln-hihg", "", "28d", 1, 1),
+                ("riverside", "department", "", "transportation", "28d", 1, 1),
+                ("riverside", "department", "", "bus", "28d", 2, 1),
+                ("riverside", "department", "", "bus", "24h", 1, 1),
+                ("riverside", "school_department", "lincoln-high", "bus", "28d", 1, 1),
+                ("riverside", "school", "long-ago", "", "28d", 0, 1),
+                ("seaside", "district", "", "", "28d", 1, 1),
+                ("seaside", "school", "north", "", "28d", 1, 1),
+            ],
         )
-        found = client.execute("SELECT district, kind, id, contacts FROM unlisted ORDER BY ALL")
+        found = client.execute("SELECT district, kind, id, contacts, contacts_24h, contacts_1h FROM unlisted ORDER BY ALL")
     assert found == [
-        ("riverside", "department", "bus", 2),
-        ("riverside", "school", "lincoln-hihg", 1),
-        ("seaside", "district", "seaside", 1),  # and so is all that is in it
+        ("riverside", "department", "bus", 2, 1, 0),
+        ("riverside", "school", "lincoln-hihg", 1, 0, 0),
+        ("seaside", "district", "seaside", 1, 0, 0),  # and so is all that is in it
     ]

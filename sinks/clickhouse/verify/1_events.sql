@@ -1,4 +1,4 @@
--- The events of one partition, each once (of two contents of an id, the least), in the order of their case, with the
+-- The events of some districts of one partition, each once (of two contents of an id, the least), in the order of their case, with the
 -- number of the episode that each belongs to: 0 for what came before any contact. Only whole cases: those asked for.
 --
 -- A case that was forgotten begins anew with whatever comes next. Whether it was forgotten by then is up to the worker, but rows
@@ -14,7 +14,7 @@ WITH
     (
         SELECT district, subject, arrayPopBack(arraySort(groupUniqArray(last_offset))) AS ends
         FROM cases FINAL
-        WHERE is_deleted = 0 AND partition = %(partition)s AND (%(all_cases)s OR (district, subject) IN verify_cases)
+        WHERE is_deleted = 0 AND partition = %(partition)s AND district BETWEEN %(first)s AND %(last)s AND (%(all_cases)s OR (district, subject) IN verify_cases)
         GROUP BY district, subject
         HAVING notEmpty(ends)
     ),
@@ -31,7 +31,12 @@ WITH
                 SELECT
                     e.district AS district, e.subject AS subject, e.offset AS offset, ends,
                     toUnixTimestamp64Milli(e.produced_at) AS produced, toUnixTimestamp64Milli(e.time) AS happened
-                FROM (SELECT * FROM events FINAL WHERE partition = %(partition)s AND (district, subject) IN (SELECT district, subject FROM ends)) AS e
+                FROM
+                (
+                    SELECT * FROM events FINAL
+                    WHERE partition = %(partition)s AND district BETWEEN %(first)s AND %(last)s
+                        AND (district, subject) IN (SELECT district, subject FROM ends)
+                ) AS e
                 INNER JOIN ends USING (district, subject)
             )
             WINDOW earlier AS (PARTITION BY district, subject ORDER BY offset ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
@@ -42,7 +47,12 @@ WITH
     told AS
     (
         SELECT e.*, toInt64(arrayCount(birth -> birth <= e.offset, births)) AS life
-        FROM (SELECT * FROM events FINAL WHERE partition = %(partition)s AND (%(all_cases)s OR (district, subject) IN verify_cases)) AS e
+        FROM
+        (
+            SELECT * FROM events FINAL
+            WHERE partition = %(partition)s AND district BETWEEN %(first)s AND %(last)s
+                AND (%(all_cases)s OR (district, subject) IN verify_cases)
+        ) AS e
         LEFT JOIN births USING (district, subject)
     ),
     each_once AS

@@ -22,7 +22,7 @@ WITH
     (
         SELECT district, intDiv(toUnixTimestamp(max(as_of)), 60) AS minute
         FROM windows FINAL
-        WHERE partition = %(partition)s
+        WHERE partition = %(partition)s AND district BETWEEN %(first)s AND %(last)s
         GROUP BY district
     ),
     -- panes of (minutes, how many): those > floor(as_of / pane) - n are in

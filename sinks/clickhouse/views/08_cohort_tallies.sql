@@ -1,7 +1,8 @@
--- The tables that the public numbers are parts of, each with the numbers that stay hidden. Not public. A district's month is divided in
--- three ways: into its weeks, its schools and its departments, of which those that the directory lists are here also where they are
--- empty. One row for each part and each number (contacts; response, resolution and rating, with their own people); '' in `part` is the
--- total in the division `district`, and what belongs to no part elsewhere. `drawn` is the lot by which parts are hidden beside small ones.
+-- The tables that the public numbers are parts of, each with the numbers that stay hidden, of the districts from `first` to `last` by name.
+-- Not public. A district's month is divided in three ways: into its weeks, its schools and its departments, of which those that the
+-- directory lists are here also where they are empty. One row for each part and each number (contacts; response, resolution and rating,
+-- with their own people); '' in `part` is the total in the division `district`, and what belongs to no part elsewhere. `drawn` is the lot
+-- by which parts are hidden beside small ones.
 CREATE OR REPLACE VIEW cohort_tallies ${ON_CLUSTER} AS
 WITH
     (SELECT max(revision) FROM directory_revisions) AS newest,
@@ -9,7 +10,7 @@ WITH
     months AS
     (
         SELECT district, arrayJoin(arrayMap(i -> addMonths(min(month), i), range(dateDiff('month', min(month), max(month)) + 1))) AS month
-        FROM (SELECT district, month FROM cohorts GROUP BY district, month HAVING uniqExactIf(stakeholder, stakeholder != '') >= 10)
+        FROM (SELECT district, month FROM cohorts WHERE district BETWEEN {first:String} AND {last:String} GROUP BY district, month HAVING uniqExactIf(stakeholder, stakeholder != '') >= 10)
         GROUP BY district
     ),
     parts AS
@@ -41,6 +42,7 @@ WITH
                 ('rating', uniqExactIf(stakeholder, stakeholder != '' AND content IS NOT NULL), count(content), toInt64(ifNull(sum(content), 0)), NULL, NULL)
             ] AS tallied
         FROM cohorts
+        WHERE district BETWEEN {first:String} AND {last:String}
         GROUP BY district, month, place
     )
 SELECT district, month, division, part, number, drawn, tally.2 AS people, tally.3 AS n, tally.4 AS total, tally.5 AS p50_ms, tally.6 AS p50_business_ms

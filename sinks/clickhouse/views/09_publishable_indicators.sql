@@ -1,4 +1,4 @@
--- What may be published: the numbers of completed months and their weeks, for each listed district, and of months for its schools and
+-- What may be published of the districts from `first` to `last`, by name: the numbers of completed months and their weeks, for each listed district, and of months for its schools and
 -- departments, as they are by now. Not public itself: `public_indicators` has what was released of it, as it was then. Null is what is
 -- hidden: a number of fewer than 10 people, or one that would give such a number away by subtraction.
 -- Medians are in whole minutes, shares in whole percents and away from 0 and 1: of under 20 people within 0.2 and 0.8, of under 40
@@ -22,7 +22,7 @@ WITH
             countIf(NOT is_hidden_first) OVER drawn_before + countIf(is_rest AND members >= fewest) OVER whole > 0 AS is_covered,
             sumIf(members, is_hidden_first) OVER whole + sumIf(members, NOT is_hidden_first) OVER drawn_before AS together,
             is_small OR is_needed AND (NOT is_covered OR together < 2 * fewest) AS is_hidden
-        FROM cohort_tallies
+        FROM cohort_tallies(first = {first:String}, last = {last:String})
         WINDOW
             whole AS (PARTITION BY district, month, division, number),
             drawn_before AS (PARTITION BY district, month, division, number ORDER BY drawn ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
