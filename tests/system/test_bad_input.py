@@ -17,6 +17,7 @@ import confluent_kafka
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewPartitions
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
@@ -31,7 +32,7 @@ from streams.cli.outcome import ExitCode
 from streams.clock import WallClock
 from streams.intray import FORWARDED
 from streams.settings import Settings
-from streams.topics import ensure_topics
+from streams.topics import STATE_BATCH_BYTES, ensure_topics
 from tests.workers import fresh_settings, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(240)]
@@ -396,6 +397,31 @@ def test_a_case_that_is_full(settings: Settings, tmp_path: Path) -> None:
         wait_until_counted(settings, child, log)
     assert query(settings, "SELECT reason, count() FROM dead_letters FINAL GROUP BY reason") == [(Reason.CASE_FULL.value, 3)]
     assert query(settings, "SELECT contacts FROM cases FINAL") == [(2_000,)]
+
+
+def test_a_case_whose_state_the_changelog_does_not_take_is_named(settings: Settings, tmp_path: Path) -> None:
+    """As where another build let it grow; here the topic takes less than it should."""
+
+    async def takes(most: int) -> None:
+        async with administration(settings) as admin:
+            wanted = {"max.message.bytes": str(most)}
+            await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, settings.changelog_topic, wanted)])
+
+    asyncio.run(takes(250))
+    asyncio.run(send(settings, [], [json.dumps(contact("large", id="e-" + "x" * 120)).encode()]))
+    for life in range(2):
+        log = tmp_path / f"worker-{life}.log"
+        with worker(settings, log) as child:
+            assert until(lambda: not child.alive(), 60)
+        told = [line for line in log.read_text().splitlines() if line.startswith("frontdesk: ")]
+        assert len(told) == 1
+        assert "the state of case large of district riverside has " in told[0]
+        assert "max.message.bytes is 2097152" in told[0]
+        assert f'"exit_code": {ExitCode.REFUSED}' in log.read_text()
+
+    asyncio.run(takes(STATE_BATCH_BYTES))
+    with worker(settings, tmp_path / "worker.log") as child:
+        wait_until_counted(settings, child, tmp_path / "worker.log")
 
 
 def test_every_reason_is_shown_here() -> None:

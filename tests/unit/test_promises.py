@@ -199,15 +199,6 @@ def test_an_earlier_contact_moves_the_promise_and_its_name() -> None:
     assert desk.hears(contact(0, "early", priority="urgent"), hours=2.7) == [("response", "warning", "withdrawn"), RESPONSE_BROKEN]
 
 
-def test_a_question_that_was_asked_again_and_left_stays_one_question() -> None:
-    #  0 h asked    1 h settled    2 h asked again and left    20 days asked: no resolution stands, so it is still that question
-    desk, begin = Desk(), 24 * 20
-    desk.hears(ASKED, resolution(1 * H), contact(2 * H, "again", priority="urgent"), hours=2)
-    assert desk.hears(contact(20 * DAY, "another", priority="urgent"), hours=begin) == []
-    assert open_rows(desk.partition) == open_rows(desk.tables.restored())
-    assert desk.hears(hours=begin + 2.01) == []
-
-
 def test_a_new_question_is_promised_anew() -> None:
     #  0 h asked    1 h settled    20 days asked: that is another question, with promises of its own
     desk, begin = Desk(), 24 * 20
@@ -216,6 +207,15 @@ def test_a_new_question_is_promised_anew() -> None:
     assert open_rows(desk.partition) == open_rows(desk.tables.restored())
     assert desk.hears(hours=begin + 1.61) == [RESPONSE_WARNED]
     assert desk.hears(hours=begin + 2.01) == [RESPONSE_BROKEN]
+
+
+def test_a_question_that_was_reopened_and_left_is_promised_nothing_anew_when_it_is_asked_again() -> None:
+    #  0 h asked    1 h settled    2 h asked again and left    20 days asked once more: its promises were kept at 1 h
+    desk, begin = Desk(), 24 * 20
+    desk.hears(ASKED, resolution(1 * H), contact(2 * H, "again", priority="urgent"), hours=2)
+    assert desk.hears(contact(20 * DAY, "once-more", priority="urgent"), hours=begin) == []
+    assert open_rows(desk.partition) == open_rows(desk.tables.restored())
+    assert desk.hears(hours=begin + 9) == []
 
 
 def test_a_snow_day_takes_the_alarm_back_and_moves_it() -> None:
