@@ -21,6 +21,7 @@ from streams.cli.outcome import ExitCode, Stop
 from streams.cli.rows import rows_of
 from streams.cli.screen import Advance, progress, remarks
 from streams.clock import WallClock
+from streams.legible import in_one_line
 from streams.mapping.expression import MappingError, key_of
 from streams.mapping.mapping import Mapping, read_mapping
 from streams.mapping.translation import Translation
@@ -113,7 +114,7 @@ class Importation:
     def _note(self, review: Review, each: Translated) -> None:
         review.bad += 1
         if review.bad <= SHOWN:
-            print(f"{self._file}:{each.line}: {each.problem}", file=sys.stderr)
+            print(in_one_line(f"{self._file}:{each.line}: {each.problem}"), file=sys.stderr)
         elif review.bad == SHOWN + 1:
             print(f"{self._file}: further problems are counted only", file=sys.stderr)
 
