@@ -17,9 +17,10 @@ KEEP_ALIVE_S: Final = 15.0
 MOST_VIEWERS: Final = 2_000
 
 
-def application(hub: Hub, server: ClickHouse, token: str = "") -> web.Application:
-    """`token` '' lets everybody in, which is for this machine only."""
-    return site("page.html", [web.get("/districts", _districts(server)), web.get("/live", _live(hub))], token)
+def application(hub: Hub, server: ClickHouse, token: str = "", hosts: frozenset[str] = frozenset()) -> web.Application:
+    """`token` '' lets everybody in, which is for this machine only; with one, its sign of life may be asked for by `hosts` too."""
+    routes = [web.get("/districts", _districts(server)), web.get("/live", _live(hub))]
+    return site("page.html", routes, token, hosts if token else frozenset())
 
 
 def _districts(server: ClickHouse) -> Handler:

@@ -56,7 +56,7 @@ async def serve_page(stack: AsyncExitStack, settings: Settings) -> tuple[Hub, in
     """Answer until the stack unwinds; returns who reads, and the port."""
     server, directory, clock = clickhouse_of(settings), directory_of(settings), WallClock()
     hub = Hub(lambda view: Reader(view, server, directory, clock), clock, settings.stale_after_s)
-    app = application(hub, server, settings.page_token.get_secret_value())
+    app = application(hub, server, settings.page_token.get_secret_value(), settings.allowed_hosts)
     stack.push_async_callback(hub.close)
     return hub, await answer(stack, app, settings.page_port, settings.page_host)
 
