@@ -4,16 +4,17 @@ All scalars are read as texts and judged by the models, so that `08:00` is a tim
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from pydantic import ValidationError
 
 from events.directory_mistake import DirectoryError, Place, dotted, told
 from events.directory_model import DirectoryFile
+from events.yaml_text import PLAIN, TooMuch, loaded
 
-_FAST: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-"""Ten times as fast where libyaml is there, as in the wheels of PyPI. Both make texts, lists and dictionaries only."""
+READ_AGAIN: Final = 256 * 1024
+"""Characters of a text that is no YAML: the slow reader says more plainly why, and takes a second for so many."""
 
 
 def read(text: str) -> DirectoryFile:
@@ -34,10 +35,12 @@ def _loaded(text: str) -> tuple[yaml.Node | None, Any]:
     """The nodes of a text, with their places, and what they say."""
     try:
         return _parsed(text)
+    except TooMuch as error:
+        raise DirectoryError(f"line 1: {error}; write less") from error
     except yaml.MarkedYAMLError as error:
         line, hint = _place_and_hint(error, text)
         raise DirectoryError(f"line {line}: is not YAML ({error.problem}); {hint}") from error
-    except (yaml.YAMLError, RecursionError, UnicodeError) as error:
+    except yaml.YAMLError as error:
         raise DirectoryError("line 1: is not YAML that can be read; write a UTF-8 text of `key: value` lines") from error
 
 
@@ -58,14 +61,11 @@ def _place_and_hint(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str]:
 
 def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
     try:
-        return _nodes(_FAST(text))
-    except yaml.YAMLError:
-        return _nodes(yaml.BaseLoader(text))  # says more plainly what is wrong
-
-
-def _nodes(loader: Any) -> tuple[yaml.Node | None, Any]:
-    node = loader.get_single_node()
-    return node, None if node is None else loader.construct_document(node)
+        return loaded(text, PLAIN)
+    except yaml.MarkedYAMLError:
+        if len(text) > READ_AGAIN:
+            raise
+        return loaded(text, yaml.BaseLoader)
 
 
 def _walk(node: yaml.Node | None, place: Place, lines: dict[Place, int], above: set[int]) -> Iterator[tuple[int, str]]:

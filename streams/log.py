@@ -5,10 +5,12 @@ Everything goes to standard error, also what libraries log, so that standard out
 
 import logging
 import sys
-from typing import Literal, TextIO
+from collections.abc import MutableMapping
+from typing import Any, Literal, TextIO
 
 import structlog
 
+from streams.legible import legible
 from streams.next_steps import add_next_step
 
 Format = Literal["auto", "console", "json"]
@@ -25,6 +27,11 @@ def without_traces_of_crashes(record: logging.LogRecord) -> bool:
     if "Crashed reason" in str(record.msg):
         record.exc_info = None
     return True
+
+
+def with_legible_values(_: Any, __: str, told: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For a terminal, which would obey what somebody's record says."""
+    return {name: legible(value) if isinstance(value, str) else value for name, value in told.items()}
 
 
 def configure_logging(form: Format = "auto", stream: TextIO | None = None, level: int = logging.INFO) -> None:
@@ -45,7 +52,7 @@ def configure_logging(form: Format = "auto", stream: TextIO | None = None, level
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )
     render: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=WITHOUT_VALUES)]
+        [with_legible_values, structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=WITHOUT_VALUES)]
         if console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

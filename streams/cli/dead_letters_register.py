@@ -18,6 +18,7 @@ from streams.cli.screen import remarks, results
 from streams.clock import WallClock
 from streams.dead_letters import NOT_KEPT, Original, Redriven, mended_record, originals
 from streams.dead_letters import redrive as redrive_letters
+from streams.legible import in_one_line
 from streams.outbox import keeps_bytes
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
@@ -117,12 +118,12 @@ def show_one(settings: Settings, wanted: Selection, form: str, *, raw: bool) -> 
         print(json.dumps(plain(letter) | (_contents(record) if kept else {"not_kept": NOT_KEPT}), indent=1))
     else:
         for name, value in plain(letter).items():
-            print(f"{name:<12}{value}")
+            print(f"{name:<12}{in_one_line(str(value))}")
         if not kept:
             print(f"value       {NOT_KEPT}")
             return
         for header, content in record.headers:
-            print(f"header      {header}: {_text(content)}")
+            print(f"header      {in_one_line(header)}: {_text(content)}")
         print(f"key         {_text(record.key)}")
         print(f"value       {_text(record.value)}")
 
@@ -150,10 +151,7 @@ def _contents(record: Original) -> dict[str, Any]:
 
 
 def _text(content: bytes | None) -> str:
-    """Readable, in one line: what a terminal would obey is escaped."""
-    if content is None:
-        return "(null)"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in content.decode(errors="backslashreplace"))
+    return "(null)" if content is None else in_one_line(content.decode(errors="backslashreplace"))
 
 
 # -- redrive and discard -----------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from streams.cli.screen import Advance, progress, remarks
 from streams.cli.sent import Comparison, Hashes, Sent, hashes_of
 from streams.clock import WallClock
 from streams.directory import directory_of
+from streams.legible import in_one_line
 from streams.mapping.expression import MappingError, key_of
 from streams.mapping.mapping import Mapping, read_mapping
 from streams.mapping.translation import Emitted, Translation
@@ -150,7 +151,7 @@ class Importation:
     def _tell(self, before: int, line: int, what: str) -> int:
         """The first of a kind, by file and line. Returns how many there were."""
         if before < SHOWN:
-            print(f"{self._file}:{line}: {what}", file=sys.stderr)
+            print(in_one_line(f"{self._file}:{line}: {what}"), file=sys.stderr)
         elif before == SHOWN:
             print(f"{self._file}: further ones are counted only", file=sys.stderr)
         return before + 1

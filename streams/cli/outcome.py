@@ -18,6 +18,7 @@ from typing import NamedTuple, NoReturn
 
 from events.exit_code import ExitCode
 from streams.cli.causes import CAUSES
+from streams.legible import legible
 
 __all__ = ["ExitCode", "Outcome", "Stop", "guarded", "one_line", "outcome_of", "tell"]
 """All that a command needs to say how it ended."""
@@ -70,7 +71,7 @@ def tell(error: Exception) -> ExitCode:
     """Print one line about an exception (or the traceback of a mistake of ours) and say which exit code it means."""
     outcome = outcome_of(error)
     if outcome is None:
-        traceback.print_exception(error, file=sys.stderr)
+        print(legible("".join(traceback.format_exception(error))), end="", file=sys.stderr)
         outcome = Outcome(ExitCode.MISTAKE, "this is a mistake in Frontdesk, not in what you asked for: please report the lines above")
     print(f"frontdesk: {one_line(outcome.message)}", file=sys.stderr)
     return outcome.code
@@ -90,8 +91,8 @@ def outcome_of(error: BaseException) -> Outcome | None:
 
 
 def one_line(text: str) -> str:
-    """The message without line breaks, and without the stack trace or the log that a server's message ends with."""
-    return re.sub(r"\s+", " ", re.split(r"Stack trace:|:\n", text)[0]).strip()
+    """The message without line breaks, what a terminal would obey, and the stack trace or log that a server's message ends with."""
+    return legible(re.sub(r"\s+", " ", re.split(r"Stack trace:|:\n", text)[0]).strip())
 
 
 def _of_ours(error: BaseException) -> Outcome | None:

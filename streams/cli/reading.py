@@ -13,6 +13,7 @@ from rich.table import Table
 from sinks.clickhouse import queries
 from streams.cli.screen import remarks, results
 from streams.directory import directory_of
+from streams.export.form import defused
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 
@@ -65,11 +66,11 @@ def write_indicators(rows: Sequence[Row], form: str, scope: str, window: str) ->
 
 
 def _write_csv(rows: Sequence[Row]) -> None:
-    """The view's columns as the heading; nothing at all where there are no rows."""
+    """The view's columns as the heading; nothing at all where there are no rows. Texts are none that a spreadsheet would compute."""
     if rows:
         writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(map(_plain, rows))
+        writer.writerows({name: defused(value) if isinstance(value, str) else value for name, value in _plain(row).items()} for row in rows)
 
 
 def _plain(row: Row) -> dict[str, object]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,19 +19,30 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
+
+from streams.legible import legible
 
 Advance = Callable[[int], None]
 SECONDS_BETWEEN_LINES = 5.0
 WIDTH_OF_FILES = 160
 
 
+class Screen(Console):
+    """A console on which nothing that is shown is obeyed: only rich's own colours and movements are."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=legible(segment.text))
+
+
 def results() -> Console:
     """Tables keep their width where nobody's window limits it."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+    return Screen(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 
 
 def remarks() -> Console:
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Screen(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager

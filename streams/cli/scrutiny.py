@@ -11,6 +11,7 @@ from events.kinds import rewritten
 from events.personal_data import Allows
 from events.rejection import Rejection
 from streams.cli.outcome import ExitCode, Stop
+from streams.legible import in_one_line
 from streams.publisher import CONTENT_TYPE
 
 SHOWN = 20
@@ -49,6 +50,6 @@ class Scrutiny:
         self.mistakes += 1
         if self.mistakes <= SHOWN:
             where = f" {rejection.path}" if rejection.path else ""
-            print(f"{self.source}:{number}: {rejection.reason.value}{where}: {rejection.message}", file=sys.stderr)
+            print(in_one_line(f"{self.source}:{number}: {rejection.reason.value}{where}: {rejection.message}"), file=sys.stderr)
         elif self.mistakes == SHOWN + 1:
             print(f"{self.source}: further mistakes are counted only", file=sys.stderr)

@@ -11,6 +11,7 @@ from rich.table import Table
 from streams.cli.configuration import load_settings
 from streams.cli.outcome import ExitCode, Stop
 from streams.cli.screen import remarks, results
+from streams.files import read_secret
 from streams.intake.grant import ALL
 from streams.intake.token_file import SIGNING_PREFIX, Token, new_id, new_signing_key, new_token, read, rewriting
 
@@ -87,7 +88,7 @@ def take_back(file: Path | None, given: str) -> None:
 
 
 def _signing_key(file: Path | None) -> str:
-    return new_signing_key() if file is None else SIGNING_PREFIX + base64.b64encode(file.read_bytes().strip()).decode()
+    return new_signing_key() if file is None else SIGNING_PREFIX + base64.b64encode(read_secret(file).strip()).decode()
 
 
 def _file(given: Path | None) -> Path:

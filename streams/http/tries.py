@@ -82,8 +82,8 @@ class Tries:
 
 def client_of(request: BaseRequest) -> str:
     """Who is counted as one."""
-    hops = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return f"{_network(request.remote or '')} {hops[:LONGEST_HOP]}"
+    hop = ",".join(request.headers.getall("X-Forwarded-For", ())).rpartition(",")[2].strip()
+    return f"{_network(request.remote or '')} {hop[:LONGEST_HOP]}"
 
 
 def _network(address: str) -> str:

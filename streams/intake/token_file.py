@@ -5,16 +5,16 @@ must be known in the clear to check it, so a file that others can read is refuse
 """
 
 import base64
+import errno
 import fcntl
 import hashlib
 import hmac
 import os
 import secrets
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import IO, Annotated, Any, Final
 
 import yaml
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -23,6 +23,8 @@ from events.contract import MODELS
 from events.exit_code import ExitCode
 from events.instant import millis
 from events.vocabulary import Name
+from events.yaml_text import MOST_BYTES, said
+from streams.files import FileRefused, read_secret
 from streams.header import as_sent
 from streams.intake.grant import ALL, BELOW, Grant
 
@@ -139,16 +141,15 @@ def register_of(file: Path) -> Register:
 def read(file: Path) -> TokenFile:
     """Raises `TokenFileError`, or OSError where the file cannot be read."""
     try:
-        with file.open("rb") as opened:
-            if stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & 0o077:
-                raise TokenFileError(f"{file} can be read by others: chmod 600 {file}")
-            content = opened.read()
+        content = read_secret(file, MOST_BYTES)
     except FileNotFoundError as error:
         raise TokenFileError(f"{file} is not there: `frontdesk token create --file {file}` makes it") from error
+    except FileRefused as error:
+        raise TokenFileError(str(error)) from error
     try:
-        return TokenFile.model_validate(yaml.safe_load(content) or {})
+        return TokenFile.model_validate(said(content) or {})
     except yaml.YAMLError as error:
-        raise TokenFileError(f"{file} is no YAML") from error
+        raise TokenFileError(f"{file} is no YAML that can be read") from error
     except ValidationError as error:
         told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False, include_url=False))
         raise TokenFileError(f"{file}: {told}") from error
@@ -173,11 +174,21 @@ def new_signing_key() -> str:
 def rewriting(file: Path) -> Iterator[list[Token]]:
     """Change the list of tokens, one changer at a time; the file is replaced as a whole, or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_name(f".{file.name}.lock").open("w") as lock:
+    with _opened_lock(file.with_name(f".{file.name}.lock")) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         tokens = list(read(file).tokens) if file.exists() else []
         yield tokens
         _replace(file, TokenFile(tokens=tuple(tokens)))
+
+
+def _opened_lock(lock: Path) -> IO[str]:
+    """Empty, of this user only, and never what a link leads to: that would be emptied by whoever puts a link in its place."""
+    try:
+        return open(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "w", encoding="utf-8")  # noqa: PTH123 - flags
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise TokenFileError(f"{lock} is a link; remove it") from error
+        raise
 
 
 def _replace(file: Path, content: TokenFile) -> None:

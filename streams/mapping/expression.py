@@ -23,6 +23,7 @@ from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
 
 from events.exit_code import ExitCode
 from events.vocabulary import NAME_LENGTH
+from streams.files import read_secret
 
 LEAST_KEY_BYTES: Final = 16
 PSEUDONYM_CHARACTERS: Final = 32
@@ -129,10 +130,12 @@ def pseudonym(identity: str, key: bytes) -> str | None:
 
 
 def key_of(file: Path) -> bytes:
-    """The key of pseudonyms. Raises `MappingError` where it is so short that ids could be tried out, OSError where there is none."""
-    key = file.read_bytes().strip()
+    """The key of pseudonyms. Raises `MappingError` where it is so short that ids could be tried out, and as `read_secret` does."""
+    key = read_secret(file).strip()
     if len(key) < LEAST_KEY_BYTES:
-        raise MappingError(f"{file} must hold at least {LEAST_KEY_BYTES} bytes: head -c 32 /dev/urandom | base64 > {file}")
+        raise MappingError(
+            f"{file} must hold at least {LEAST_KEY_BYTES} bytes: head -c 32 /dev/urandom | base64 > {file}; chmod 600 {file}"
+        )
     return key
 
 

@@ -13,6 +13,8 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from events.kinds import NAMES
+from events.yaml_text import MOST_BYTES, said
+from streams.files import read_bytes
 from streams.mapping.expression import MappingError
 
 NULLS: Final = frozenset({"null", "NULL", "None", "NaN", "nan"})
@@ -113,9 +115,9 @@ def read_mapping(file: Path) -> Mapping:
 def read_as(model: type[Kept], file: Path) -> Kept:
     """The same for a mapping that says more."""
     try:
-        return model.model_validate(yaml.safe_load(file.read_bytes()))
+        return model.model_validate(said(read_bytes(file, MOST_BYTES)))
     except yaml.YAMLError as error:
-        raise MappingError(f"{file} is no YAML") from error
+        raise MappingError(f"{file} is no YAML that can be read: {str(error).splitlines()[0]}") from error
     except ValidationError as error:
         told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False, include_input=False))
         raise MappingError(f"{file}: {told}") from error

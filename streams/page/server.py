@@ -43,9 +43,12 @@ class Register:
         return district in self._last or district in await self.districts()
 
 
-def application(hub: Hub, register: Register, metrics: PageMetrics, token: str = "") -> web.Application:
-    """`token` '' lets everybody in, which is for this machine only."""
-    return site("page.html", [web.get("/districts", _districts(register)), web.get("/live", _live(hub, register, metrics))], token)
+def application(
+    hub: Hub, register: Register, metrics: PageMetrics, token: str = "", hosts: frozenset[str] = frozenset()
+) -> web.Application:
+    """`token` '' lets everybody in, which is for this machine only; with one, its sign of life may be asked for by `hosts` too."""
+    routes = [web.get("/districts", _districts(register)), web.get("/live", _live(hub, register, metrics))]
+    return site("page.html", routes, token, hosts if token else frozenset())
 
 
 def _districts(register: Register) -> Handler:

@@ -66,7 +66,7 @@ async def serve_page(stack: AsyncExitStack, settings: Settings) -> int:
     pool, directory = await _pool(stack, settings, metrics), directory_of(settings)
     hub = Hub(lambda view: Reader(view, directory.zone(view.district), clock), pool, clock, stale_after_s=settings.stale_after_s)
     stack.push_async_callback(hub.close)
-    app = application(hub, Register(pool, clock), metrics, settings.page_token.get_secret_value())
+    app = application(hub, Register(pool, clock), metrics, settings.page_token.get_secret_value(), settings.allowed_hosts)
     await _expose(stack, settings, metrics, hub)
     return await _answer(stack, settings, app, metrics)
 

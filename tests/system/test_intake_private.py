@@ -19,6 +19,7 @@ JSON = {"content-type": "application/json"}
 
 
 def test_nothing_private_is_found_anywhere(kafka: Kafka, clickhouse: ClickHouseServer, tmp_path: Path) -> None:
+    (tmp_path / "key").touch(0o600)
     (tmp_path / "key").write_bytes(b"an invented key, 32 bytes long..")
     names = {"intake_port": free_port(), "intake_hooks": FOLDER, "pseudonym_key": tmp_path / "key"}
     settings = fresh_settings(f"private_{new_id()}", kafka, clickhouse, **names)

@@ -306,7 +306,7 @@ hours: {monday: 08:00-16:00}
     [
         ("", "line 1: the file: must be a mapping; write `key: value` lines"),
         ("- 1", "line 1: the file: must be a mapping; write `key: value` lines"),
-        ("{" * 2_000, "line 1: is not YAML that can be read; write a UTF-8 text of `key: value` lines"),
+        ("{" * 2_000, "line 1: is over 50 levels deep; write less"),
         ("\x00", "line 1: is not YAML that can be read; write a UTF-8 text of `key: value` lines"),
         (LAKESIDE.replace("Europe/Rome", "Europe"), "line 3: zone: is not an IANA time zone; write `zone: America/Chicago`, for example"),
         (LAKESIDE.replace("Europe/Rome", "../Rome"), "line 3: zone: is not an IANA time zone; write `zone: America/Chicago`, for example"),

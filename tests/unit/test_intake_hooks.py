@@ -36,6 +36,7 @@ Sign = Callable[[bytes, str], dict[str, str]]
 
 @pytest.fixture
 async def open_door(tmp_path: Path) -> AsyncIterator[Door]:
+    (tmp_path / "key").touch(0o600)
     (tmp_path / "key").write_bytes(KEY)
     hooks = hooks_of(Settings(intake_hooks=FOLDER, pseudonym_key=tmp_path / "key"))
     grants = {TOKEN_ID: Grant(TOKEN_ID, digest=bytes.fromhex(SHA256)), "signsign": Grant("signsign", signing_key=SECRET)}

@@ -331,6 +331,7 @@ def test_slugs_and_pseudonyms() -> None:
 
 
 def test_a_key_that_can_be_tried_out_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "key").touch(0o600)
     (tmp_path / "key").write_text("short")
     with pytest.raises(MappingError, match="at least 16 bytes"):
         key_of(tmp_path / "key")
