@@ -42,8 +42,10 @@ class Settings(BaseSettings):
     directory: Path | None = Field(None, description="YAML file with schedules and targets; built-in defaults where absent")
     clock: Literal["wall", "record"] = Field("wall", description="what moves a partition's clock: see docs/architecture.md")
     session_timeout_s: float = Field(30.0, gt=0, le=300, description="after this silence the group gives a worker's partitions away")
-    metrics_host: str = Field("127.0.0.1", description="address on which a worker's metrics and health are answered; 0.0.0.0 for all")
-    metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker; 0 for none")
+    metrics_host: str = Field(
+        "127.0.0.1", description="address on which metrics of a worker or the page are answered, and a worker's health; 0.0.0.0 for all"
+    )
+    metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker or of the page; 0 for none")
     metric_cells: int = Field(
         5_000, ge=1, le=100_000, description="most districts, schools and departments that a worker has metrics of; beyond, districts only"
     )
