@@ -5,11 +5,11 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from events.exit_code import ExitCode
+
 MOST_SECRET_BYTES: Final = 64 * 1024
 OTHERS: Final = 0o077
 """Rights of group and others."""
-
-from events.exit_code import ExitCode
 
 
 class FileRefused(Exception):

@@ -47,8 +47,10 @@ class Settings(BaseSettings):
     session_timeout_s: float = Field(
         30.0, ge=6, le=300, description="after this silence the group gives a worker's partitions away; brokers mostly refuse under 6"
     )
-    metrics_host: Host = Field("127.0.0.1", description="address on which a worker's metrics and health are answered; 0.0.0.0 for all")
-    metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker; 0 for none")
+    metrics_host: Host = Field(
+        "127.0.0.1", description="address on which metrics of a worker or the page are answered, and a worker's health; 0.0.0.0 for all"
+    )
+    metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus port of a worker or of the page; 0 for none")
     metric_cells: int = Field(
         5_000, ge=1, le=100_000, description="most districts, schools and departments that a worker has metrics of; beyond, districts only"
     )

@@ -99,7 +99,7 @@ def against(panel: stat.Panel, sql: str, **colors: str) -> stat.Panel:
 
 def promised(panel: stat.Panel, here: str) -> stat.Panel:
     """Green from the share on that the directory promises for the row `here` (FROM ... of `indicators`), orange within a tenth below it."""
-    sql = f"SELECT 0. AS missed, promised_share - 0.1 AS nearly, promised_share AS kept {here}"
+    sql = f"SELECT 0 * promised_share AS missed, promised_share - 0.1 AS nearly, promised_share AS kept {here}"
     return against(panel, sql, missed="red", nearly="orange", kept="green")
 
 

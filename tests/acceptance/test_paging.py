@@ -192,3 +192,17 @@ def test_a_critical_contact_that_nobody_answers_pages_once_until_it_is_answered(
     assert [each.status for each in pages()] == ["firing", "resolved"], "it is told again after the answer"
     assert office.alarms.about(concerns="promises", severity="page") == pages(), "somebody is paged about something else"
     print(f"told {page.at - breached_at:.1f} s after the breach, {'with short intervals' if HURRIED else 'with the committed intervals'}")
+
+
+def test_a_second_critical_contact_of_a_department_pages_as_soon_as_the_first(office: Office) -> None:
+    place = {"district": "lakeside", "school": "lincoln-high", "department": "food", "priority": "critical"}
+
+    def pages(at_least: str) -> list[Told]:
+        return office.alarms.about(alertname="CriticalContactMissed", department="food", at_least=at_least)
+
+    for at_least in ("1", "2"):
+        received_at = time.time() - OLD_S
+        office.send([told("contact", f"food-{at_least}", received_at, **place)])
+        assert until(lambda n=at_least: bool(pages(n)), received_at + TARGET_S - time.time() + PATIENCE_S), office.why("the page")
+        assert 0 <= pages(at_least)[0].at - (received_at + TARGET_S) <= TOLD_WITHIN_S
+    assert pages("1")[0].at < pages("2")[0].at

@@ -24,12 +24,9 @@ OF_OTHERS: Final[Mapping[str, Labels]] = {
     "up": frozenset(),
     "kafka_brokers": frozenset(),
     "kafka_topic_partition_under_replicated_partition": frozenset({"topic", "partition"}),
-    "ClickHouseMetrics_PartsActive": frozenset(),
-    "ClickHouseAsyncMetrics_MaxPartCountForPartition": frozenset(),
     "ClickHouseAsyncMetrics_DiskAvailable_default": frozenset(),
     "ClickHouseAsyncMetrics_DiskTotal_default": frozenset(),
     "alertmanager_notifications_failed_total": frozenset({"integration", "reason"}),
-    "prometheus_notifications_alertmanagers_discovered": frozenset(),
 }
 """Metrics of other programs that our rules name, by their documentation."""
 SET_OPERATORS: Final = ("and", "unless", "or")
