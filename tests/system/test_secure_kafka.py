@@ -92,7 +92,6 @@ def settings(guarded_kafka: Kafka, guarded_clickhouse: GuardedClickHouse, reques
         kafka_password=SecretStr(PASSWORD if protocol in WITH_PASSWORD else ""),
         kafka_ca_file=guarded_kafka.authority if protocol in WITH_TLS else None,
         clickhouse_port=guarded_clickhouse.server.secure_native_port,
-        clickhouse_user=USER,
         clickhouse_password=SecretStr(PASSWORD),
         clickhouse_secure=True,
         clickhouse_ca_file=guarded_clickhouse.authority,

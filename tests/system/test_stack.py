@@ -57,7 +57,7 @@ def kill(identity: Identity) -> None:
 
 
 def serves(stack: Stack) -> bool:
-    client = Client("127.0.0.1", port=stack.clickhouse_port)
+    client = Client("127.0.0.1", port=stack.clickhouse_port, password=stack.clickhouse_password_file.read_text())
     rows = client.execute("SELECT 1")
     client.disconnect()
     return bool(rows == [(1,)] and answers(int(stack.kafka_bootstrap.split(":")[1]), patience_s=10))
