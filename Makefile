@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 SEEDS ?= 50
 
-.PHONY: help install demo test soak check bench chaos format lock dashboards screenshots clean
+.PHONY: help install demo test soak check bench chaos format lock sbom dashboards screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made here
@@ -54,9 +55,14 @@ dashboards: install ## write deploy/grafana/dashboards from the code beside them
 screenshots: install ## docs/img: the live page in Chromium, on a phone, a laptop and a wall
 	@$(BIN)/python -m tests.screenshots
 
-lock: install ## renew requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --extra embedded --extra dev pyproject.toml -o requirements.lock
+lock: install ## renew requirements.lock, and the locks of the image: the same versions of what it installs and is built with
+	@$(COMPILE) --extra embedded --extra dev pyproject.toml -o requirements.lock
+	@$(COMPILE) --constraint requirements.lock pyproject.toml -o deploy/compose/requirements.lock
+	@sed -n 's/^requires = \["\(.*\)"\]$$/\1/p' pyproject.toml | $(COMPILE) --constraint requirements.lock - -o deploy/compose/build.lock
+
+sbom: install ## sbom.cdx.json: what the image is made of, as CycloneDX; the same file from the same lock
+	@$(BIN)/cyclonedx-py requirements deploy/compose/requirements.lock --pyproject pyproject.toml --mc-type application \
+	  --output-reproducible --output-format JSON --output-file sbom.cdx.json
 
 clean: ## remove the environment and the embedded servers' data
 	@rm -rf $(VENV) .frontdesk

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import yaml
 
+from events.exit_code import ExitCode
+
 MOST_BYTES: Final = 8 << 20
 DEEPEST: Final = 50
 MOST_TIMES: Final = 10
@@ -23,9 +25,13 @@ TYPED: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class TooMuch(yaml.YAMLError):
     """The text is too long, too deep, or says too much by aliases."""
 
+    exit_code = ExitCode.MISTAKE
+
 
 class Unreadable(yaml.YAMLError):
     """A value is none of the type that it looks like, or the text is no text."""
+
+    exit_code = ExitCode.MISTAKE
 
 
 def said(content: str | bytes, loader: Any = TYPED) -> Any:

@@ -15,6 +15,7 @@ from streams.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "deploy/compose/compose.yaml"
+DOCKERFILE = (ROOT / "deploy/compose/Dockerfile").read_text()
 OF_THE_IMAGES = {
     "FRONTDESK_KAFKA_BOOTSTRAP",
     "FRONTDESK_CLICKHOUSE_HOST",
@@ -40,7 +41,7 @@ def settings_of_services() -> dict[str, str]:
 
 def test_every_setting_that_it_names_exists() -> None:
     known = {f"FRONTDESK_{name.upper()}" for name in Settings.model_fields}
-    in_dockerfile = set(re.findall(r"FRONTDESK_[A-Z_]+", (ROOT / "deploy/compose/Dockerfile").read_text()))
+    in_dockerfile = set(re.findall(r"FRONTDESK_[A-Z_]+", DOCKERFILE))
 
     assert settings_of_services().keys() | in_dockerfile <= known
 
@@ -79,7 +80,7 @@ def test_tokens_are_kept_where_the_image_lets_its_user_write() -> None:
     folder = mount.split(":")[1]
 
     assert str(Path(service["environment"]["FRONTDESK_INTAKE_TOKENS"]).parent) == folder
-    assert re.search(rf"install .*--owner frontdesk .*{folder}$", (ROOT / "deploy/compose/Dockerfile").read_text(), re.MULTILINE)
+    assert re.search(rf"install .*--owner frontdesk .*{folder}$", DOCKERFILE, re.MULTILINE)
 
 
 @pytest.mark.timeout(240)
@@ -108,9 +109,55 @@ def test_the_images_are_of_the_versions_that_are_embedded() -> None:
     services = compose()["services"]
     jars = (ROOT / "deploy/embedded/jars.lock").read_text()
     engine = ".".join(version("chdb-core").split(".")[:2])
+    clickhouse = services["clickhouse"]["image"]
 
     assert re.search(rf"kafka_2\.13\S*{re.escape(services['kafka']['image'].removeprefix('apache/kafka:'))}", jars)
-    assert services["clickhouse"]["image"] == f"clickhouse/clickhouse-server:{engine}"
+    assert clickhouse.startswith(f"clickhouse/clickhouse-server:{engine}.")
+
+
+def test_every_image_is_of_one_version_and_none_is_a_line_that_gets_no_more_fixes() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    images = [s["image"] for s in compose()["services"].values() if "build" not in s] + bases
+    lines = {"prom/prometheus": (3, 13), "grafana/grafana": (12, 4)}
+
+    assert len(images) == 7
+    for image in images:
+        name, tag = image.split("@")[0].split(":")
+        exact = re.match(r"v?(\d+)\.(\d+)\.\d+", tag)
+        assert exact, f"{image} is another one tomorrow"
+        assert (int(exact[1]), int(exact[2])) >= lines.get(name, (0, 0)), image
+
+
+def test_whatever_serves_comes_back_by_itself() -> None:
+    services = compose()["services"]
+
+    assert {name for name, service in services.items() if service.get("restart") != "unless-stopped"} == {"migrate"}
+    assert services["migrate"]["restart"] == "on-failure"
+
+
+def test_the_image_installs_only_what_has_the_checksum_of_the_lock() -> None:
+    installs = re.findall(r"(pip (?:install|wheel)[^&]*?)(?: \\\n|\n| &&)", DOCKERFILE)
+
+    assert len(installs) == 4
+    assert all("--require-hashes" in each or "--no-index" in each for each in installs), installs
+    assert "uv" not in DOCKERFILE
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "build.lock"])
+def test_the_locks_of_the_image_say_what_the_lock_says(lock: str) -> None:
+    def entries(text: str) -> set[str]:
+        return {re.sub(r"\n +# .*", "", entry) for entry in re.split(r"\n(?=[A-Za-z0-9])", text.strip())}
+
+    of_image = entries((ROOT / "deploy/compose" / lock).read_text())
+    whole = {entry.split(";")[0].split(" ")[0]: entry for entry in entries((ROOT / "requirements.lock").read_text())}
+
+    assert len(of_image) > 4
+    for entry in of_image:
+        pin = entry.split(";")[0].split(" ")[0]
+        hashes = set(re.findall("--hash=sha256:[0-9a-f]{64}", entry))
+        assert hashes
+        assert pin not in whole or hashes == set(re.findall("--hash=sha256:[0-9a-f]{64}", whole[pin])), f"{pin}: run `make lock`"
+        assert lock == "build.lock" or pin in whole, f"{pin}: run `make lock`"
 
 
 @pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
