@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     clickhouse_host: Host = Field("127.0.0.1", description="name or address of ClickHouse")
     clickhouse_port: int = Field(9000, ge=1, le=65535, description="port of the native protocol; with TLS mostly 9440")
     clickhouse_user: str = Field("default", min_length=1, description="who may read and write the database")
-    clickhouse_password: SecretStr = Field(SecretStr(""), description="of that user")
+    clickhouse_password: SecretStr = Field(SecretStr(""), description="of that user; for the embedded ClickHouse, what `frontdesk up` made")
     clickhouse_database: DatabaseName = Field("frontdesk", description="database of all tables")
     clickhouse_secure: bool = Field(False, description="TLS")
     clickhouse_ca_file: Certificates | None = Field(None, description="certificate authority of ClickHouse; the usual ones where absent")

@@ -21,7 +21,7 @@ TABLE = "default.stock_rows"
 
 def main(bootstrap: str, topic: str, partitions: str, events: str, clickhouse_port: str) -> None:
     expected = int(events)
-    client = Client("127.0.0.1", int(clickhouse_port))
+    client = Client("127.0.0.1", int(clickhouse_port), password=os.environ["FRONTDESK_CLICKHOUSE_PASSWORD"])
     client.execute(f"CREATE OR REPLACE TABLE {TABLE} (subject String, kind String, n UInt32) ENGINE = MergeTree ORDER BY subject")
     app = faust.App(
         "frontdesk-stock",

@@ -6,11 +6,13 @@ rows are counted afterwards. Its rate is taken between its first commit and its 
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 
+from streams.cli.configuration import environment_of
 from streams.settings import Settings
 from streams.simulation import Plan
 from tests.benchmarks.rig import Stuck, client, follow, publish, servers, worker
@@ -49,7 +51,8 @@ def measure(days: int = 28) -> Throughput:
 def stock_rate(settings: Settings, events: int) -> float:
     command = [sys.executable, "-m", "tests.benchmarks.stock", settings.kafka_bootstrap, settings.topic]
     command += [str(settings.partitions), str(events), str(settings.clickhouse_port)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    environment = os.environ | environment_of(settings)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
     if not done.stdout.strip():
         raise Stuck(f"the stock agent gave nothing:\n{done.stderr[-2000:]}")
     report = json.loads(done.stdout.splitlines()[-1])
