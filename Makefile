@@ -43,7 +43,7 @@ format: install ## ruff format, and what ruff can mend by itself
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-bench: install ## events per CPU-second, freshness, memory, recovery, queries of the dashboards
+bench: install ## events per CPU-second, freshness, memory, recovery, every query on 1,200 districts
 	@$(BIN)/python -m tests.benchmarks
 
 chaos: install ## real servers under faults from SEEDS seeds, every number compared afterwards

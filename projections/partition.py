@@ -81,6 +81,7 @@ Key: TypeAlias = tuple[int, str]
 """(opened_at, episode): what names an episode's row within its case."""
 
 DAY_MS: Final = 24 * 60 * MINUTE_MS
+QUARTER_MS: Final = 15 * MINUTE_MS
 REMEMBERED_MS: Final = 100 * DAY_MS
 OPEN_REMEMBERED_MS: Final = 400 * DAY_MS
 LONGEST_WINDOW_MS: Final = 29 * DAY_MS
@@ -125,8 +126,13 @@ class Archived(NamedTuple):
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed since the last drain: columns for each table, then the records of the changelog, the clock's last."""
+    """What changed since the last drain: columns for each table, then the records of the changelog, the clock's last.
 
+    `history` is written before `windows`: (partition, since, in s); the rows of `windows` that stand as of then or later are the last ones
+    of a quarter of an hour that is over.
+    """
+
+    history: Columns = field(default_factory=list)
     events: Columns = field(default_factory=list)
     cases: Columns = field(default_factory=list)
     windows: Columns = field(default_factory=list)
@@ -160,6 +166,7 @@ class Partition:
         self.promises = Promises()
         self._clock = 0
         self._shown_to = 0
+        self._quarter = 0
         self._judged_by = 0
         self._next_offset = 0
         self._cases: dict[bytes, bytes] = {}
@@ -202,6 +209,7 @@ class Partition:
         What it had folded until then comes once more. So of promises nothing is said up to there: they may have been kept.
         """
         self._shown_to = max(self._shown_to, as_of)
+        self._quarter = as_of // QUARTER_MS
 
     def fold(self, entries: Sequence[Entry], latest: int | None = None) -> list[tuple[int, Rejection]]:
         """Take in records in the order of the log. Returns those not accepted, as (index into `entries`, why).
@@ -268,6 +276,7 @@ class Partition:
             changelog.append((key, self._cases[key]))
         announcements = self._announcements(wall)
         changes = Changes(
+            self._history_columns(),
             columns(self._event_values, EVENT_COLUMNS, EVENT_COLUMNS),
             columns(list(chain.from_iterable(self._case_rows.values())), CASE_COLUMNS, KEPT_CASE_COLUMNS),
             self._window_columns(),
@@ -620,6 +629,15 @@ class Partition:
             return []
         rows = len(changed[0])
         return [*changed, [self.number] * rows, [window_version(minute, self._next_offset, self.directory.revision)] * rows]
+
+    def _history_columns(self) -> Columns:
+        """What is to be kept of the quarter of an hour in which rows were last given out, once it is over.
+
+        All earlier ones have been kept, whatever crashed: nobody writes a row of a quarter before those of the one before are.
+        """
+        quarter = self.clock // QUARTER_MS
+        ended, self._quarter = self._quarter, max(self._quarter, quarter)
+        return [[self.number], [ended * QUARTER_MS // 1000]] if 0 < ended < quarter else []
 
     def _progress_columns(self) -> Columns:
         """Up to when everything is counted: one row for each minute of the clock, also where nothing else changed."""

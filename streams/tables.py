@@ -14,8 +14,9 @@ from streams.ports import Columns
 
 
 def tables_of(changes: Collection[Changes], refused: Sequence[Refused], topic_id: str) -> dict[str, Columns]:
-    """Tables with rows, in the order of writing: facts first, then what was set aside, and last that all of it is there."""
+    """Tables with rows, in the order of writing: what is over is kept; facts; what was set aside; and last that all of it is there."""
     tables = {
+        "windows_history": joined([c.history for c in changes]),
         "events": joined([c.events for c in changes]),
         "cases": joined([c.cases for c in changes]),
         "windows": joined([c.windows for c in changes]),

@@ -14,21 +14,20 @@ from clickhouse_driver import Client
 from projections.rows import row_version
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
+from sinks.clickhouse.tables import HISTORY
 
 FACTS: Final = ("events", "cases", "windows", "progress")
 """What can be computed again, in the order of switching: each is whole before and after. The last one is of the log, not of its events."""
-HISTORY_FEED: Final = "windows_to_history"
 
 
 def make(server: ClickHouse, database: str) -> dict[str, str]:
     """Empty tables in `database`; those that are there stay as they are. Returns the UUID of each that can be switched.
 
-    History is what was known then: nothing that is counted again goes there.
+    History is what was known then, and is not switched.
     """
     beside = replace(server, database=database)
     migrate(beside)
     with beside.connect() as client:
-        client.execute(f"DROP VIEW IF EXISTS {HISTORY_FEED} SYNC")
         return uuids(client)
 
 
@@ -63,11 +62,10 @@ def exchange(client: Client, live: str, beside: str, table: str) -> None:
     client.execute(f"EXCHANGE TABLES {live}.{table} AND {beside}.{table}")
 
 
-def feed_history_again(client: Client) -> None:
-    """Let the history's feed, which may have followed the old `windows`, look for the table by its name, and make up for what it missed."""
-    client.execute(f"DETACH TABLE IF EXISTS {HISTORY_FEED} SYNC")
-    client.execute(f"ATTACH TABLE IF NOT EXISTS {HISTORY_FEED}")
-    client.execute("INSERT INTO windows_history SELECT toStartOfFifteenMinutes(as_of), * FROM windows FINAL")
+def keep_history(client: Client, beside: str) -> None:
+    """Keep what stands in the new windows, and what last stood in the old ones: a quarter of an hour may have ended in between."""
+    for table in ("windows", f"{beside}.windows"):
+        client.execute(f"INSERT INTO {HISTORY} SELECT toStartOfFifteenMinutes(as_of), * FROM {table} FINAL")
 
 
 def begin_epoch(client: Client, epoch: int, topic_id: str, partitions: int) -> None:

@@ -22,7 +22,7 @@ from sinks.clickhouse.advice import SLOW, advice
 from sinks.clickhouse.columns import ColumnClient
 from sinks.clickhouse.connection import INSERT_SETTINGS
 from sinks.clickhouse.retry import code_of, pause_s
-from sinks.clickhouse.tables import WRITTEN, Columns
+from sinks.clickhouse.tables import HISTORY, WRITTEN, Columns
 
 SILENT_S: Final = 5.0
 """An insert that has no answer for so long counts as a pause, though it may still succeed."""
@@ -127,7 +127,7 @@ class Writer:
         except Exception as failure:
             code = code_of(failure)
             known = _server_code(failure) if code is None else code
-            self._observer.insert_failed(table, len(columns[0]), time.perf_counter() - began, attempt.size, known)
+            self._observer.insert_failed(table, _rows_of(table, columns), time.perf_counter() - began, attempt.size, known)
             if code is None:
                 raise Fatal(table, _server_code(failure), self._position(table, columns), told(failure)) from failure
             self._observer.retried(code)
@@ -136,7 +136,7 @@ class Writer:
             return code
         finally:
             silent.cancel()
-        self._observer.inserted(table, len(columns[0]), time.perf_counter() - began, attempt.size)
+        self._observer.inserted(table, _rows_of(table, columns), time.perf_counter() - began, attempt.size)
         return None
 
     def _is_silent(self, table: str) -> None:
@@ -166,7 +166,10 @@ class Writer:
             if not client.connection.connected:
                 client.connection.connect()
             attempt.check()
-            client.execute(self._inserts[table], columns, columnar=True, types_check=False, settings=INSERT_SETTINGS)
+            if table == HISTORY:
+                client.execute(history_insert(columns), settings=INSERT_SETTINGS)
+            else:
+                client.execute(self._inserts[table], columns, columnar=True, types_check=False, settings=INSERT_SETTINGS)
         except BaseException:
             self._client = None
             client.disconnect()
@@ -204,6 +207,20 @@ class Attempt:
     def check(self) -> None:
         if self.given_up:
             raise Abandoned
+
+
+def history_insert(columns: Columns) -> str:
+    """Copy the rows that stand in `windows`; `columns` are those of `HISTORY`.
+
+    Before FINAL merges, older rows may be left out: a newer version of a row is never as of an earlier minute.
+    """
+    kept = " OR ".join(f"(partition = {partition} AND as_of >= toDateTime({since}))" for partition, since in zip(*columns, strict=True))
+    return f"INSERT INTO {HISTORY} SELECT toStartOfFifteenMinutes(as_of), * FROM windows FINAL PREWHERE {kept}"
+
+
+def _rows_of(table: str, columns: Columns) -> int:
+    """How many rows are sent: the server makes those of the history itself."""
+    return 0 if table == HISTORY else len(columns[0])
 
 
 def _server_code(failure: Exception) -> int:

@@ -78,7 +78,7 @@ def switch(client: Client, journal: Journal, settings: Settings, directory: Dire
         staging.add_dead_letters(client, rebuild.database, live)
     else:
         asyncio.run(_catch_up(client, journal, settings, partitions))
-    staging.feed_history_again(client)
+    staging.keep_history(client, rebuild.database)
     write_directory(client, directory)
     if rebuild.is_of_log:
         staging.begin_epoch(client, rebuild.epoch, rebuild.topic_id, partitions)

@@ -124,7 +124,7 @@ APART: Final[dict[str, frozenset[str]]] = {
             "staging.carry_over",
             "staging.drop",
             "staging.exchange",
-            "staging.feed_history_again",
+            "staging.keep_history",
         ]
     ),
     "works through everything, piece by piece": frozenset(

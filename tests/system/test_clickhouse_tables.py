@@ -10,11 +10,12 @@ import pytest
 
 from events.directory import DEFAULT
 from events.event import Contacted, Event, Rated, Replied, Resolved
+from projections.partition import Entry, Partition
 from projections.rows import CASE_COLUMNS, WINDOW_COLUMNS, event_row, row_version
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import DirectoryRefused, write_directory
 from sinks.clickhouse.migration import migrate
-from sinks.clickhouse.queries import LogChanged, cells_not_empty, claim, events_of, indicators, log_identity
+from sinks.clickhouse.queries import LogChanged, cells_not_empty, claim, events_of, indicators, log_identity, newest_as_of
 from sinks.clickhouse.writer import Writer
 from tests.system.observers import Deaf
 
@@ -153,12 +154,30 @@ def test_a_long_insert_goes_in_several_blocks(server: ClickHouse, client: "Clien
     assert client.execute("SELECT id FROM events ORDER BY time") == [(str(i),) for i in range(5)]
 
 
-def test_history_keeps_the_last_row_of_each_quarter_of_an_hour(server: ClickHouse, client: "Client") -> None:
-    quarter = T // 900_000 * 900
-    for minute, contacts in [(0, 1), (14, 2), (7, 3), (15, 4)]:
-        write(server, windows=window(minute, as_of=quarter + minute * 60, contact_n=contacts))
-    history = client.execute("SELECT toUnixTimestamp(slot), contact_n FROM windows_history FINAL ORDER BY slot")
-    assert history == [(quarter, 2), (quarter + 900, 4)]
+@pytest.mark.parametrize("crash_after", ["nothing", "the history", "the rows"])
+def test_history_keeps_the_last_row_of_each_quarter_of_an_hour(server: ClickHouse, client: "Client", crash_after: str) -> None:
+    #  contacts at 0:00   0:07   0:14 | 0:15 | (nothing at 0:30) | 0:50, and whoever writes then may die before or after its rows
+    quarter, worker = T // 900_000 * 900_000, Partition(3, DEFAULT)
+    times = [quarter + minute * 60_000 for minute in (0, 7, 14, 15, 50)]
+    log: list[Entry] = [(i, at, False, "riverside", f"case-{i}", Contacted(at, "/helpdesk", str(i))) for i, at in enumerate(times)]
+    for offset, entry in enumerate(log):
+        worker.fold([entry])
+        changes = worker.drain()
+        if crash_after != "nothing":
+            write(server, windows_history=changes.history, windows=changes.windows if crash_after == "the rows" else [])
+            worker = Partition(3, DEFAULT)
+            worker.fold(log[: offset + 1])
+            worker.shown(newest_as_of(client, 3))
+            changes = worker.drain()
+        write(server, windows_history=changes.history, windows=changes.windows)
+    worker.advance(quarter + 3_600_000)
+    write(server, windows_history=worker.drain().history)
+    history = client.execute(
+        "SELECT toUnixTimestamp(slot) * 1000, contact_n FROM windows_history FINAL WHERE scope = 'district' AND window = '24h' ORDER BY 1"
+    )
+    assert history == [(quarter, 3), (quarter + 900_000, 4), (quarter + 2_700_000, 5)]
+    [(copied,)] = client.execute("SELECT count() FROM windows_history WHERE scope = 'district' AND window = '24h'")
+    assert crash_after != "nothing" or copied == 3, "of each quarter of an hour one row, not those of every turn"
 
 
 def test_windows_may_come_as_arrays(server: ClickHouse, client: "Client") -> None:

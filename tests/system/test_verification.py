@@ -3,6 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.ledger import weights
 from sinks.clickhouse.migration import migrate
+from sinks.clickhouse.pieces import of_partition
 from sinks.clickhouse.queries import events_of
 from sinks.clickhouse.tables import WRITTEN
 from sinks.clickhouse.verification import CASE_FACTS, TALLIES, differences
@@ -206,6 +208,20 @@ def test_it_finds_nothing_where_all_is_right(client: "Client", make: Any, seed: 
     write(client, rows)
     assert len(rows["cases"]) > 400
     assert differences(client) == []
+
+
+def test_what_is_looked_at_in_pieces_is_found_as_in_one(client: "Client", monkeypatch: pytest.MonkeyPatch) -> None:
+    write(client, by_hand(histories(random.Random(3), 90)))
+    client.execute(
+        "INSERT INTO cases SELECT * REPLACE (reopens + 9 AS reopens, version + 1 AS version) FROM cases FINAL WHERE subject < 'case-2'"
+    )
+    client.execute("INSERT INTO windows SELECT * REPLACE (contact_n + 1 AS contact_n, version + 1 AS version) FROM windows FINAL")
+    whole = differences(client)
+    assert len({found.district for found in whole}) == 3
+    pieces = partial(of_partition, most=1)
+    assert len(pieces(client, PARTITION)) == 3
+    monkeypatch.setattr("sinks.clickhouse.verification.of_partition", pieces)
+    assert sorted(differences(client), key=str) == sorted(whole, key=str)
 
 
 RULES = Directory.parse((Path(__file__).parent / "rules.yaml").read_text("utf-8"))

@@ -6,6 +6,7 @@ before the first deed of a name; the next worker starts from what is durable: ro
 
 import asyncio
 import json
+import sys
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -115,12 +116,22 @@ class Outside:
     async def _write_rows(self, tables: dict[str, list[list[Any]]]) -> None:
         for name, columns in tables.items():
             self._deed(name)
+            if name == "windows_history":
+                self._keep(dict(zip(*columns, strict=True)))
+                continue
             for values in zip(*columns, strict=True):
                 row = dict(zip(COLUMNS[name], values, strict=True))
                 key = tuple(row[k] for k in KEYS[name])
                 version = row.get("version", 0)
                 if version >= self.durable.tables[name].get(key, (-1, {}))[0]:
                     self.durable.tables[name][key] = version, row
+
+    def _keep(self, since: dict[int, int]) -> None:
+        """Copy the rows of windows that stand, as the server does."""
+        kept = self.durable.tables["windows_history"]
+        for cell, (version, row) in self.durable.tables["windows"].items():
+            if row["as_of"] >= since.get(row["partition"], sys.maxsize):
+                kept[*cell, int(row["as_of"]) // 900] = version, row
 
     async def _write_changelog(self, partition: int, items: Sequence[tuple[bytes, bytes | None]]) -> list[Span]:
         self._deed("changelog")

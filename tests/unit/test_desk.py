@@ -200,7 +200,7 @@ async def live_until_noon(durable: Durable, partition: int, noon: int) -> None:
     async with at_work(outside) as (desk, running):
         await desk.take(Fetched(durable, partition, durable.topic[partition]))
         await until(lambda: durable.committed[partition] == 1, running)
-        outside.follows, outside.wall, outside.dies_at = True, noon, outside.deeds + 2
+        outside.follows, outside.wall, outside.dies_at = True, noon, outside.deeds + 3
         await until(lambda: False, running)
 
 

@@ -1,6 +1,6 @@
 -- The numbers of every cell and window: the latest (windows), and what they were every quarter of an hour (windows_history).
--- A row is written when its numbers change. History is fed by a materialized view, which is safe here because a row says
--- what is, not what to add: a row that is inserted again replaces itself, and the last one of a quarter hour stays.
+-- A row is written when its numbers change. Once a quarter of an hour has passed, and before a worker writes a row of a later one, it
+-- copies the rows that stand then into the history. That may be done again after a crash: a row says what is, not what to add.
 
 CREATE TABLE IF NOT EXISTS windows ${ON_CLUSTER}
 (
@@ -95,14 +95,3 @@ ORDER BY (district, scope, school, department, window, slot)
 TTL slot + INTERVAL 90 DAY
 SETTINGS ttl_only_drop_parts = 1
 COMMENT 'Each cell and window as it was at the end of each quarter of an hour in which it changed; 90 days';
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS windows_to_history ${ON_CLUSTER} TO windows_history AS
-SELECT
-    toStartOfFifteenMinutes(as_of) AS slot,
-    district, scope, school, department, window, as_of, contact_n, message_n, stakeholder_n, response_n,
-    response_sum_ms, response_p50_ms, response_p90_ms, response_sum_business_ms, response_p50_business_ms,
-    response_p90_business_ms, response_due_n, response_kept_n, response_missed_n, resolution_n, resolution_sum_ms,
-    resolution_p50_ms, resolution_p90_ms, resolution_sum_business_ms, resolution_p50_business_ms,
-    resolution_p90_business_ms, resolution_reopened_n, resolution_due_n, resolution_kept_n, resolution_missed_n,
-    quality_n, quality_sum, rating_n, rating_sum_bp, rating_sum_squares_bp2, rating_satisfied_n, partition, version
-FROM windows;
