@@ -202,7 +202,7 @@ def _of_partition(client: Client, bounds: Mapping[str, int], *, windows: bool) -
     with _forgotten(client, TABLES):
         for path in sorted(VERIFY.glob("*.sql")):
             if windows or path.stem != WINDOWS_STEP:
-                client.execute(path.read_text(), bounds, settings=SETTINGS)
+                client.execute(path.read_text("utf-8"), bounds, settings=SETTINGS)
         queries = {"cases": _cases(), "windows": _windows()} if windows else {"cases": _cases()}
         return [
             Difference(table, bounds["partition"], *row)

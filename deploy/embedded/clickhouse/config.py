@@ -76,6 +76,7 @@ def write_config(folder: Path, memory_bytes: int) -> Path:
             error_log=escape(str(folder / "engine.error.log")),
             memory_bytes=memory_bytes,
             granule_bytes=GRANULE_BYTES,
-        )
+        ),
+        "utf-8",
     )
     return path
