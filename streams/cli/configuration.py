@@ -22,12 +22,16 @@ OF_THE_TESTS = frozenset({"FRONTDESK_DATA", "FRONTDESK_APT", "FRONTDESK_FULL"})
 STATE_FILE = "stack.json"
 
 
-def load_settings(given: Path | None = None) -> Settings:
-    """Settings of this process; `given` is the folder of the embedded servers from the command line, if it was given."""
+def load_settings(given: Path | None = None, **flags: object) -> Settings:
+    """Settings of this process; `given` is the folder of the embedded servers from the command line, if it was given.
+
+    `flags` are settings by name that the command line gave; None is one that it did not.
+    """
     chosen = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
     folder = stack_folder(given)
     ports = embedded_addresses(folder)
-    return _made({"folder": folder} | {name: value for name, value in ports.items() if PREFIX + name.upper() not in chosen})
+    of_the_stack = {name: value for name, value in ports.items() if PREFIX + name.upper() not in chosen}
+    return _made({"folder": folder} | of_the_stack | {name: value for name, value in flags.items() if value is not None})
 
 
 def stack_folder(given: Path | None = None) -> Path:

@@ -281,9 +281,9 @@ def test_indicators_count_the_cases_that_are_exported(scene: Scene) -> None:
     [
         (["--district", "nowhere"], "--district nowhere: nothing was ever counted for it; there are district-0, district-1, district-2"),
         (["--district", ""], "--district : nothing was ever counted"),
-        (["--school", "nowhere"], "--school nowhere: nothing was ever counted there"),
-        (["--department", "'; DROP TABLE cases"], "nothing was ever counted there"),
-        (["--school", "north", "--department", "none"], "--school north and --department none: nothing was ever counted there"),
+        (["--school", "nowhere"], "--school nowhere: nothing was ever counted for it; there are"),
+        (["--department", "'; DROP TABLE cases"], "nothing was ever counted for it"),
+        (["--school", "north", "--department", "none"], "--department none: nothing was ever counted for it"),
         (["--output", "no/such/folder/out.csv"], "no/such/folder/out.csv: No such file or directory"),
     ],
 )
