@@ -46,10 +46,10 @@ def indicators(
     the district's own time.
     """
     from streams.cli.configuration import load_settings
-    from streams.cli.reading import read_indicators, tell_emptiness, write_indicators
+    from streams.cli.reading import counts_anything, read_indicators, tell_emptiness, write_indicators
 
     settings = load_settings(folder)
     rows = read_indicators(settings, by, window, district)
     write_indicators(rows, form, by, window)
-    if not rows:
+    if not counts_anything(rows):
         tell_emptiness(settings, district, window)

@@ -17,21 +17,19 @@ def refuse_unknown(
     client: Client, directory: Directory, district: str | None, *, school: str | None = None, department: str | None = None
 ) -> None:
     """Raise `Stop` for the first of them that neither a case nor the directory names, with the names that are near."""
-    within = {} if district is None else {"district": district}
+    listed = directory.file.districts.values()
     if district is not None:
-        _refuse(client, "district", district, {}, directory.districts())
-    listed = directory.file.districts
-    chosen = [listed[district]] if district in listed else [] if district is not None else list(listed.values())
+        _refuse(client, "district", district, directory.districts())
     if school is not None:
-        _refuse(client, "school", school, within, [name for one in chosen for name in one.schools])
+        _refuse(client, "school", school, [name for one in listed for name in one.schools])
     if department is not None:
-        _refuse(client, "department", department, within, [name for one in chosen for name in one.departments])
+        _refuse(client, "department", department, [name for one in listed for name in one.departments])
 
 
-def _refuse(client: Client, kind: str, name: str, within: dict[str, str], listed: Sequence[str]) -> None:
-    if name in listed or places.is_known(client, kind, name, within):
+def _refuse(client: Client, kind: str, name: str, listed: Sequence[str]) -> None:
+    if name in listed or places.is_known(client, kind, name):
         return
-    known = sorted({*listed, *places.names(client, kind, within)})
+    known = sorted({*listed, *places.names(client, kind)})
     near = difflib.get_close_matches(name, known, n=3) or difflib.get_close_matches(name.casefold(), known, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {told(known)}"
     raise Stop(ExitCode.USAGE, f"--{kind} {name}: nothing was ever counted for it; {hint}")

@@ -54,6 +54,11 @@ def _local(as_of: datetime, zone: str) -> datetime:
     return (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)).astimezone(ZoneInfo(zone))
 
 
+def counts_anything(rows: Sequence[Row]) -> bool:
+    """A cell that was left by all that it counted has a row of zeros."""
+    return any(row[column] for row in rows for _, column, kind in COLUMNS if kind == "count")
+
+
 def newest_event(settings: Settings, district: str | None) -> datetime | None:
     """When what is newest happened, in the district's own time where one is named, else in UTC; None where nothing ever did."""
     with clickhouse_of(settings).connect() as client:
