@@ -65,10 +65,14 @@ def environment(own: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def property_value(text: str) -> str:
-    """A value of a properties file, which Java reads as Latin-1 and in which a backslash begins an escape."""
+    """A value of a properties file, which Java reads as Latin-1; a backslash begins an escape, and blanks at the begin are left out."""
     data = text.encode("utf-16-be")
     units = struct.unpack(f">{len(data) // 2}H", data)
-    return "".join(chr(unit) if 0x20 < unit < 0x7F and unit != 0x5C else f"\\u{unit:04x}" for unit in units)  # noqa: PLR2004 - ASCII
+    return "".join(chr(unit) if _stands_for_itself(unit, at) else f"\\u{unit:04x}" for at, unit in enumerate(units))
+
+
+def _stands_for_itself(unit: int, at: int) -> bool:
+    return ord(" ") + (at == 0) <= unit <= ord("~") and unit != ord("\\")
 
 
 def keytool() -> Path:

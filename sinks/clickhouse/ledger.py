@@ -59,12 +59,6 @@ def names(client: Client, partition: int, digests: Sequence[int]) -> dict[int, s
     return dict(client.execute(query, {"partition": partition, "digests": tuple(map(str, digests))})) if digests else {}
 
 
-def unknown(client: Client, districts: Sequence[str]) -> list[str]:
-    """Those of the districts that no event names."""
-    known = dict(client.execute("SELECT DISTINCT district, 1 FROM events WHERE district IN %(districts)s", {"districts": districts}))
-    return [district for district in districts if district not in known]
-
-
 def weights(client: Client, cases: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
     """How many events each case holds, and what they weigh (`projections.capacity`), both contents of a conflict included.
 

@@ -85,7 +85,7 @@ def migrate(server: ClickHouse, *, cluster: str | None = None, directory: Path =
         except MigrationException as problem:
             raise MigrationError(str(problem)) from problem
         for path in sorted(views.glob("*.sql")):
-            for statement in Migrator.script_to_statements(substitute(path.read_text(), variables, path.name), multi_statement=True):
+            for statement in Migrator.script_to_statements(substitute(path.read_text("utf-8"), variables, path.name), multi_statement=True):
                 client.execute(statement)
     return [Step(m.version, names[m.version], State.APPLIED) for m in applied]
 

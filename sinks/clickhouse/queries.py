@@ -5,6 +5,7 @@ Reads are FINAL. Events come back as the records that the fold works on.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -140,6 +141,13 @@ def indicators(
         LIMIT %(limit)s""",
         {"scope": scope, "window": window, "district": district, "limit": limit},
     )
+
+
+def newest_event(client: Client, district: str | None) -> datetime | None:
+    """When the newest event happened; None where there is none."""
+    query = f"SELECT max(time), count() > 0 FROM events {'' if district is None else 'WHERE district = %(district)s'}"
+    [(newest, is_any)] = client.execute(query, {"district": district})
+    return newest if is_any else None
 
 
 def waiting(

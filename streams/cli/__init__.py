@@ -12,6 +12,9 @@ from collections.abc import Sequence
 
 def main() -> None:
     """Entry point of the installed command."""
+    from streams.cli.standard_streams import made_sure_of
+
+    made_sure_of()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -24,12 +24,16 @@ PASSWORD_FILE = Path("clickhouse", "password")
 """In the folder of the embedded servers, which answer `load_settings` with it: no other server is ever sent it."""
 
 
-def load_settings(given: Path | None = None) -> Settings:
-    """Settings of this process; `given` is the folder of the embedded servers from the command line, if it was given."""
+def load_settings(given: Path | None = None, **flags: object) -> Settings:
+    """Settings of this process; `given` is the folder of the embedded servers from the command line, if it was given.
+
+    `flags` are settings by name that the command line gave; None is one that it did not.
+    """
     chosen = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
     folder = stack_folder(given)
     addresses = embedded_addresses(folder)
-    settings = _made({"folder": folder} | {name: value for name, value in addresses.items() if PREFIX + name.upper() not in chosen})
+    of_the_stack = {name: value for name, value in addresses.items() if PREFIX + name.upper() not in chosen}
+    settings = _made({"folder": folder} | of_the_stack | {name: value for name, value in flags.items() if value is not None})
     embedded = all(getattr(settings, name) == addresses.get(name) for name in ("clickhouse_host", "clickhouse_port"))
     if not embedded or chosen & {"FRONTDESK_CLICKHOUSE_USER", "FRONTDESK_CLICKHOUSE_PASSWORD"}:
         return settings

@@ -18,6 +18,7 @@ from sinks.clickhouse.directory import in_force
 from sinks.clickhouse.exports import Chosen
 from sinks.clickhouse.overview import true_as_of
 from streams.cli.outcome import ExitCode, Stop
+from streams.cli.places import refuse_unknown
 from streams.cli.screen import Advance, progress, remarks
 from streams.clock import WallClock
 from streams.directory import directory_of
@@ -29,7 +30,6 @@ from streams.export.period import MINUTE_MS, Period
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 
-MOST_NAMED: Final = 10
 FARTHEST_EAST: Final = timedelta(hours=14)
 """Where days begin first, ahead of UTC."""
 
@@ -58,12 +58,6 @@ class Asked:
     client: Client
     directory: Directory
     districts: Sequence[str]
-
-
-def listed(names: Sequence[str]) -> str:
-    """As many as one can take in."""
-    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
-    return (", ".join(names[:MOST_NAMED]) or "none yet") + more
 
 
 class Exportation:
@@ -146,13 +140,11 @@ class Exportation:
         with clickhouse_of(self._settings).connect() as client:
             newest = in_force(client)
             directory = directory_of(self._settings) if newest is None else Directory.parse(newest.content)
-            yield Asked(client, directory, self._districts(client))
+            yield Asked(client, directory, self._districts(client, directory))
 
-    def _districts(self, client: Client) -> Sequence[str]:
-        known = exports.districts(client)
-        wanted = self._wanted.district
-        if wanted is not None and wanted not in known:
-            raise Stop(ExitCode.USAGE, f"--district {wanted}: nothing was ever counted for it; there are {listed(known)}")
+    def _districts(self, client: Client, directory: Directory) -> Sequence[str]:
+        known, wanted = exports.districts(client), self._wanted.district
+        refuse_unknown(client, directory, wanted, **self._wanted.place)
         place = self._wanted.place
         if place and not exports.is_known(client, wanted, place):
             named = " and ".join(f"--{name} {value}" for name, value in place.items())

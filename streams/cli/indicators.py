@@ -14,6 +14,7 @@ class Scope(StrEnum):
     DISTRICT = "district"
     SCHOOL = "school"
     DEPARTMENT = "department"
+    BOTH = "school_department"
 
 
 class Window(StrEnum):
@@ -31,7 +32,9 @@ class Form(StrEnum):
 
 def indicators(
     *,
-    by: Annotated[Scope, typer.Option("--by", help="One line for each district, school or department.")] = Scope.DEPARTMENT,
+    by: Annotated[
+        Scope, typer.Option("--by", help="One line for each district, school, department, or department of a school.")
+    ] = Scope.DEPARTMENT,
     window: Annotated[Window, typer.Option(help="The trailing period.")] = Window.MONTH,
     district: District = None,
     form: Annotated[Form, typer.Option("--format", help="table for people, json or csv for programs.")] = Form.TABLE,
@@ -43,7 +46,10 @@ def indicators(
     the district's own time.
     """
     from streams.cli.configuration import load_settings
-    from streams.cli.reading import read_indicators, write_indicators
+    from streams.cli.reading import counts_anything, read_indicators, tell_emptiness, write_indicators
 
     settings = load_settings(folder)
-    write_indicators(read_indicators(settings, by, window, district), form, by, window)
+    rows = read_indicators(settings, by, window, district)
+    write_indicators(rows, form, by, window)
+    if not counts_anything(rows):
+        tell_emptiness(settings, district, window)

@@ -20,3 +20,8 @@ Folder = Annotated[
 ]
 District = Annotated[str | None, typer.Option(help="Only this district.", show_default="all")]
 Format = Annotated[Form, typer.Option("--format", help="table for people, json for programs.")]
+Host = Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.", show_default="that of the settings")]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 for any that is free.", show_default="that of the settings"),
+]

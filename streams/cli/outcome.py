@@ -51,6 +51,7 @@ def guarded(work: Callable[[], object]) -> int:
     previous = _end_on_sigterm()
     try:
         code = work()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except SystemExit as end:
@@ -60,6 +61,7 @@ def guarded(work: Callable[[], object]) -> int:
     except BrokenPipeError:
         return _of_closed_pipe()
     except Exception as error:  # noqa: BLE001 - the rim of the program: all is told, nothing swallowed
+        _give_up_output()
         return tell(error)
     finally:
         if previous is not None:
@@ -197,6 +199,18 @@ def _end_on_sigterm() -> Callable[[int, FrameType | None], object] | int | None:
 
 
 def _of_closed_pipe() -> ExitCode:
-    """Who read our output has seen enough (`| head`). Python is kept from complaining when it flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Who read our output has seen enough (`| head`)."""
+    _lead_nowhere()
     return ExitCode.CLOSED_PIPE
+
+
+def _give_up_output() -> None:
+    """Where its disk is full, what is buffered will never be written, and Python would complain of it once more at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _lead_nowhere()
+
+
+def _lead_nowhere() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

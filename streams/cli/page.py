@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import Folder
+from streams.cli.options import Folder, Host, Port
 
 Public = Annotated[bool, typer.Option("--public", help="Only months that were released; no number is of fewer than 10 people.")]
 
 
-def page(folder: Folder = None, public: Public = False) -> int:
+def page(host: Host = None, port: Port = None, folder: Folder = None, public: Public = False) -> int:
     """Show the numbers of every district in a browser, as they change. Reads ClickHouse and changes nothing.
 
     Listens on FRONTDESK_PAGE_HOST and FRONTDESK_PAGE_PORT, by default on this machine only; beyond it FRONTDESK_PAGE_TOKEN must be
@@ -23,6 +23,6 @@ def page(folder: Folder = None, public: Public = False) -> int:
     from streams.log import configure_logging
     from streams.page.service import run_page
 
-    settings = load_settings(folder)
+    settings = load_settings(folder, page_host=host, page_port=port)
     configure_logging(settings.log_format)
     return run_page(settings, lambda address: results().print(f"the page is at {address}", markup=False, soft_wrap=True), public=public)

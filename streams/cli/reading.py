@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 
 from sinks.clickhouse import queries
+from streams.cli.places import refuse_unknown
 from streams.cli.screen import remarks, results
 from streams.directory import directory_of
 from streams.export.form import defused
@@ -42,15 +43,41 @@ COLUMNS = (
 
 
 def read_indicators(settings: Settings, scope: str, window: str, district: str | None) -> list[Row]:
-    """The rows of a scope and window, those with most contacts first."""
+    """The rows of a scope and window, those with most contacts first. Raises `Stop` for a district of which nothing is known."""
     directory = directory_of(settings)
     with clickhouse_of(settings).connect() as client:
+        refuse_unknown(client, directory, district)
         rows = queries.indicators(client, scope=scope, window=window, district=district, limit=MOST_ROWS)
     return [row | {"as_of": _local(row["as_of"], directory.zone(row["district"]))} for row in rows]
 
 
 def _local(as_of: datetime, zone: str) -> datetime:
     return (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)).astimezone(ZoneInfo(zone))
+
+
+def counts_anything(rows: Sequence[Row]) -> bool:
+    """A cell that was left by all that it counted has a row of zeros."""
+    return any(row[column] for row in rows for _, column, kind in COLUMNS if kind == "count")
+
+
+def newest_event(settings: Settings, district: str | None) -> datetime | None:
+    """When what is newest happened, in the district's own time where one is named, else in UTC; None where nothing ever did."""
+    with clickhouse_of(settings).connect() as client:
+        newest = queries.newest_event(client, district)
+    return None if newest is None else _local(newest, directory_of(settings).zone(district) if district is not None else "UTC")
+
+
+def tell_emptiness(settings: Settings, district: str | None, window: str) -> None:
+    """Say why there are no rows, and which command shows what there is."""
+    newest = newest_event(settings, district)
+    if newest is None:
+        remarks().print("nothing has been counted there yet: `frontdesk status` shows how far the workers are", markup=False)
+        return
+    of = "" if district is None else f" --district {district}"
+    command = f"frontdesk export indicators --format csv --from {newest:%Y-%m-%d} --to {newest:%Y-%m-%d}{of}"
+    remarks().print(
+        f"nothing in the last {window}: the newest event is of {newest:%Y-%m-%d %H:%M %Z}; `{command}` shows that day", markup=False
+    )
 
 
 def write_indicators(rows: Sequence[Row], form: str, scope: str, window: str) -> None:
@@ -60,9 +87,7 @@ def write_indicators(rows: Sequence[Row], form: str, scope: str, window: str) ->
     elif form == "csv":
         _write_csv(rows)
     else:
-        results().print(indicator_table(rows, scope, f"by {scope}, last {window}"))
-    if not rows:
-        remarks().print("nothing has been counted there yet: `frontdesk status` shows how far the workers are", markup=False)
+        results().print(indicator_table(rows, scope, f"by {scope.replace('_', ' and ')}, last {window}"))
 
 
 def _write_csv(rows: Sequence[Row]) -> None:
@@ -80,7 +105,7 @@ def _plain(row: Row) -> dict[str, object]:
 def indicator_table(rows: Sequence[Row], scope: str, title: str) -> Table:
     """For people. Districts are named where there are several, or where they are what is asked for."""
     several = len({row["district"] for row in rows}) > 1 or scope == "district"
-    places = [*(["district"] if several else []), *([scope] if scope != "district" else [])]
+    places = [*(["district"] if several else []), *(scope.split("_") if scope != "district" else [])]
     as_of = f", as of {max(row['as_of'] for row in rows):%Y-%m-%d %H:%M %Z}" if rows else ""
     caption = "durations in working time: first response | resolution; content: share of the two best ratings; score: of 28 days"
     table = Table(title=title + as_of, title_justify="left", caption=caption, caption_justify="left")

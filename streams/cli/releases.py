@@ -12,6 +12,7 @@ from events.directory import Directory
 from sinks.clickhouse.releases import Standing, published, release, standings, withdraw
 from streams.cli.configuration import load_settings
 from streams.cli.outcome import ExitCode, Stop
+from streams.cli.places import refuse_unknown
 from streams.cli.screen import remarks, results
 from streams.directory import directory_of
 from streams.warehouse import clickhouse_of
@@ -20,6 +21,7 @@ from streams.warehouse import clickhouse_of
 def show(folder: Path | None, district: str | None, *, as_json: bool) -> None:
     settings = load_settings(folder)
     with clickhouse_of(settings).connect() as client:
+        refuse_unknown(client, directory_of(settings), district)
         known = standings(client, district)
     if as_json:
         print(json.dumps([_plain(each) for each in known], indent=1))
@@ -31,8 +33,9 @@ def publish(folder: Path | None, district: str | None, months: Sequence[str], *,
     """Raises `Stop` for a month that is not complete."""
     settings, wanted = load_settings(folder), [_month(name) for name in months]
     with clickhouse_of(settings).connect() as client:
+        refuse_unknown(client, directory_of(settings), district)
         known = standings(client, district)
-        _refuse_unknown(known, district, wanted)
+        _refuse_incomplete(known, district, wanted)
         states = {"ready", "withdrawn"} if district is not None and wanted else {"ready"}
         chosen = [each for each in known if each.state in states and (not wanted or each.month in wanted) and each.has_cells]
         if chosen and not dry_run:
@@ -45,15 +48,16 @@ def publish(folder: Path | None, district: str | None, months: Sequence[str], *,
 
 def take_back(folder: Path | None, district: str, month: str) -> None:
     """Raises `Stop` where that month is not public."""
-    wanted = (district, _month(month))
-    with clickhouse_of(load_settings(folder)).connect() as client:
+    settings, wanted = load_settings(folder), (district, _month(month))
+    with clickhouse_of(settings).connect() as client:
+        refuse_unknown(client, directory_of(settings), district)
         if wanted not in {each.key for each in published(client, district)}:
             raise Stop(ExitCode.REFUSED, f"{month} of {district} is not public: `frontdesk publication list` shows what is")
         withdraw(client, wanted)
     remarks().print(f"{month} of {district} is withdrawn; a page that has just read it shows it for ten minutes more", markup=False)
 
 
-def _refuse_unknown(known: Sequence[Standing], district: str | None, months: Sequence[date]) -> None:
+def _refuse_incomplete(known: Sequence[Standing], district: str | None, months: Sequence[date]) -> None:
     """A name that is mistyped must not pass for a month that is public already."""
     where = "" if district is None else f" of {district}"
     missing = [_name(month) for month in months if not any(each.month == month and each.has_cells for each in known)]

@@ -45,17 +45,31 @@ def remarks() -> Console:
     return Screen(stderr=True, highlight=False, soft_wrap=True)
 
 
+def sign(console: Console, *, good: bool) -> str:
+    """Of how something ended, as markup: in letters where the output knows no other signs."""
+    colour, mark, word = ("green", "✓", "ok") if good else ("red", "✗", "!!")
+    return f"[{colour}]{mark if is_utf8(console) else word}[/]"
+
+
+def is_utf8(console: Console) -> bool:
+    return console.encoding.startswith("utf")
+
+
+def spinner(console: Console) -> str:
+    return "dots" if is_utf8(console) else "line"
+
+
 @contextmanager
 def step(title: str) -> Iterator[Callable[[str], None]]:
     """A step without a known length: a spinner, or a line; the function given says what it does just now."""
     console, begun = remarks(), monotonic()
     if console.is_terminal:
-        with console.status(title) as status:
+        with console.status(title, spinner=spinner(console)) as status:
             yield lambda text: status.update(f"{title}: {text}")
     else:
         console.print(f"{title} ...", markup=False)
         yield lambda text: console.print(f"  {text}", markup=False)
-    console.print(f"[green]✓[/] {title} ({monotonic() - begun:.1f} s)")
+    console.print(f"{sign(console, good=True)} {title} ({monotonic() - begun:.1f} s)")
 
 
 @contextmanager
@@ -69,12 +83,12 @@ def progress(title: str, total: int | None) -> Iterator[Advance]:
     else:
         console.print(f"{title} ...", markup=False)
         yield _Lines(console, title, total)
-    console.print(f"[green]✓[/] {title} ({monotonic() - begun:.1f} s)")
+    console.print(f"{sign(console, good=True)} {title} ({monotonic() - begun:.1f} s)")
 
 
 def _bar(console: Console) -> Progress:
     columns = (
-        SpinnerColumn(),
+        SpinnerColumn(spinner(console)),
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),

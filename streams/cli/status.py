@@ -13,12 +13,12 @@ def status(folder: Folder = None) -> int:
     from streams.cli.configuration import load_settings
     from streams.cli.health import checks
     from streams.cli.outcome import ExitCode
-    from streams.cli.screen import results
+    from streams.cli.screen import results, sign
 
     settings, console = load_settings(folder), results()
     healthy = True
     for check in checks(settings):
         healthy = healthy and check.good
-        console.print(f"[green]✓[/] {check.name:<20}" if check.good else f"[red]✗[/] {check.name:<20}", end="")
+        console.print(f"{sign(console, good=check.good)} {check.name:<20}", end="")
         console.print(check.finding, markup=False, soft_wrap=True)
     return ExitCode.OK if healthy else ExitCode.UNAVAILABLE

@@ -11,9 +11,11 @@ from sinks.clickhouse import ledger
 from sinks.clickhouse.queries import log_identity
 from sinks.clickhouse.verification import Scope, Verdict, confirmed
 from streams.audit import Account, Audit, Report
-from streams.cli.outcome import ExitCode, Stop
+from streams.cli.outcome import ExitCode
+from streams.cli.places import refuse_unknown
 from streams.cli.screen import progress, remarks, results, step
 from streams.clock import WallClock
+from streams.directory import directory_of
 from streams.log_reader import LogReader
 from streams.settings import Settings
 from streams.settling import settled
@@ -27,8 +29,8 @@ def verdict(settings: Settings, scope: Scope) -> int:
     """Print what was found; the exit code says whether anything was. A sample leaves the topic alone."""
     topic = asyncio.run(topic_identity(settings, settings.topic))
     with clickhouse_of(settings).connect() as client:
-        if scope.districts and (unknown := ledger.unknown(client, scope.districts)):
-            raise Stop(ExitCode.USAGE, f"no event is known of district {', '.join(unknown)}")
+        for district in scope.districts:
+            refuse_unknown(client, directory_of(settings), district)
         if stranger := _other_log(client, topic):
             results().print(stranger, markup=False, soft_wrap=True)
             return ExitCode.DIFFERENCE

@@ -21,6 +21,7 @@ from rich.text import Text
 from events.directory import Directory
 from sinks.clickhouse import queries
 from streams.cli.outcome import ExitCode, one_line, outcome_of
+from streams.cli.places import refuse_unknown
 from streams.cli.screen import remarks, results
 from streams.directory import directory_of
 from streams.settings import Settings
@@ -91,8 +92,9 @@ def follow(settings: Settings, wanted: Wanted, every_s: float) -> None:
 
 
 def read(settings: Settings, wanted: Wanted, directory: Directory) -> Waiting:
-    """Ask ClickHouse."""
+    """Ask ClickHouse. Raises `Stop` for a place of which nothing is known."""
     with clickhouse_of(settings).connect() as client:
+        refuse_unknown(client, directory, wanted.district, school=wanted.school, department=wanted.department)
         rows = queries.waiting(client, district=wanted.district, school=wanted.school, department=wanted.department, limit=wanted.limit)
     return Waiting([_local(row, directory.zone(row["district"])) for row in rows])
 

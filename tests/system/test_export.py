@@ -1,6 +1,7 @@
 """`frontdesk export` from real tables: every number by hand once more, the same in each form, and no half file whatever happens."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import isclose
 from pathlib import Path
 from random import Random
@@ -281,9 +282,9 @@ def test_indicators_count_the_cases_that_are_exported(scene: Scene) -> None:
     [
         (["--district", "nowhere"], "--district nowhere: nothing was ever counted for it; there are district-0, district-1, district-2"),
         (["--district", ""], "--district : nothing was ever counted"),
-        (["--school", "nowhere"], "--school nowhere: nothing was ever counted there"),
-        (["--department", "'; DROP TABLE cases"], "nothing was ever counted there"),
-        (["--school", "north", "--department", "none"], "--school north and --department none: nothing was ever counted there"),
+        (["--school", "nowhere"], "--school nowhere: nothing was ever counted for it; there are"),
+        (["--department", "'; DROP TABLE cases"], "nothing was ever counted for it"),
+        (["--school", "north", "--department", "none"], "--department none: nothing was ever counted for it"),
         (["--output", "no/such/folder/out.csv"], "no/such/folder/out.csv: No such file or directory"),
     ],
 )
@@ -295,6 +296,45 @@ def test_what_is_not_there_is_told(arguments: list[str], hint: str, capfdbinary:
         assert said.out == b""
         assert hint in said.err.decode()
         assert said.err.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["indicators"],
+        ["oncall", "--once"],
+        ["publication", "list"],
+        ["publication", "release"],
+        ["publication", "withdraw", "--month", "2026-10"],
+        ["export", "cases", "--format", "csv"],
+    ],
+)
+@pytest.mark.usefixtures("scene")
+def test_a_misspelt_district_is_an_error_with_the_near_names(command: list[str], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert run([*command, "--district", "District-1"]) == ExitCode.USAGE
+    said = capfdbinary.readouterr()
+    assert said.out == b""
+    assert said.err.startswith(b"frontdesk: --district District-1: nothing was ever counted for it; did you mean district-1")
+    assert said.err.count(b"\n") == 1
+
+
+@pytest.mark.usefixtures("scene")
+def test_indicators_that_find_nothing_say_where_what_is_newest_lies(
+    filled: tuple[Settings, Histories], capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """There are events, and none in the trailing periods."""
+    with clickhouse_of(filled[0]).connect() as client:
+        client.execute("TRUNCATE TABLE windows")
+    assert run(["indicators", "--by", "school_department", "--district", "district-0"]) == ExitCode.OK
+    said = capfdbinary.readouterr().err.decode()
+    with clickhouse_of(filled[0]).connect() as client:
+        [(newest,)] = client.execute("SELECT max(time) FROM events WHERE district = 'district-0'")
+    day = f"{newest.replace(tzinfo=UTC).astimezone(ZoneInfo(DIRECTORY.zone('district-0'))):%Y-%m-%d}"
+    assert f"the newest event is of {day} " in said
+    [command] = re.findall("`frontdesk (.+)`", said)
+    assert f"--from {day} --to {day} --district district-0" in command
+    assert run(command.split()) == ExitCode.OK
+    assert len(capfdbinary.readouterr().out.splitlines()) > 1
 
 
 def test_a_school_that_only_answers_is_known(filled: tuple[Settings, Histories]) -> None:

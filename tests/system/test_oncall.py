@@ -142,7 +142,21 @@ def test_help_teaches_with_an_example(listed: Listed) -> None:
 
 
 def test_nobody_waits(listed: Listed) -> None:
-    assert "0 wait" in listed("--once", "--district", "nowhere")
+    assert "0 wait" in listed("--once", "--district", "lakeside", "--department", "health")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--district", "riversid"], "--district riversid: nothing was ever counted for it; did you mean riverside?"),
+        (["--school", "nroth"], "--school nroth: nothing was ever counted for it; did you mean north?"),
+        (["--department", "helth"], "--department helth: nothing was ever counted for it; did you mean health?"),
+    ],
+)
+@pytest.mark.usefixtures("listed")
+def test_a_place_that_is_misspelt_is_an_error(arguments: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["oncall", "--once", *arguments]) == ExitCode.USAGE
+    assert capsys.readouterr() == ("", f"frontdesk: {hint}\n")
 
 
 # -- at a terminal -----------------------------------------------------------------------------------------------------

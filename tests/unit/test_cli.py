@@ -323,6 +323,76 @@ def test_a_source_without_lines_is_no_mistake(source: str) -> None:
     assert errors.endswith(b"0 events, nothing wrong, nothing sent\n")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], ExitCode.OK),
+        (["status"], ExitCode.UNAVAILABLE),
+        (["simulate", "--days", "1", "--students", "3", "--out", "/dev/null"], ExitCode.OK),
+        (["directory", "show", "district.yaml"], ExitCode.OK),
+    ],
+)
+def test_an_output_that_is_not_utf_8(arguments: list[str], code: ExitCode, encoding: str, tmp_path: Path) -> None:
+    directory = "revision: 1\nzone: Europe/Berlin\nhours: {monday: 08:00-16:00}\ndistricts: {riverside: {name: Bürgerbüro Łódź}}\n"
+    (tmp_path / "district.yaml").write_text(directory, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.cli", *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding, "LC_ALL": "C"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert done.stdout.decode(encoding) or "/dev/null" in arguments
+    assert b"\\u2713" not in done.stdout + done.stderr, "a sign that the output does not have is said in letters"
+
+
+@pytest.mark.parametrize("closed", [(1,), (0, 1, 2)])
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["status"], ExitCode.UNAVAILABLE),
+        (["simulate", "--days", "1", "--students", "3", "--out", "-"], ExitCode.OK),
+        (["publish", "-", "--dry-run"], ExitCode.OK),
+        (["indicators"], ExitCode.UNAVAILABLE),
+        (["bogus"], ExitCode.USAGE),
+    ],
+)
+def test_streams_that_are_closed(arguments: list[str], code: ExitCode, closed: tuple[int, ...], tmp_path: Path) -> None:
+    """Nothing ends by it, and no file or socket that is opened later takes their place."""
+
+    def close() -> None:
+        for number in closed:
+            os.close(number)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.cli", *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        preexec_fn=close,
+    )
+    assert done.returncode == code, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert done.stdout == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("arguments", [["status"], ["--help"], ["simulate", "--days", "5", "--students", "50", "--out", "-"]])
+def test_an_output_whose_disk_is_full_is_told_in_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        process = started(*arguments, stdout=full.fileno(), stderr=subprocess.PIPE)
+        _, errors = process.communicate()
+    assert process.returncode == ExitCode.UNAVAILABLE
+    assert errors.decode().splitlines()[-1] == "frontdesk: No space left on device"
+    assert b"Traceback" not in errors
+    assert b"Exception ignored" not in errors
+
+
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     code = "import sys; from streams.cli import run; run(['demo', '--help']); print(HEAVY & set(sys.modules))"
     code = f"HEAVY = {{'aiokafka', 'numpy', 'faust', 'clickhouse_driver', 'structlog'}}; {code}"

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from deploy.embedded import Unavailable
+from deploy.embedded.java import property_value
 from deploy.embedded.process import Child, Failed, Identity, find, launch, tail, until, wait_ready
 
 SLEEP = "import time; print('here', flush=True); time.sleep(600)"
@@ -173,3 +174,9 @@ def test_a_child_that_may_outlives_its_parent(log: Path) -> None:
     assert child is not None
     child.kill()
     assert find(identity) is None
+
+
+def test_what_java_reads_from_a_properties_file_is_what_was_meant() -> None:
+    """As java.util.Properties reads it: Latin-1, with escapes, without the blanks before a value."""
+    assert property_value("plain text, a-b=c:9") == "plain text, a-b=c:9"
+    assert property_value(" ä\\\n\U0001f600") == r"\u0020\u00e4\u005c\u000a\ud83d\ude00"

@@ -129,7 +129,8 @@ def write_config(folder: Path, memory_bytes: int) -> Path:
             local_database=LOCAL_DATABASE,
             memory_bytes=memory_bytes,
             granule_bytes=GRANULE_BYTES,
-        )
+        ),
+        "utf-8",
     )
     return path
 
