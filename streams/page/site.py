@@ -89,10 +89,10 @@ def _given(request: web.Request) -> str:
 
 
 def _without_token(request: web.Request, token: str) -> web.HTTPSeeOther:
-    """The same page, from now on by the cookie. It goes over TLS only where it came so, also to a proxy."""
+    """The same page, from now on by the cookie: also for who comes by a link, and over TLS only where it came so, if to a proxy."""
     kept = web.HTTPSeeOther(str(request.rel_url.without_query_params("token")))
     is_secure = request.secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
-    kept.set_cookie(COOKIE, token, max_age=COOKIE_S, httponly=True, samesite="Strict", secure=is_secure)
+    kept.set_cookie(COOKIE, token, max_age=COOKIE_S, httponly=True, samesite="Lax", secure=is_secure)
     return kept
 
 
