@@ -54,17 +54,20 @@ def scene(kafka: "Kafka", clickhouse: "ClickHouseServer", tmp_path_factory: pyte
     logs = tmp_path_factory.mktemp("page")
     settings, stopped = (fresh_settings(name, kafka, clickhouse, partitions=1) for name in ("page", "page_stopped"))
     sent = list(simulate(Plan(WallClock().now(), students=1_000, days=28)))
-    asyncio.run(publish(settings, [(each.district, each.value) for each in sent], STRUCTURED))
+    place = next(data for each in sent if "school" in (data := json.loads(each.value)["data"]) and "department" in data)
+    asked = contact(sent[0].district, 0, school=place["school"], department=place["department"])  # at night nobody else asks
+    asyncio.run(publish(settings, [*((each.district, each.value) for each in sent), (sent[0].district, asked)], STRUCTURED))
     with worker(settings, logs / "worker.log") as child, page_process(settings, logs / "page.log") as (_, address):
         wait_until_counted(settings, child, logs / "worker.log")
         with chromium() as browser:
             yield Scene(settings, stopped, address, sent[0].district, browser)
 
 
-def contact(district: str, number: int) -> bytes:
+def contact(district: str, number: int, **place: str) -> bytes:
     """A new person with a new question, now."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     data = {"district": district, "stakeholder": f"newcomer-{number}", "audience": "family", "channel": "web", "priority": "critical"}
+    data |= place
     head = {
         "specversion": "1.0",
         "id": f"live-{number}",
