@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.embedded.clickhouse.block import Column
-from deploy.embedded.clickhouse.failure import Failure, refused
+from deploy.embedded.clickhouse.failure import Failure
 from deploy.embedded.clickhouse.guard import guarded
 from deploy.embedded.clickhouse.ingest import Ingest
-from deploy.embedded.clickhouse.statement import Insert, identifier, is_insert, is_set, is_streamed, quoted, without_format
+from deploy.embedded.clickhouse.statement import Insert, identifier, is_set, is_streamed, quoted, without_format
 
 UNKNOWN_SETTING = 115
-SYNTAX_ERROR = 62
 Progress = Mapping[str, int]
 
 
@@ -108,9 +107,6 @@ class Session:
             yield from self._streamed(sql, result_format, parameters)
         elif data := self.query(sql, result_format, parameters):
             yield Chunk(data)
-        elif not is_insert(sql) and not self.statements(sql):
-            # the engine passes over some texts in silence
-            raise refused(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: this is no statement")
 
     def _streamed(self, sql: str, result_format: str, parameters: Mapping[str, str]) -> Generator[Chunk]:
         self._open = guarded(self.connection.send_query, sql, result_format, params=dict(parameters))
