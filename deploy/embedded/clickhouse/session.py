@@ -1,7 +1,7 @@
 """One engine session: its own SET, temporary tables and current database; one statement at a time.
 
-A client connection holds exactly one. Its open stream ends before it does, whoever still holds the stream: the engine does not survive
-a stream that is touched after its connection was closed. The settings that arrive with a query hold for that query only, so they are set
+A client connection holds exactly one. Its open stream ends before it does, whoever still holds the stream: a call on a stream whose
+connection was closed does not return (chdb-core 26.9). The settings that arrive with a query hold for that query only, so they are set
 before it and taken back before the next; only what differs is sent to the engine.
 """
 
