@@ -137,7 +137,7 @@ class Stack:
         clickhouse = self.data / "clickhouse"
         return {
             "kafka": Kafka(self.data / "kafka", progress=progress),
-            "clickhouse": ClickHouseServer(clickhouse, password_file=password.made(clickhouse)),
+            "clickhouse": ClickHouseServer(clickhouse, password_file=self.clickhouse_password_file),
         }
 
     def _status(self, name: str, record: Record | None) -> Status:

@@ -1,4 +1,4 @@
-"""The engine does not survive a stream that is touched after its connection was closed, nor can anybody revive one that has ended."""
+"""A stream ends before its connection, on which the engine would hang; and a process ends with its engine."""
 
 from typing import Any
 

@@ -23,9 +23,10 @@ from deploy.embedded.clickhouse.config import ENGINE, SESSION_SETTINGS, TEMPORAR
 from deploy.embedded.clickhouse.failure import Failure, refused
 from deploy.embedded.clickhouse.guard import guarded
 from deploy.embedded.clickhouse.policy import Policy
-from deploy.embedded.clickhouse.session import SYNTAX_ERROR, Session
+from deploy.embedded.clickhouse.session import Session
 from deploy.embedded.clickhouse.statement import quoted
 
+SYNTAX_ERROR = 62
 ABORTED = 236
 DEAD = 4
 """Exit code of a process whose engine has ended under it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.embedded import Unavailable
+from deploy.embedded.clickhouse import password
 from deploy.embedded.clickhouse.config import ALLOCATOR, TEMPORARY
 from deploy.embedded.port import is_free
 from deploy.embedded.process import Child, Failed, launch, wait_ready
@@ -24,7 +25,8 @@ ROOT = Path(__file__).parents[3]
 class ClickHouseServer(Server):
     """One ClickHouse in the folder `data`. A port of 0 is the one that it had before, or any free one.
 
-    The one user is `default`, with the password in `password_file`; without the file, without a password, as on a new server.
+    The one user is `default`, with the password in `password_file`, which is made if it is missing; without the argument, without a
+    password, as on a new server.
     With `tls` (certificate and key, PEM files) a second native port speaks TLS.
     """
 
@@ -64,6 +66,8 @@ class ClickHouseServer(Server):
             self.data.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
             self.data.chmod(PRIVATE)
             (self.data / TEMPORARY).mkdir(exist_ok=True)
+            if self._password_file:
+                password.make(self._password_file)
             child = launch(self._command(), self.log, outlive=outlive, environment=self._environment(), folder=ROOT)
         except OSError as error:
             raise Unavailable(f"the data folder {self.data} cannot be written: {error.strerror}") from error

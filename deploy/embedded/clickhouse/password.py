@@ -10,14 +10,11 @@ from pathlib import Path
 NAME = "password"
 
 
-def made(folder: Path) -> Path:
-    """The file in the folder, with a password in it; the one made before is kept."""
-    file = folder / NAME
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+def make(file: Path) -> None:
+    """Have a password in the file; the one that is there is kept."""
     if not file.exists():
-        new = folder / f"{NAME}.new"
+        new = file.with_name(f"{file.name}.new")
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600), "w") as opened:
             opened.write(secrets.token_urlsafe(24))
         new.replace(file)
-    return file

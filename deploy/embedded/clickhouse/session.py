@@ -1,7 +1,7 @@
 """One engine session: its own SET, temporary tables and current database; one statement at a time.
 
-A client connection holds exactly one. Its open stream ends before it does, whoever still holds the stream: the engine does not survive
-a stream that is touched after its connection was closed. The settings that arrive with a query hold for that query only, so they are set
+A client connection holds exactly one. Its open stream ends before it does, whoever still holds the stream: a call on a stream whose
+connection was closed does not return (chdb-core 26.9). The settings that arrive with a query hold for that query only, so they are set
 before it and taken back before the next; only what differs is sent to the engine.
 """
 
@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.embedded.clickhouse.block import Column
-from deploy.embedded.clickhouse.failure import Failure, refused
+from deploy.embedded.clickhouse.failure import Failure
 from deploy.embedded.clickhouse.guard import guarded
 from deploy.embedded.clickhouse.ingest import Ingest
-from deploy.embedded.clickhouse.statement import Insert, identifier, is_insert, is_set, is_streamed, quoted, without_format
+from deploy.embedded.clickhouse.statement import Insert, identifier, is_set, is_streamed, quoted, without_format
 
 UNKNOWN_SETTING = 115
-SYNTAX_ERROR = 62
 Progress = Mapping[str, int]
 
 
@@ -108,9 +107,6 @@ class Session:
             yield from self._streamed(sql, result_format, parameters)
         elif data := self.query(sql, result_format, parameters):
             yield Chunk(data)
-        elif not is_insert(sql) and not self.statements(sql):
-            # the engine passes over some texts in silence
-            raise refused(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: this is no statement")
 
     def _streamed(self, sql: str, result_format: str, parameters: Mapping[str, str]) -> Generator[Chunk]:
         self._open = guarded(self.connection.send_query, sql, result_format, params=dict(parameters))

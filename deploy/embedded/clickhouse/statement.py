@@ -20,7 +20,6 @@ STREAMED = re.compile(rf"{GAP}*\(*{GAP}*(?:SELECT|WITH|FROM)\b", re.IGNORECASE |
 FORMAT = re.compile(rf"\bFORMAT\s+(\w+)\s*(SETTINGS\s[^']*)?{GAP}*;?{GAP}*$", re.IGNORECASE | re.DOTALL)
 KILL = re.compile(r"(KILL\s+QUERY\s+.*?)\bquery_id\s*=\s*'([^']*)'", re.IGNORECASE | re.DOTALL)
 SET = re.compile(rf"{GAP}*SET{GAP}+", re.IGNORECASE | re.DOTALL)
-INSERT_WORD = re.compile(rf"{GAP}*INSERT{GAP}", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +52,6 @@ def without_format(sql: str) -> str:
 
 def is_set(sql: str) -> bool:
     return SET.match(sql) is not None
-
-
-def is_insert(sql: str) -> bool:
-    return INSERT_WORD.match(sql) is not None
 
 
 def quoted(text: object) -> str:
