@@ -8,6 +8,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 
+from streams import record_batches  # noqa: F401 - all consumers read with it
 from streams.settings import Settings
 
 REQUEST_TIMEOUT_MS = 20_000
