@@ -26,6 +26,7 @@ NOT_SQL = {
     ErrorCodes.UNKNOWN_DATABASE,
     ErrorCodes.UNKNOWN_IDENTIFIER,
     ErrorCodes.UNKNOWN_FUNCTION,
+    ErrorCodes.EMPTY_LIST_OF_COLUMNS_QUERIED,
 }
 Row = Sequence[Any]
 
@@ -40,8 +41,15 @@ def printed(client: Client, sql: str, form: str) -> None:
         sys.stdout.flush()
     except ServerException as error:
         if error.code in NOT_SQL:
-            raise Stop(ExitCode.USAGE, f"ClickHouse does not know what to do with it: {error}") from error
+            raise Stop(ExitCode.USAGE, f"ClickHouse does not know what to do with it: {brief(error)}") from error
         raise
+
+
+def brief(error: ServerException) -> str:
+    """Without the list of all that might have stood there, and with what a view that wants a district does not say itself."""
+    if error.code == ErrorCodes.EMPTY_LIST_OF_COLUMNS_QUERIED:
+        return f"some views want a district, such as open_cases(district = 'riverside'), see docs/schema.md ({error})"
+    return str(error).partition(" Expected one of:")[0]
 
 
 def table(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:

@@ -40,7 +40,7 @@ EXAMPLES: dict[Callable[..., object], str] = {
     simulate: "Example: [bold]frontdesk simulate --students 2000 --days 7 --live[/]   or: frontdesk simulate --days 2 --out -",
     migrate: "Example: [bold]FRONTDESK_CLICKHOUSE_HOST=ch.example.org frontdesk migrate[/]",
     indicators: "Example: [bold]frontdesk indicators --by school --window 24h[/]   or: frontdesk indicators --format csv > today.csv",
-    sql: "Example: [bold]frontdesk sql 'SELECT count() FROM events'[/]   or: frontdesk sql - --format csv < question.sql > answer.csv",
+    sql: "Example: [bold]frontdesk sql 'SELECT count() FROM cases FINAL'[/]   or: frontdesk sql - --format csv < question.sql > answer.csv",
     oncall: "Example: [bold]frontdesk oncall --district riverside[/]   or: frontdesk oncall --once --format json",
     page: "Example: [bold]frontdesk page[/]   then open the address that it prints; for everybody: frontdesk page --public",
     verify: "Example: [bold]frontdesk verify[/]   or, quick: frontdesk verify --sample 1000   (exit code 1 when anything differs)",

@@ -12,7 +12,10 @@ def down(folder: Folder = None) -> None:
     """
     from deploy.embedded.stack import Stack
     from streams.cli.configuration import stack_folder
-    from streams.cli.screen import step
+    from streams.cli.screen import remarks, step
 
+    chosen = stack_folder(folder)
     with step("stopping Kafka and ClickHouse"):
-        Stack(stack_folder(folder)).down()
+        stopped = Stack(chosen).down()
+    if not stopped:
+        remarks().print(f"nothing ran in {chosen}: --folder says where else to look", markup=False)

@@ -159,6 +159,8 @@ class Importation:
     def _report(self, review: Review) -> None:
         told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(review.kinds.items())) or "no events"
         _remark(f"{review.rows:,} rows: {told}, {review.bad:,} problems")
+        if review.rows and not review.kinds and not review.bad:
+            _remark("no row says anything of interest: do the columns of this file have the names that the mapping uses?")
         if review.early:
             _remark(f"{review.early:,} events are dated before their contact, and count as at once")
         same, new, other = (review.compared[one] for one in (Comparison.SAME, Comparison.NEW, Comparison.OTHER))

@@ -107,7 +107,10 @@ def _of_typer(error: BaseException) -> Outcome:
     if isinstance(error.__cause__, EOFError):  # typer takes it for the end of what somebody types
         return _of_hanging_up(error.__cause__)
     text = getattr(error, "format_message", lambda: str(error))()
-    return Outcome(ExitCode.USAGE, f"{text or 'stopped'} (frontdesk --help shows how it goes)")
+    text = re.sub(r"\s+", " ", text.replace("Value error, ", "")).strip()
+    context = getattr(error, "ctx", None)
+    command = "frontdesk" if context is None else context.command_path
+    return Outcome(ExitCode.USAGE, f"{text or 'stopped'} ({command} --help shows how it goes)")
 
 
 def _of_kafka(error: BaseException) -> Outcome:

@@ -6,9 +6,9 @@ from streams.cli.options import Folder
 
 
 def up(folder: Folder = None) -> None:
-    """Start Kafka and ClickHouse on this machine, in the background, and make the topics and tables.
+    r"""Start Kafka and ClickHouse on this machine, in the background, and make the topics and tables.
 
-    Needs nothing but Python: both servers come as Python packages (frontdesk[embedded]). They listen on 127.0.0.1 only,
+    Needs nothing but Python: both servers come as Python packages (frontdesk\[embedded]). They listen on 127.0.0.1 only,
     keep their data in the folder, and stay until `frontdesk down`. Starting what runs already does nothing.
     """
     import shlex

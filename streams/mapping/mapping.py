@@ -119,5 +119,8 @@ def read_as(model: type[Kept], file: Path) -> Kept:
     except yaml.YAMLError as error:
         raise MappingError(f"{file} is no YAML that can be read: {str(error).splitlines()[0]}") from error
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False, include_input=False))
+        problems = error.errors(include_url=False, include_input=False)
+        told = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" if e["loc"] else "is no mapping, see docs/mappings" for e in problems
+        )
         raise MappingError(f"{file}: {told}") from error

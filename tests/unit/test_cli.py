@@ -14,8 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from clickhouse_driver.errors import ErrorCodes, ServerException
 
 from streams.cli import run
+from streams.cli.answer import brief
 from streams.cli.outcome import ExitCode
 
 COMMANDS = ("up", "down", "status", "worker", "publish", "simulate", "migrate", "indicators", "export", "demo")
@@ -112,6 +114,40 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_wrong_flag(arguments: list[str], hint: str, said: Said) -> None:
     assert run(arguments) == ExitCode.USAGE
     assert hint in said()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["indicators", "--by", "shool"],
+            "frontdesk: Invalid value for '--by': 'shool' is not one of 'district', 'school', 'department', 'school_department'.",
+        ),
+        (
+            ["export", "cases", "-o", "x"],
+            "frontdesk: Missing option '--format'. Choose from: csv, parquet, json (frontdesk export cases --help",
+        ),
+    ],
+)
+def test_a_wrong_flag_names_the_choices_and_the_command(arguments: list[str], line: str, said: Said) -> None:
+    assert run(arguments) == ExitCode.USAGE
+    assert said().startswith(line)
+
+
+def test_a_folder_where_nothing_runs_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["down", "--folder", "elsewhere"]) == ExitCode.OK
+    assert "nothing ran in" in capsys.readouterr().err
+
+
+def test_a_mistake_in_sql_is_told_briefly() -> None:
+    assert brief(ServerException("Syntax error: SELEC 1. Expected one of: SELECT, SHOW", ErrorCodes.SYNTAX_ERROR)).endswith("SELEC 1.")
+    without_district = ServerException("Empty list of columns in projection", ErrorCodes.EMPTY_LIST_OF_COLUMNS_QUERIED)
+    assert brief(without_district).startswith("some views want a district, such as open_cases(")
+
+
+def test_help_shows_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["up", "--help"]) == ExitCode.OK
+    assert "frontdesk[embedded]" in capsys.readouterr().out
 
 
 def test_a_file_that_is_not_there(said: Said) -> None:

@@ -305,6 +305,20 @@ def test_a_wrong_mapping_file(change: dict[str, Any], hint: str, capsys: pytest.
     assert hint in capsys.readouterr().err
 
 
+def test_a_file_that_is_no_mapping(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("map.yaml").write_text("case,at,closed")
+    Path("tickets.ndjson").write_text(json.dumps(ROW))
+    assert imported("tickets.ndjson") == ExitCode.USAGE
+    assert "map.yaml: is no mapping, see docs/mappings" in capsys.readouterr().err
+
+
+def test_a_file_with_other_columns_is_told(topic: Topic, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("tickets.ndjson").write_text(json.dumps({"case": "4711", "created": "2026-11-20 09:00:00"}))
+    assert imported("tickets.ndjson") == ExitCode.OK
+    assert topic.values == []
+    assert "do the columns of this file have the names" in " ".join(capsys.readouterr().err.split())
+
+
 # -- rows --------------------------------------------------------------------------------------------------------------
 BAD: dict[str, tuple[Row, str]] = {
     "no time": (ROW | {"closed": "yesterday"}, "`row.closed`: the time is not of the format rfc3339"),
