@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
@@ -119,16 +119,16 @@ def _taken(record: Any, value: bytes, timestamp: int, allows: Allows) -> Decoded
     time = round(record.time.timestamp() * 1e6) // 1_000  # exact up to the year 2255, and 0.3 us less than timedeltas
     if not EARLIEST <= time <= LATEST or time > timestamp + AHEAD_MS:
         return None
-    kind = record.__class__
-    names = _NAMES[kind](record)
+    names_of, is_sound, event_of = _READ[record.__class__]
+    names = names_of(record)
     plain = are_plain(names)
-    if not (plain or are_names(names)) or not _SOUND[kind](record) or not is_json_type(record.datacontenttype):
+    if not (plain or are_names(names)) or not (is_sound is None or is_sound(record)) or not is_json_type(record.datacontenttype):
         return None
     if not plain:
         refused = personal_data(asdict(record), asdict(record.data), allows)
         if refused is not None:
             return refused
-    return record.data.district, record.subject, _EVENT[kind](record, time)
+    return record.data.district, record.subject, event_of(record, time)
 
 
 def _is_plain(value: bytes) -> bool:
@@ -142,20 +142,20 @@ def _is_plain(value: bytes) -> bool:
 
 def _names_of_contact(record: Any) -> str:
     data = record.data
-    return (
-        f"{record.id}{record.source}{record.subject}{data.district}{data.school}{data.department}{_pseudonym(data.stakeholder)}"
-        f"{data.topic}{data.language}"
-    )
+    who = data.stakeholder
+    names = f"{record.id}{record.source}{record.subject}{data.district}{data.school}{data.department}{who}{data.topic}{data.language}"
+    return names + BARE if who is not None and who.isdigit() else names
 
 
 def _names_of_reply(record: Any) -> str:
     data = record.data
-    return f"{record.id}{record.source}{record.subject}{data.district}{data.school}{data.department}{_pseudonym(data.author)}"
+    who = data.author
+    names = f"{record.id}{record.source}{record.subject}{data.district}{data.school}{data.department}{who}"
+    return names + BARE if who is not None and who.isdigit() else names
 
 
-def _pseudonym(text: str | None) -> str | None:
-    """With a % behind bare digits, so that it is looked at by itself: only there they may be somebody's number."""
-    return f"{text}%" if text is not None and text.isdigit() else text
+BARE: Final = "%"
+"""Behind the names where a pseudonym is bare digits, so that each is looked at by itself: only there they may be somebody's number."""
 
 
 def _names_of_others(record: Any) -> str:
@@ -172,10 +172,6 @@ def _sound_rating(record: Any) -> bool:
     worst = 1.0 if data.worst is None else data.worst
     best = 5.0 if data.best is None else data.best
     return worst < best and worst <= data.score <= best
-
-
-def _sound(_: Any) -> bool:
-    return True
 
 
 def _is_binary(headers: Headers) -> bool:
@@ -215,14 +211,16 @@ _STRICT, _TOLERANT = records(strict=True), records(strict=False)
 _strict, _tolerant = _decoder(_STRICT), _decoder(_TOLERANT)
 
 _Names = Callable[[Any], str]
-_Sound = Callable[[Any], bool]
+_Sound = Callable[[Any], bool] | None
 _RULES: dict[type[BaseModel], tuple[_Names, _Sound]] = {
     Contact: (_names_of_contact, _sound_contact),
-    Reply: (_names_of_reply, _sound),
-    Resolution: (_names_of_others, _sound),
+    Reply: (_names_of_reply, None),
+    Resolution: (_names_of_others, None),
     Rating: (_names_of_others, _sound_rating),
 }
-_NAMES = {record: _RULES[kind.model][0] for kind in KINDS for record in (_STRICT[kind.model], _TOLERANT[kind.model])}
-_SOUND = {record: _RULES[kind.model][1] for kind in KINDS for record in (_STRICT[kind.model], _TOLERANT[kind.model])}
+_READ: dict[type[Struct], tuple[_Names, _Sound, Callable[[Any, int], Event]]] = {
+    record: (*_RULES[kind.model], kind.flat) for kind in KINDS for record in (_STRICT[kind.model], _TOLERANT[kind.model])
+}
+"""Of a decoded record: its names, what else has to be so, its event. One look for all three."""
 _MODEL = {_TOLERANT[kind.model]: kind.model for kind in KINDS}
-_EVENT = {reader: kind.flat for kind in KINDS for reader in (kind.model, _STRICT[kind.model], _TOLERANT[kind.model])}
+_EVENT = {kind.model: kind.flat for kind in KINDS}

@@ -58,11 +58,11 @@ def _shape_of(character: str) -> str:
         return "0"
     if character in "-._/":
         return "-"
-    return character if character.isprintable() and character not in " @%+(#=" else "!"
+    return character.lower() if character.isprintable() and character not in " @%+(#=" else "!"
 
 
 _SHAPE = "".join(map(_shape_of, map(chr, range(128)))).encode().ljust(256, b"!")
-"""Digits as 0, separators as -; what stands in no name, and what may be of an address, a number or an encoding, as !."""
+"""Digits as 0, separators as -, small letters; what stands in no name, and what may be of an address, a number or an encoding, as !."""
 
 
 def nobody_allows(_district: str, _member: str, _text: str) -> bool:
@@ -78,12 +78,18 @@ def anybody_allows(_district: str, _member: str, _text: str) -> bool:
 def are_plain(joined: str) -> bool:
     """Whether these texts, joined without anything between them, are surely names, and none of them looks personal.
 
-    A few searches for all texts of an event, 0.3 us; False says only that each has to be looked at.
+    A few searches for all texts of an event, 0.25 us; False says only that each has to be looked at. What both numbers have in common, and
+    a colon, are rare: to look for these first takes half the time.
     """
     if not joined.isascii():
         return False
     shape = joined.encode().translate(_SHAPE).decode()
-    return "!" not in shape and "000-000-0000" not in shape and "000-00-0000" not in shape and ":0" not in shape
+    return (
+        "!" not in shape
+        and "ssn" not in shape
+        and ("0-0000" not in shape or ("000-000-0000" not in shape and "000-00-0000" not in shape))
+        and (":" not in shape or ":0" not in shape)
+    )
 
 
 def likeness(text: str, *, pseudonym: bool = False) -> str | None:

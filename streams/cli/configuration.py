@@ -37,7 +37,15 @@ def load_settings(given: Path | None = None, **flags: object) -> Settings:
     embedded = all(getattr(settings, name) == addresses.get(name) for name in ("clickhouse_host", "clickhouse_port"))
     if not embedded or chosen & {"FRONTDESK_CLICKHOUSE_USER", "FRONTDESK_CLICKHOUSE_PASSWORD"}:
         return settings
-    return settings.model_copy(update={"clickhouse_password": SecretStr((folder / PASSWORD_FILE).read_text())})
+    return settings.model_copy(update={"clickhouse_password": _password(folder)})
+
+
+def _password(folder: Path) -> SecretStr:
+    file = folder / PASSWORD_FILE
+    try:
+        return SecretStr(file.read_text())
+    except FileNotFoundError as error:
+        raise Stop(ExitCode.UNAVAILABLE, f"{file} is not there: run `frontdesk down`, then `frontdesk up`, which makes it") from error
 
 
 def stack_folder(given: Path | None = None) -> Path:

@@ -239,6 +239,12 @@ def test_a_damaged_state_file(command: str, content: str, tmp_path: Path, said: 
     assert "stack.json is damaged" in said()
 
 
+def test_a_stack_whose_password_is_gone(tmp_path: Path, nobody_listens: int, said: Said) -> None:
+    (tmp_path / "stack.json").write_text(json.dumps({"clickhouse": {"pid": 1, "created": 1.0, "ports": {"native": nobody_listens}}}))
+    assert run(["indicators", "--folder", str(tmp_path)]) == ExitCode.UNAVAILABLE
+    assert "password is not there: run `frontdesk down`, then `frontdesk up`" in said()
+
+
 def test_a_stack_of_which_half_is_gone(tmp_path: Path, nobody_listens: int, capsys: pytest.CaptureFixture[str]) -> None:
     dead = {"pid": 2**22 - 1, "created": 1.0, "ports": {"plaintext": nobody_listens}}
     (tmp_path / "stack.json").write_text(json.dumps({"kafka": dead}))

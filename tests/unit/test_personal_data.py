@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events import personal_data
 from events.codec import Decoder
 from events.contract import MODELS, judge
 from events.directory import DEFAULT, Directory
@@ -342,11 +344,20 @@ def test_the_cheap_question_misses_nothing(before: str, number: int, after: str)
 
 
 NAMED = list(personal_names())
+LOOKS = [
+    re.compile(search.__self__.pattern, re.IGNORECASE)
+    for search in (personal_data._email, personal_data._telephone, personal_data._social_security)
+]
 
 
-@given(st.text(alphabet="0123456789-.()/_+@%tel:ssnxab ", max_size=128))
-def test_what_looks_personal_was_asked_about(text: str) -> None:
-    assert likeness(text) is None or not are_plain(text)
+@given(st.sampled_from(LOOKS), st.data())
+def test_what_looks_personal_is_asked_about(looks: re.Pattern[str], data: st.DataObject) -> None:
+    assert not are_plain(data.draw(st.from_regex(looks, fullmatch=True, alphabet=st.characters(codec="ascii"))))
+
+
+@pytest.mark.parametrize("text", ["ssn123456789", "SSN123456789", "ssn123-456789", "ssn12345-6789", "case-Ssn123456789"])
+def test_a_social_security_number_may_stand_right_behind_its_name(text: str) -> None:
+    assert likeness(text) == SOCIAL_SECURITY
 
 
 @pytest.mark.parametrize(
