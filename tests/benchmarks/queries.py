@@ -96,8 +96,7 @@ OF_DISTRICT: Final[dict[Callable[..., Any], Callable[[Client, str], Any]]] = {
     exports.is_known: lambda client, district: exports.is_known(client, district, {"school": "school-1"}),
     exports.weeks: lambda client, district: exports.weeks(client, _chosen(district)),
     exports.cases: _exported,
-    ledger.unknown: lambda client, district: ledger.unknown(client, [district]),
-    ledger.full_cases: lambda client, district: ledger.full_cases(client, [(district, _subject(client, district))], 1),
+    ledger.weights: lambda client, district: ledger.weights(client, [(district, _subject(client, district))]),
 }
 OF_ALL: Final[dict[Callable[..., Any], Callable[[Client], Any]]] = {
     overview.districts: overview.districts,
@@ -158,6 +157,7 @@ APART: Final[dict[str, frozenset[str]]] = {
             "staging.uuids",
         ]
     ),
+    "looks once for a name that somebody typed": frozenset({"places.is_known", "places.names"}),
     "asks what it is given": frozenset({"queries.dictionaries"}),
 }
 

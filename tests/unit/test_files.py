@@ -145,7 +145,7 @@ def test_a_secret_that_others_have_rights_for_is_refused(mode: int, tmp_path: Pa
     (file := tmp_path / "key").write_bytes(b"an invented key, 32 bytes long..")
     (link := tmp_path / "link").symlink_to(file)
     file.chmod(mode)
-    for read in (key_of, read_secret, lambda each: hooks_of(Settings(intake_hooks=tmp_path / "none", pseudonym_key=each))):
+    for read in (key_of, read_secret, lambda each: hooks_of(Settings(intake_hooks=tmp_path, pseudonym_key=each))):
         for each in (file, link):
             with pytest.raises(FileRefused, match=f"chmod 600 {each}"):
                 read(each)
