@@ -201,7 +201,7 @@ def test_in_spanish_every_word_is_spanish(scene: Scene) -> None:
 # -- when something is wrong ----------------------------------------------------------------------------------------------
 def test_numbers_that_no_worker_carries_on_are_called_so(scene: Scene, tmp_path: Path) -> None:
     query(scene.stopped, "INSERT INTO windows SELECT * FROM page.windows")
-    query(scene.stopped, "INSERT INTO progress (partition, as_of, next_offset, version) VALUES (0, now() - 3600, 1, 1)")
+    query(scene.stopped, "INSERT INTO progress (partition, as_of, next_offset, version) SELECT 0, now() - 3600, 1, 1")
     with page_process(scene.stopped, tmp_path / "page.log") as (_, address):
         page = replace(scene, address=address).open()
         page.wait_for_selector("#state[data-state=stale]", timeout=WAIT_MS)

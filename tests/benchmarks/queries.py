@@ -88,6 +88,7 @@ OF_DISTRICT: Final[dict[Callable[..., Any], Callable[[Client, str], Any]]] = {
     overview.waiting: overview.waiting,
     overview.days: lambda client, district: overview.days(client, district, ZONE, _first_day()),
     overview.true_as_of: overview.true_as_of,
+    asked.newest_event: asked.newest_event,
     asked.indicators: lambda client, district: asked.indicators(client, district=district),
     asked.waiting: lambda client, district: asked.waiting(client, district=district),
     asked.events_of: lambda client, district: asked.events_of(client, [(district, _subject(client, district))]),

@@ -153,4 +153,4 @@ def test_archives_of_environments_that_are_in_use_stay(tmp_path: Path) -> None:
 
 
 def test_variables_for_other_java_programs_do_not_reach_ours() -> None:
-    assert environment({"JAVA_TOOL_OPTIONS": "-Xmx1m", "CLASSPATH": "x", "HOME": "/"}) == {"HOME": "/"}
+    assert environment({"JAVA_TOOL_OPTIONS": "-Xmx1m", "CLASSPATH": "x", "HOME": "/"}) == {"HOME": "/", "LC_ALL": "C.UTF-8"}
