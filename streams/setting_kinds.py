@@ -109,7 +109,7 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}...")
 
 
-MOST_SHOWN: Final = 400
+MOST_SHOWN: Final = 160
 
 
 def _is_address(text: str) -> bool:
