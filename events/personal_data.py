@@ -9,6 +9,7 @@ of events ask here, so whatever takes events refuses the same.
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from html import unescape
 from typing import Final
 from unicodedata import category, decimal, normalize
 from urllib.parse import unquote
@@ -26,7 +27,10 @@ PSEUDONYMS: Final = frozenset({"stakeholder", "author"})
 TEXTS: Final = frozenset((*ATTRIBUTES, *MEMBERS))
 
 MOST_DECODINGS: Final = 3
-"""Percent-encodings that are undone, one within the other."""
+"""Encodings (percent, and those of HTML) that are undone, one within the other."""
+READ_AS: Final = {"\N{MINUS SIGN}": "-", "\N{IDEOGRAPHIC FULL STOP}": "."}
+OF_CATEGORY: Final = {"Pd": "-", "Zs": " ", "Cf": "", "Mn": ""}
+"""Dashes and spaces of any script; what is not seen, and marks on letters."""
 
 _AREA = "(?![2-9]11)[2-9][0-8][0-9]"  # North American Numbering Plan: NPA-NXX-XXXX
 _EXCHANGE = "(?![2-9]11)[2-9][0-9]{2}"
@@ -137,12 +141,12 @@ def _bare(digits: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """As a person would read it: percent-encoding undone, digits, dashes and spaces of any script as those of ASCII."""
+    """As a person would read it: encodings of addresses and pages undone, digits, dashes and spaces of any script as those of ASCII."""
     plain = _in_ascii(text)
     for _ in range(MOST_DECODINGS):
-        if "%" not in plain:
+        if "%" not in plain and "&" not in plain:
             break
-        plain = _in_ascii(unquote(plain))
+        plain = _in_ascii(unescape(unquote(plain)))
     return plain
 
 
@@ -154,5 +158,4 @@ def _character(character: str) -> str:
     digit = decimal(character, None)
     if digit is not None:
         return str(digit)
-    kind = category(character)
-    return {"Pd": "-", "Zs": " ", "Cf": ""}.get(kind, "-" if character == "\N{MINUS SIGN}" else character)
+    return READ_AS.get(character) or OF_CATEGORY.get(category(character), character)

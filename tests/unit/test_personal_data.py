@@ -355,6 +355,20 @@ def test_what_looks_personal_is_asked_about(looks: re.Pattern[str], data: st.Dat
     assert not are_plain(data.draw(st.from_regex(looks, fullmatch=True, alphabet=st.characters(codec="ascii"))))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jane.doe@example\N{IDEOGRAPHIC FULL STOP}org",
+        "jane\N{COMBINING GRAPHEME JOINER}.doe@exam\N{COMBINING GRAPHEME JOINER}ple.org",
+        "312-555\N{VARIATION SELECTOR-16}-0147",
+        "jane.doe&#64;example.org",
+        "jane.doe%26commat;example.org",
+    ],
+)
+def test_what_a_person_reads_is_what_counts(text: str) -> None:
+    assert likeness(text) is not None
+
+
 @pytest.mark.parametrize("text", ["ssn123456789", "SSN123456789", "ssn123-456789", "ssn12345-6789", "case-Ssn123456789"])
 def test_a_social_security_number_may_stand_right_behind_its_name(text: str) -> None:
     assert likeness(text) == SOCIAL_SECURITY
