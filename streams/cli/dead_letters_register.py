@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
+from events.contract import LARGEST
 from sinks.clickhouse.dead_letters import DISCARDED, DeadLetter, Selection, count, find, mark
 from streams.cli.outcome import ExitCode, Stop
 from streams.cli.screen import remarks, results
@@ -167,12 +168,19 @@ def redrive_selected(settings: Settings, wanted: Selection, limit: int, mended: 
         return
     if value is not None and len(letters) > 1:
         raise Stop(ExitCode.USAGE, "several dead letters are at this place: name one with --topic or --since")
+    letters = up_to_an_oversized(letters)
     records = _originals(settings, letters)
     if value is not None:
         records = [mended_record(records[0], value)]
     by_place = {letter.place: record for letter, record in zip(letters, records, strict=True)}
     done = asyncio.run(redrive_letters(settings, letters, by_place, WallClock(), backfill=backfill))
     _tell(done, total)
+
+
+def up_to_an_oversized(letters: Sequence[DeadLetter]) -> Sequence[DeadLetter]:
+    """Redriving ends at what is too large for an event: what comes behind it need not be read, and may be many times as large."""
+    oversized = next((number for number, letter in enumerate(letters, 1) if letter.bytes > LARGEST), len(letters))
+    return letters[:oversized]
 
 
 def _tell(done: Redriven, total: int) -> None:

@@ -3,8 +3,10 @@
 import json
 from types import SimpleNamespace
 
+from events.contract import LARGEST
 from events.rejection import Reason, Rejection
 from sinks.clickhouse.dead_letters import Place
+from streams.cli.dead_letters_register import up_to_an_oversized
 from streams.dead_letters import Original, mended_record, named_by, original_of
 from streams.intray import Refused
 from streams.outbox import PREFIX, dead_letter_headers
@@ -61,3 +63,10 @@ def test_a_whole_event_in_place_of_binary_data_needs_none_of_its_headers() -> No
 def test_headers_stay_where_they_fit_or_where_nothing_does() -> None:
     assert mended_record(Original(None, b"?", STRUCTURED), EVENT).headers == STRUCTURED
     assert mended_record(Original(None, b"?", BINARY), b"still wrong").headers == BINARY
+
+
+def test_what_lies_behind_a_record_that_is_no_event_at_any_rate_is_not_read() -> None:
+    sizes = [10, LARGEST, LARGEST + 1, 20 << 20, 10]
+    letters = [SimpleNamespace(bytes=size) for size in sizes]
+    assert up_to_an_oversized(letters) == letters[:3]
+    assert up_to_an_oversized(letters[:2]) == letters[:2]
