@@ -177,7 +177,7 @@ def redrive_selected(settings: Settings, wanted: Selection, limit: int, mended: 
     _tell(done, total)
 
 
-def up_to_an_oversized(letters: Sequence[DeadLetter]) -> Sequence[DeadLetter]:
+def up_to_an_oversized(letters: list[DeadLetter]) -> list[DeadLetter]:
     """Redriving ends at what is too large for an event: what comes behind it need not be read, and may be many times as large."""
     oversized = next((number for number, letter in enumerate(letters, 1) if letter.bytes > LARGEST), len(letters))
     return letters[:oversized]
