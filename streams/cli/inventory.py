@@ -8,8 +8,12 @@ from streams.settings import Settings
 from streams.topic_identity import topic_identity
 
 
+class _Data(Struct):
+    district: str
+
+
 class _Named(Struct):
-    partitionkey: str
+    data: _Data
     subject: str
     source: str
     id: str
@@ -18,7 +22,7 @@ class _Named(Struct):
 async def distinct_events(settings: Settings) -> int:
     """How many different (district, subject, source, id) there are up to the present end of the log.
 
-    Reads what Frontdesk itself published: structured mode, `partitionkey` the district.
+    Reads what Frontdesk itself published: structured mode.
     """
     names: set[tuple[str, str, str, str]] = set()
     decode = Decoder(_Named).decode
@@ -26,5 +30,5 @@ async def distinct_events(settings: Settings) -> int:
     async with LogReader(settings, topic.partitions) as reader:
         for marks in await reader.marks():
             async for records in reader.records(marks.partition, marks.first, marks.end):
-                names.update((e.partitionkey, e.subject, e.source, e.id) for e in map(decode, (record.value for record in records)))
+                names.update((e.data.district, e.subject, e.source, e.id) for e in map(decode, (record.value for record in records)))
     return len(names)

@@ -12,9 +12,11 @@ import signal
 import ssl
 import sys
 import traceback
+import weakref
 from collections.abc import Callable
+from threading import Timer
 from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from events.exit_code import ExitCode
 from streams.cli.causes import CAUSES
@@ -40,6 +42,8 @@ class Outcome(NamedTuple):
 
 
 OURS = ("events", "projections", "sinks", "streams", "deploy")
+SOON_S = 0.01
+"""After which a signal is sent to ourselves once more that came where nobody would have heard it."""
 CLICKHOUSE_REFUSES = {192, 193, 194, 516, 164, 497}
 """Unknown user, wrong password, read-only access, not allowed."""
 CLICKHOUSE_LACKS = {60, 81}
@@ -192,13 +196,25 @@ MEANINGS: dict[str, Callable[[BaseException], Outcome | None]] = {
 def _end_on_sigterm() -> Callable[[int, FrameType | None], object] | int | None:
     """Let SIGTERM unwind the stack like Ctrl-C, so that everything that a command started is stopped."""
 
-    def end(_: int, __: FrameType | None) -> NoReturn:
+    def end(number: int, frame: FrameType | None) -> None:
+        if _is_unheard(frame):
+            Timer(SOON_S, os.kill, (os.getpid(), number)).start()
+            return
         raise SystemExit(ExitCode.TERMINATED)
 
     try:
         return signal.signal(signal.SIGTERM, end)
     except ValueError:  # not the main thread (a test): signals are not ours there
         return None
+
+
+def _is_unheard(frame: FrameType | None) -> bool:
+    """Whether Python drops what is raised here: in a finalizer, and in what weak references call."""
+    while frame is not None:
+        if frame.f_code.co_name == "__del__" or frame.f_code.co_filename == weakref.__file__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _of_closed_pipe() -> ExitCode:

@@ -31,13 +31,13 @@ def test_each_of_its_schedules_opens() -> None:
 
 
 def test_the_targets_of_the_page_can_be_read() -> None:
-    [block] = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    block, *_ = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     targets = Promises.model_validate(yaml.load(block, Loader=yaml.BaseLoader)["targets"])  # noqa: S506 texts only
     assert len(targets.routine) == 3
 
 
 def test_the_patterns_of_the_page_allow_what_it_says() -> None:
-    [block] = re.findall(r"```\n(districts:.*?)```", PAGE, re.DOTALL)
+    [block] = re.findall(r"```yaml\n(districts:.*?)```", PAGE, re.DOTALL)
     directory = Directory.parse(f"revision: 1\nzone: UTC\nhours: {{monday: 08:00-16:00}}\n{block}")
     assert directory.allows("riverside", "subject", "312-555-0147")
     assert directory.allows("riverside", "id", f"{'0a' * 16}@mail.riverside.example")

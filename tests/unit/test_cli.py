@@ -448,3 +448,27 @@ def wait_for_line(process: "subprocess.Popen[bytes]", begin: bytes, within_s: fl
     while not (line := process.stderr.readline()).startswith(begin):
         assert line, "it ended before"
         assert time.monotonic() < deadline
+
+
+def test_a_signal_that_comes_in_a_finalizer_is_heard_a_moment_later() -> None:
+    """What is raised there Python drops."""
+    told = subprocess.run([sys.executable, "-c", INTERRUPTED_IN_A_FINALIZER], capture_output=True, text=True, timeout=60, check=False)
+    assert (told.returncode, told.stdout) == (ExitCode.TERMINATED, "")
+
+
+INTERRUPTED_IN_A_FINALIZER = """
+import os, signal, sys, time
+from streams.cli.outcome import guarded
+
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+def work():
+    dying = Dying()
+    del dying
+    time.sleep(20)
+    print("nobody heard")
+
+sys.exit(guarded(work))
+"""
