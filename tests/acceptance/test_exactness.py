@@ -151,7 +151,7 @@ def test_the_parts_add_up_where_every_event_names_one(counted: Counted, parts: s
             counted.settings, f"SELECT {of}, window, {sums} FROM windows FINAL WHERE scope = '{scope}' GROUP BY {of}, window ORDER BY ALL"
         )
 
-    assert len(added(whole)) >= 9
+    assert len(added(whole)) >= 3 * len(counted.districts()), "every window but the last hour, in which nobody may have written"
     assert added(parts) == added(whole)
 
 
