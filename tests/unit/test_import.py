@@ -305,6 +305,7 @@ def test_a_wrong_mapping_file(change: dict[str, Any], hint: str, capsys: pytest.
     assert hint in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("topic")
 def test_a_file_that_is_no_mapping(capsys: pytest.CaptureFixture[str]) -> None:
     Path("map.yaml").write_text("case,at,closed")
     Path("tickets.ndjson").write_text(json.dumps(ROW))
