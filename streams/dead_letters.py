@@ -15,16 +15,16 @@ from events.codec import Decoder
 from events.personal_data import anybody_allows
 from events.rejection import Reason, Rejection
 from sinks.clickhouse.dead_letters import REDRIVEN, DeadLetter, Place, mark
-from streams.broker import client_options
-from streams.claim_check import MOST_BESIDE, BytesGone, claimed, has_small_headers
 from streams.clock import Clock
 from streams.directory import directory_of
-from streams.intray import FORWARDED
-from streams.outbox import PREFIX, keeps_bytes
-from streams.publisher import BACKFILL, STRUCTURED, Headers, Publisher
+from streams.kafka.claim_check import MOST_BESIDE, BytesGone, claimed, has_small_headers
+from streams.kafka.client import client_options
+from streams.kafka.identity import topic_identity
+from streams.kafka.publisher import BACKFILL, STRUCTURED, Headers, Publisher
 from streams.settings import Settings
-from streams.topic_identity import topic_identity
+from streams.sorting import FORWARDED
 from streams.warehouse import clickhouse_of
+from streams.worker.outbox import PREFIX, keeps_bytes
 
 FETCH_BYTES: Final = 8 << 20
 EARLIER_MS: Final = 10 * 60_000
@@ -117,7 +117,7 @@ def named_by(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Place, int] |
 
 
 def original_of(record: Any) -> Original:
-    """Undo what `streams.outbox` added: its headers are the last of each name, after all of the record's own."""
+    """Undo what `streams.worker.outbox` added: its headers are the last of each name, after all of the record's own."""
     headers, left_out = list(record.headers), ""
     while headers and headers[-1][0].startswith(PREFIX):
         name, content = headers.pop()

@@ -14,7 +14,7 @@ from streams.legible import legible
 from streams.next_steps import add_next_step
 
 Format = Literal["auto", "console", "json"]
-TALKATIVE = ("aiokafka", "faust", "mode", "asyncio", "streams.app", "streams.transport")
+TALKATIVE = ("aiokafka", "faust", "mode", "asyncio", "streams.worker.app", "streams.worker.transport")
 """Libraries, and what Faust's services of ours tell of their starting and stopping."""
 WITHOUT_VALUES = structlog.dev.RichTracebackFormatter(show_locals=False)
 """Of a mistake: a log tells where it is, and not what was in hand, which may be somebody's words."""

@@ -17,7 +17,6 @@ from prometheus_client import CollectorRegistry
 
 from deploy.embedded.process import Child, launch, tail, until
 from sinks.intake_metrics import IntakeMetrics
-from streams.cli.configuration import environment_of
 from streams.clock import WallClock
 from streams.http.policy import Policy
 from streams.intake.front import Front, Patience
@@ -31,6 +30,7 @@ from streams.intake.server import Server
 from streams.intake.token_file import Register
 from streams.intake.turns import Turns
 from streams.settings import Settings
+from streams.terminal.configuration import environment_of
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCH = {"content-type": "application/cloudevents-batch+json"}

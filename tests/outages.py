@@ -20,8 +20,8 @@ from deploy.embedded.port import chosen
 from deploy.embedded.process import Child, tail
 from events.partition import partition_of
 from sinks.clickhouse.verification import differences
-from streams.broker import administration, client_options
-from streams.publisher import STRUCTURED
+from streams.kafka.client import administration, client_options
+from streams.kafka.publisher import STRUCTURED
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 from tests.workers import POLL_S, query, wait_until_counted, worker

@@ -14,11 +14,11 @@ from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.process import Child, launch, tail
 from sinks.clickhouse.migration import migrate
-from streams.backlog import backlog
-from streams.cli.configuration import environment_of
-from streams.publisher import Headers, Publisher
+from streams.kafka.backlog import backlog
+from streams.kafka.publisher import Headers, Publisher
+from streams.kafka.topics import ensure_topics
 from streams.settings import Settings
-from streams.topics import ensure_topics
+from streams.terminal.configuration import environment_of
 from streams.warehouse import clickhouse_of
 
 POLL_S = 0.1

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 def main() -> None:
     """Entry point of the installed command."""
-    from streams.cli.standard_streams import made_sure_of
+    from streams.terminal.standard_streams import made_sure_of
 
     made_sure_of()
     sys.exit(run(sys.argv[1:]))
@@ -22,8 +22,8 @@ def run(arguments: Sequence[str]) -> int:
     """One command line in, its exit code out; never raises for what a user can cause."""
     logging.getLogger().addHandler(logging.NullHandler())  # commands say it all; only a worker logs, and sets that up itself
     from streams.cli.application import command
-    from streams.cli.causes import CAUSES
-    from streams.cli.outcome import guarded
+    from streams.terminal.causes import CAUSES
+    from streams.terminal.outcome import guarded
 
     CAUSES.listen()
     return guarded(lambda: command().main(list(arguments), prog_name="frontdesk", standalone_mode=False))

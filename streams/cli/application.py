@@ -7,27 +7,27 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from streams.cli.dead_letters import dead_letters
-from streams.cli.demo import demo
-from streams.cli.directory import directory
-from streams.cli.down import down
-from streams.cli.export import export
-from streams.cli.history import import_history
-from streams.cli.indicators import indicators
-from streams.cli.intake import intake
-from streams.cli.migrate import migrate
-from streams.cli.oncall import oncall
-from streams.cli.page import page
-from streams.cli.publication import publication
-from streams.cli.publish import publish
-from streams.cli.rebuild import rebuild
-from streams.cli.simulate import simulate
-from streams.cli.sql import sql
-from streams.cli.status import status
-from streams.cli.token import token
-from streams.cli.up import up
-from streams.cli.verify import verify
-from streams.cli.worker import worker
+from streams.cli.commands.dead_letters import dead_letters
+from streams.cli.commands.demo import demo
+from streams.cli.commands.directory import directory
+from streams.cli.commands.down import down
+from streams.cli.commands.export import export
+from streams.cli.commands.import_ import import_history
+from streams.cli.commands.indicators import indicators
+from streams.cli.commands.intake import intake
+from streams.cli.commands.migrate import migrate
+from streams.cli.commands.oncall import oncall
+from streams.cli.commands.page import page
+from streams.cli.commands.publication import publication
+from streams.cli.commands.publish import publish
+from streams.cli.commands.rebuild import rebuild
+from streams.cli.commands.simulate import simulate
+from streams.cli.commands.sql import sql
+from streams.cli.commands.status import status
+from streams.cli.commands.token import token
+from streams.cli.commands.up import up
+from streams.cli.commands.verify import verify
+from streams.cli.commands.worker import worker
 
 EXAMPLES: dict[Callable[..., object], str] = {
     demo: "Example: [bold]frontdesk demo[/]   (everything below, one after the other, in a folder of its own)",

@@ -17,13 +17,13 @@ from aiokafka.structs import RecordMetadata
 
 from events.exit_code import ExitCode
 from events.personal_data import Allows
-from streams.broker import client_options
 from streams.intake.judgement import Judge, Record
 from streams.intake.problem import Problem, Refusal
 from streams.intake.room import Claim
-from streams.publisher import STRUCTURED
+from streams.kafka.client import client_options
+from streams.kafka.identity import topic_identity
+from streams.kafka.publisher import STRUCTURED
 from streams.settings import Settings
-from streams.topic_identity import topic_identity
 
 ACKNOWLEDGED_WITHIN_S: Final = 10.0
 ASKED_EVERY_S: Final = 2.0

@@ -16,9 +16,9 @@ import msgspec
 from msgspec import Raw
 
 from events.rejection import Reason, Rejection
-from streams.header import as_sent
+from streams.http.header import as_sent
 from streams.intake.problem import Problem, Refusal
-from streams.publisher import CONTENT_TYPE, STRUCTURED, Headers
+from streams.kafka.publisher import CONTENT_TYPE, STRUCTURED, Headers
 
 MOST_EVENTS: Final = 5_000
 MOST_ATTRIBUTE_BYTES: Final = 16 * 1024

@@ -13,8 +13,8 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from streams.header import as_sent
 from streams.http.application import application
+from streams.http.header import as_sent
 from streams.http.policy import Policy
 from streams.http.tries import Tries, client_of
 

@@ -15,9 +15,9 @@ from events.partition import partition_of
 from projections.replay import Replay
 from sinks.clickhouse.archive import cases_of, districts
 from sinks.clickhouse.store import Store
-from streams.ports import Columns
 from streams.rebuild.journal import Journal
-from streams.tables import joined
+from streams.worker.ports import Columns
+from streams.worker.tables import joined
 
 ROWS_AT_ONCE: Final = 10_000
 """In an insert: small districts share one, or each would leave a part of its own for every month."""

@@ -19,15 +19,15 @@ from sinks.clickhouse.archive import districts, lacking
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.dead_letters import accept, accepted
 from sinks.clickhouse.staging import begin_epoch
-from streams.backlog import Backlog, backlog
-from streams.breaker import Flood
-from streams.desk import Desk
-from streams.membership import begin_again
-from streams.publisher import STRUCTURED_BACKFILL, Publisher
+from streams.kafka.backlog import Backlog, backlog
+from streams.kafka.group import begin_again
+from streams.kafka.publisher import STRUCTURED_BACKFILL, Publisher
+from streams.kafka.topics import ensure_changelog
 from streams.rebuild.journal import Journal
 from streams.settings import Settings
-from streams.topics import ensure_changelog
-from streams.worker import run_beside
+from streams.worker.breaker import Flood
+from streams.worker.process import run_beside
+from streams.worker.processor import Desk
 
 ASKED_EVERY_S: Final = 0.5
 

@@ -3,7 +3,7 @@
 Workers write by the tables' names. What they wrote to the old tables of records after the recorded offsets is copied before the
 switch, so that readers do not step back, and again after it, until no insert that began before it can still land there.
 Windows that a minute's passing wrote at that moment have no record to wait for: workers write all of theirs again when they see
-the switch (`streams.switches`). Everything here can be done twice.
+the switch (`streams.worker.watches.switches`). Everything here can be done twice.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from sinks.clickhouse.comparison import Contrast
 from sinks.clickhouse.connection import RECEIVE_TIMEOUT_S
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.rebuilds import FROM_ARCHIVE, SWITCHED, SWITCHING, Rebuild
-from streams.backlog import Backlog
-from streams.log_reader import LogReader
-from streams.membership import has_members
+from streams.kafka.backlog import Backlog
+from streams.kafka.group import has_members
+from streams.kafka.log_reader import LogReader
 from streams.rebuild.journal import Journal
 from streams.settings import Settings
 

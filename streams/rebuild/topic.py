@@ -14,10 +14,10 @@ from events.personal_data import anybody_allows
 from projections.rows import EVENT_COLUMNS, OFFSET_SHIFT, Row, columns, event_row, row_version
 from sinks.clickhouse.ledger import dead_letter_rows
 from sinks.clickhouse.store import Store
-from streams.intray import Intray, Record
-from streams.log_reader import LogReader
-from streams.ports import Columns
+from streams.kafka.log_reader import LogReader
 from streams.rebuild.journal import Journal
+from streams.sorting import Intray, Record
+from streams.worker.ports import Columns
 
 
 async def read_topic(journal: Journal, reader: LogReader, live: Client, store: Store, advance: Callable[[int], None]) -> None:

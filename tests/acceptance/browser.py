@@ -11,8 +11,8 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from deploy.embedded.process import Child, launch, tail
-from streams.cli.configuration import environment_of
 from streams.settings import Settings
+from streams.terminal.configuration import environment_of
 from tests.debian import debian
 
 # Without these it asks its maker's servers at every start.

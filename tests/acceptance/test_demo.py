@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from deploy.embedded.process import Identity, find, until
-from streams.cli.outcome import ExitCode
+from streams.terminal.outcome import ExitCode
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(300)]
 
@@ -25,7 +25,8 @@ GONE_WITHIN_S = 30.0
 
 ALTERED = """
 import sys
-from streams.cli import demonstration, run
+from streams.cli import run
+from streams.cli.work import demo as demonstration
 from streams.warehouse import clickhouse_of
 
 verified, statement = demonstration._verified, sys.argv[1]

@@ -19,7 +19,7 @@ from deploy.embedded.process import Child, tail
 from events.partition import partition_of
 from sinks.clickhouse.verification import Difference, differences
 from streams.clock import WallClock
-from streams.publisher import STRUCTURED, Publisher
+from streams.kafka.publisher import STRUCTURED, Publisher
 from streams.settings import Settings
 from streams.simulation import Occurrence, Plan, simulate
 from streams.warehouse import clickhouse_of

@@ -17,7 +17,7 @@ import pytest
 from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from sinks.clickhouse.verification import differences
-from streams.publisher import STRUCTURED_BACKFILL
+from streams.kafka.publisher import STRUCTURED_BACKFILL
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 from tests.acceptance.helpdesk import events_of, rows_of, slug, spread, summaries, wire

@@ -17,12 +17,12 @@ import pytest
 from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.process import launch, tail, until
-from streams.backlog import backlog
-from streams.cli.configuration import environment_of
-from streams.cli.rows import rows_of
+from streams.cli.work.import_.rows import rows_of
+from streams.kafka.backlog import backlog
 from streams.mapping.mapping import Table, read_mapping
 from streams.mapping.translation import Translation
 from streams.settings import Settings
+from streams.terminal.configuration import environment_of
 from tests.acceptance import helpdesk
 from tests.acceptance.helpdesk import summaries
 from tests.acceptance.test_helpdesk import INVENTED, stored

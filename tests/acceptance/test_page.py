@@ -14,7 +14,7 @@ from urllib.error import HTTPError
 import pytest
 
 from streams.clock import WallClock
-from streams.publisher import STRUCTURED
+from streams.kafka.publisher import STRUCTURED
 from streams.settings import Settings
 from streams.simulation import Plan, simulate
 from tests.acceptance.browser import chromium, get, page_process, refused, violations

@@ -20,7 +20,7 @@ from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.port import chosen
 from deploy.embedded.process import Child, tail, until
-from streams.publisher import STRUCTURED, STRUCTURED_BACKFILL, Headers
+from streams.kafka.publisher import STRUCTURED, STRUCTURED_BACKFILL, Headers
 from streams.settings import Settings
 from tests.acceptance.alarm import HURRIED, Alarms, Told, alarms
 from tests.workers import fresh_settings, publish, query, wait_until_counted, worker

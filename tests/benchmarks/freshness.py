@@ -19,7 +19,7 @@ from itertools import islice
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.embedded.port import chosen
-from streams.publisher import Publisher
+from streams.kafka.publisher import Publisher
 from streams.settings import Settings
 from streams.simulation import Occurrence, Plan, traffic
 from tests.benchmarks.rig import Stuck, client, servers, worker

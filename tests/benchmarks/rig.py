@@ -15,13 +15,13 @@ import psutil
 from clickhouse_driver import Client
 
 from deploy.embedded.stack import Stack
-from streams.backlog import Backlog, backlog
-from streams.cli.configuration import environment_of, load_settings
-from streams.cli.playback import Playback, ToKafka
-from streams.cli.prepare import prepare
-from streams.publisher import Publisher
+from streams.cli.work.migrate import prepare
+from streams.cli.work.simulate.playback import Playback, ToKafka
+from streams.kafka.backlog import Backlog, backlog
+from streams.kafka.publisher import Publisher
 from streams.settings import Settings
 from streams.simulation import Plan
+from streams.terminal.configuration import environment_of, load_settings
 from streams.warehouse import clickhouse_of
 
 DEADLINE_S = 900

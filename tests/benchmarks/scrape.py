@@ -16,8 +16,8 @@ from typing import Any
 from events.directory import DEFAULT
 from events.event import Contacted
 from projections.partition import Partition
-from streams.cells import Cells
-from streams.worker import keep_garbage_apart
+from streams.worker.cells import Cells
+from streams.worker.process import keep_garbage_apart
 
 MONDAY = 1_789_999_200_000
 HOUR = 3_600_000

@@ -12,9 +12,9 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
-from streams.cli.configuration import environment_of
 from streams.settings import Settings
 from streams.simulation import Plan
+from streams.terminal.configuration import environment_of
 from tests.benchmarks.rig import Stuck, client, follow, publish, servers, worker
 
 DISTRICTS = 40

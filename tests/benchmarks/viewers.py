@@ -13,11 +13,11 @@ from statistics import median, quantiles
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
-from streams.cli.configuration import environment_of
 from streams.clock import WallClock
-from streams.publisher import STRUCTURED, Publisher
+from streams.kafka.publisher import STRUCTURED, Publisher
 from streams.settings import Settings
 from streams.simulation import Plan
+from streams.terminal.configuration import environment_of
 from tests.benchmarks.rig import DEADLINE_S, Process, Stuck, follow, publish, servers, worker
 
 VIEWERS, UPDATES = 200, 30

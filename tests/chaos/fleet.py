@@ -15,7 +15,7 @@ from typing import Final, Self
 import psutil
 
 from deploy.embedded.process import Child, launch, tail
-from streams.cli.outcome import ExitCode
+from streams.terminal.outcome import ExitCode
 
 KILLED: Final = -signal.SIGKILL
 MOST: Final = 4

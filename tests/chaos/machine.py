@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from events.exit_code import ExitCode
-from streams.cli.configuration import environment_of
 from streams.settings import Settings
+from streams.terminal.configuration import environment_of
 from streams.warehouse import clickhouse_of
 from tests.chaos import schedule
 from tests.chaos.fleet import KILLED, MOST, Fleet, Member

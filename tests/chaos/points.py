@@ -15,9 +15,9 @@ from typing import Any, Final, cast
 
 from sinks.clickhouse.tables import WRITTEN, Columns
 from streams.settings import Settings
-from streams.transport import Bounds, Custody
-from streams.transport.away import Away
-from streams.worker import Parts
+from streams.worker.process import Parts
+from streams.worker.transport import Bounds, Custody
+from streams.worker.transport.away import Away
 
 AFTER_FOLD: Final = "after the fold"
 AFTER_DEAD_LETTERS: Final = "after the dead letters"

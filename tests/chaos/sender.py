@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 
-from streams.broker import client_options
+from streams.kafka.client import client_options
 from streams.settings import Settings
 from tests.chaos.traffic import Key, Sent, Traffic
 

@@ -16,9 +16,9 @@ from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.jars import cache_folder
 from deploy.embedded.kafka import Kafka, installed
 from sinks.clickhouse.migration import migrate
-from streams.broker import administration
+from streams.kafka.client import administration
+from streams.kafka.topics import ensure_topics, topics
 from streams.settings import Settings
-from streams.topics import ensure_topics, topics
 from streams.warehouse import clickhouse_of
 from tests.chaos.proxy import ClickHouseProxy, KafkaProxy
 

@@ -12,9 +12,9 @@ from typing import Any
 import faust
 import structlog
 
-from streams.cli.configuration import load_settings
 from streams.log import configure_logging
 from streams.settings import Settings
+from streams.terminal.configuration import load_settings
 from streams.warehouse import clickhouse_of
 
 ROWS, TOTALS = "stock_rows", "stock_totals"

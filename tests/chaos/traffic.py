@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from events.partition import partition_of
 from events.vocabulary import NAME_LENGTH
-from streams.publisher import STRUCTURED, Headers
+from streams.kafka.publisher import STRUCTURED, Headers
 
 DISTRICTS: Final = tuple(f"invented-{name}" for name in ("ash", "birch", "cedar", "elm", "fir", "hazel", "oak"))
 SCHOOLS: Final = ("", "north", "south", "harbor")

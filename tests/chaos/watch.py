@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from streams.broker import client_options
-from streams.membership import committed_offsets
+from streams.kafka.client import client_options
+from streams.kafka.group import committed_offsets
 from streams.settings import Settings
 
 LOOK_EVERY_S: Final = 0.2

@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from streams.cli.configuration import load_settings
-from streams.cli.outcome import guarded
 from streams.log import configure_logging
-from streams.worker import run_worker
+from streams.terminal.configuration import load_settings
+from streams.terminal.outcome import guarded
+from streams.worker.process import run_worker
 from tests.chaos.points import Orders, watched
 
 

@@ -21,9 +21,9 @@ from events.contract import MODELS
 from events.rejection import Reason
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import MIGRATIONS, VIEWS, migrate
+from streams.kafka.topics import topics
 from streams.setting_kinds import Brokers, Certificates, DatabaseName, FilePlace, Folder, FolderThere, Host, ReadableFile, TopicName
 from streams.settings import Settings
-from streams.topics import topics
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/schema.md"

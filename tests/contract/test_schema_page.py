@@ -17,13 +17,13 @@ from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
 from sinks.intake_metrics import IntakeMetrics
 from sinks.metrics import WorkerMetrics
-from streams.claim_check import MOST_COPIED
-from streams.cli.outcome import ExitCode
-from streams.intray import FORWARDED, Refused
-from streams.outbox import dead_letter_headers
-from streams.publisher import BACKFILL, CONTENT_TYPE
+from streams.kafka.claim_check import MOST_COPIED
+from streams.kafka.publisher import BACKFILL, CONTENT_TYPE
+from streams.kafka.topics import topics
 from streams.settings import Settings
-from streams.topics import topics
+from streams.sorting import FORWARDED, Refused
+from streams.terminal.outcome import ExitCode
+from streams.worker.outbox import dead_letter_headers
 from tests.contract.schema_page import LIKE_TABLE, MEANINGS, PAGE, columns, parts, parts_of, renewed
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from projections.partition import CLOCK_KEY
-from streams.changelog import Changelog, Item
+from streams.worker.changelog import Changelog, Item
 
 AT_ONCE = {
     "cleanup.policy": "compact",

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import msgspec
 
-from streams.app import App, custody_of, make_app, serve
 from streams.settings import Settings
-from streams.transport import Bounds, Custody, Fetched
+from streams.worker.app import App, custody_of, make_app, serve
+from streams.worker.transport import Bounds, Custody, Fetched
 
 
 class Orders(msgspec.Struct):

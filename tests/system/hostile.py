@@ -8,7 +8,7 @@ from typing import Any
 
 from events.rejection import Reason
 from events.vocabulary import NAME_LENGTH
-from streams.publisher import STRUCTURED, Headers
+from streams.kafka.publisher import STRUCTURED, Headers
 
 Hostile = tuple[bytes, Headers, Reason]
 Make = Callable[[random.Random], tuple[bytes, Reason]]

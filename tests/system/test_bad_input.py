@@ -26,14 +26,14 @@ from deploy.embedded.stack import Stack
 from events.codec import AHEAD_MS
 from events.partition import partition_of
 from events.rejection import Reason
-from streams.broker import administration, client_options
-from streams.claim_check import is_copied
-from streams.cli.configuration import environment_of
-from streams.cli.outcome import ExitCode
 from streams.clock import WallClock
-from streams.intray import FORWARDED
+from streams.kafka.claim_check import is_copied
+from streams.kafka.client import administration, client_options
+from streams.kafka.topics import STATE_BATCH_BYTES, ensure_topics
 from streams.settings import Settings
-from streams.topics import STATE_BATCH_BYTES, ensure_topics
+from streams.sorting import FORWARDED
+from streams.terminal.configuration import environment_of
+from streams.terminal.outcome import ExitCode
 from tests.workers import fresh_settings, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(240)]

@@ -19,9 +19,9 @@ from deploy.embedded.kafka import Kafka
 from deploy.embedded.process import Child, tail
 from events.breach import Breach
 from events.partition import partition_of
-from streams.broker import client_options
 from streams.clock import WallClock
-from streams.publisher import STRUCTURED, STRUCTURED_BACKFILL
+from streams.kafka.client import client_options
+from streams.kafka.publisher import STRUCTURED, STRUCTURED_BACKFILL
 from streams.settings import Settings
 from tests.workers import fresh_settings, publish, query, worker
 

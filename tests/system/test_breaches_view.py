@@ -14,7 +14,7 @@ from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.queries import indicators
 from sinks.clickhouse.writer import Writer
-from streams.tables import tables_of
+from streams.worker.tables import tables_of
 from tests.system.observers import Deaf
 from tests.unit.plain_facts import plain_facts
 from tests.unit.test_breach_times import DAY, HOUR, UNTIL, history, late

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.embedded.kafka import Kafka
 from events.partition import partition_of
-from streams.changelog import Changelog
+from streams.worker.changelog import Changelog
 from tests.system.compaction import cleaning_often, compacted, compacting_changelog
 from tests.unit.durable import (
     DAY,

@@ -18,8 +18,8 @@ from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.process import tail
 from sinks.clickhouse.advice import AWAY, DISK, MEMORY, MERGES, READ_ONLY, SCHEMA, SLOW
-from streams.cli.outcome import ExitCode
 from streams.settings import Settings
+from streams.terminal.outcome import ExitCode
 from tests.chaos.proxy import ClickHouseProxy
 from tests.outages import Traffic, Watched, assert_exact, wait_for, watched
 from tests.workers import committed, fresh_settings, query
@@ -31,7 +31,7 @@ LITTLE_MEMORY = 24 << 20
 """The engine starts and answers with it, and has none to insert with."""
 PADDING, MEGABYTES = 100_000, 1 << 20
 BOUND_BYTES = 32 << 20
-"""Of what may be delivered and unfinished in a partition (`streams.transport.Bounds`)."""
+"""Of what may be delivered and unfinished in a partition (`streams.worker.transport.Bounds`)."""
 
 
 @dataclass

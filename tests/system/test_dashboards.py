@@ -24,9 +24,9 @@ from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.writer import Writer
 from streams.clock import WallClock
-from streams.intray import Refused
 from streams.simulation import Plan, simulate
-from streams.tables import tables_of
+from streams.sorting import Refused
+from streams.worker.tables import tables_of
 from tests.grafana import ALL, Asked, Chosen, Look, queries
 from tests.system.observers import Deaf
 from tests.unit.plain_facts import plain_facts

@@ -16,15 +16,15 @@ from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse.dead_letters import OPEN, Selection, find
-from streams.broker import administration
 from streams.cli import run
-from streams.cli.configuration import environment_of
-from streams.cli.outcome import ExitCode
 from streams.clock import WallClock
 from streams.dead_letters import Original, originals, redrive
-from streams.publisher import STRUCTURED, STRUCTURED_BACKFILL
+from streams.kafka.client import administration
+from streams.kafka.publisher import STRUCTURED, STRUCTURED_BACKFILL
+from streams.kafka.topics import partition_counts
 from streams.settings import Settings
-from streams.topics import partition_counts
+from streams.terminal.configuration import environment_of
+from streams.terminal.outcome import ExitCode
 from streams.warehouse import clickhouse_of
 from tests.workers import POLL_S, fresh_settings, publish, query, wait_until_counted, worker
 

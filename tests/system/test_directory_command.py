@@ -12,7 +12,7 @@ from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import in_force, write_directory
 from sinks.clickhouse.migration import migrate
 from streams.cli import run
-from streams.cli.outcome import ExitCode
+from streams.terminal.outcome import ExitCode
 
 pytestmark = pytest.mark.embedded
 

@@ -18,7 +18,7 @@ from deploy.embedded.process import tail
 from events.directory import Directory
 from events.partition import partition_of
 from sinks.clickhouse.verification import differences
-from streams.publisher import STRUCTURED
+from streams.kafka.publisher import STRUCTURED
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 from tests.workers import fresh_settings, publish, query, wait_until_counted, worker

@@ -26,12 +26,12 @@ from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.migration import migrate
 from streams.cli import run
-from streams.cli.configuration import environment_of
-from streams.cli.outcome import ExitCode
 from streams.export.column import CASES, INDICATORS, Column
 from streams.export.indicators import indicator_rows
 from streams.export.period import Period
 from streams.settings import Settings
+from streams.terminal.configuration import environment_of
+from streams.terminal.outcome import ExitCode
 from streams.warehouse import clickhouse_of
 from tests.exports import read
 from tests.system.test_verification import (
@@ -103,7 +103,7 @@ def scene(filled: tuple[Settings, Histories], monkeypatch: pytest.MonkeyPatch, c
     settings, given = filled
     for name, value in environment_of(settings).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("streams.cli.exportation.WallClock.now", lambda _: NOW)
+    monkeypatch.setattr("streams.cli.work.export.WallClock.now", lambda _: NOW)
 
     def export(*arguments: str) -> bytes:
         assert run(["export", *arguments]) == ExitCode.OK, capfdbinary.readouterr().err

@@ -25,12 +25,12 @@ from deploy.embedded.kafka import Kafka
 from deploy.embedded.port import chosen
 from deploy.embedded.process import Child, tail
 from events.partition import partition_of
-from streams.breaker import MOST_REFUSED
 from streams.cli import run
-from streams.cli.configuration import environment_of
-from streams.cli.outcome import ExitCode
-from streams.publisher import STRUCTURED, Headers, Publisher
+from streams.kafka.publisher import STRUCTURED, Headers, Publisher
 from streams.settings import Settings
+from streams.terminal.configuration import environment_of
+from streams.terminal.outcome import ExitCode
+from streams.worker.breaker import MOST_REFUSED
 from tests.system.hostile import Large, crowded, event, hostile, large, wire
 from tests.workers import POLL_S, committed, fresh_settings, query, wait_until_counted, worker
 

@@ -32,9 +32,9 @@ from deploy.embedded.process import Child, tail, until
 from events.codec import Decoder
 from events.event import Contacted
 from events.partition import partition_of
-from streams.backlog import backlog
 from streams.intake.signature import signature
 from streams.intake.token_file import new_id, new_signing_key, new_token
+from streams.kafka.backlog import backlog
 from streams.settings import Settings
 from tests.intakes import BATCH, STRUCTURED, answers, event, free_port, get, intake, metric, post, wire
 from tests.npm import with_packages

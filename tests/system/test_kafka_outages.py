@@ -21,11 +21,11 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.process import tail
-from streams.broker import administration, client_options
-from streams.cli.configuration import environment_of
-from streams.cli.outcome import ExitCode
+from streams.kafka.client import administration, client_options
+from streams.kafka.topics import ensure_topics
 from streams.settings import Settings
-from streams.topics import ensure_topics
+from streams.terminal.configuration import environment_of
+from streams.terminal.outcome import ExitCode
 from tests.outages import Traffic, Watched, assert_exact, wait_for, watched
 from tests.workers import POLL_S, committed, fresh_settings
 

@@ -20,11 +20,11 @@ from deploy.embedded.kafka import Kafka
 from deploy.embedded.port import chosen
 from events.partition import partition_of
 from sinks.clickhouse.verification import Scope
-from streams.broker import client_options
-from streams.cli.verdict import verdict
+from streams.audit.forwards import is_forwarded
+from streams.cli.work.verify import verdict
 from streams.clock import WallClock
-from streams.forwards import is_forwarded
-from streams.publisher import CONTENT_TYPE
+from streams.kafka.client import client_options
+from streams.kafka.publisher import CONTENT_TYPE
 from streams.settings import Settings
 from tests.unit.durable import HOUR, event
 from tests.workers import fresh_settings, query, wait_until_counted, worker

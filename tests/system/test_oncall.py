@@ -21,9 +21,9 @@ from deploy.embedded.clickhouse import ClickHouseServer
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
 from streams.cli import run
-from streams.cli.configuration import environment_of
-from streams.cli.outcome import ExitCode
 from streams.settings import Settings
+from streams.terminal.configuration import environment_of
+from streams.terminal.outcome import ExitCode
 
 pytestmark = pytest.mark.embedded
 ROOT = Path(__file__).parents[2]

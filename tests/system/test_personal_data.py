@@ -13,10 +13,10 @@ from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.process import tail, until
 from streams.cli import run
-from streams.cli.configuration import environment_of
-from streams.cli.outcome import ExitCode
 from streams.intake.token_file import new_id
-from streams.publisher import STRUCTURED as IN_KAFKA
+from streams.kafka.publisher import STRUCTURED as IN_KAFKA
+from streams.terminal.configuration import environment_of
+from streams.terminal.outcome import ExitCode
 from tests.intakes import STRUCTURED, event, free_port, intake, post, wire
 from tests.system.test_publish import records_of
 from tests.workers import fresh_settings, publish, query, wait_until_counted, worker

@@ -19,7 +19,7 @@ from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.queries import dictionaries
 from sinks.clickhouse.writer import Writer
 from streams.clock import WallClock
-from streams.tables import tables_of
+from streams.worker.tables import tables_of
 from tests.system.observers import Deaf
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from events.codec import Decoder
 from events.partition import partition_of
-from streams.backlog import backlog
-from streams.broker import client_options
-from streams.cli.inventory import distinct_events
-from streams.publisher import Publisher
+from streams.audit.inventory import distinct_events
+from streams.kafka.backlog import backlog
+from streams.kafka.client import client_options
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import TopicMismatch, ensure_topics, topics
 from streams.settings import Settings
 from streams.simulation import Plan, simulate
-from streams.topics import TopicMismatch, ensure_topics, topics
 
 if TYPE_CHECKING:
     from deploy.embedded.kafka import Kafka

@@ -24,15 +24,15 @@ from events.partition import partition_of
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse.rebuilds import newest, record
 from sinks.clickhouse.verification import Scope, differences
-from streams.broker import administration, client_options
 from streams.cli import run
-from streams.cli.configuration import environment_of
-from streams.cli.outcome import ExitCode
-from streams.cli.verdict import verdict
-from streams.publisher import STRUCTURED
+from streams.cli.work.verify import verdict
+from streams.kafka.client import administration, client_options
+from streams.kafka.publisher import STRUCTURED
+from streams.kafka.topics import partition_counts
 from streams.rebuild.journal import owner
 from streams.settings import Settings
-from streams.topics import partition_counts
+from streams.terminal.configuration import environment_of
+from streams.terminal.outcome import ExitCode
 from streams.warehouse import clickhouse_of
 from tests.system.test_verify import DAY, DISTRICTS, DONE, case, cases, change, publish_disorder, traffic
 from tests.workers import POLL_S, fresh_settings, publish, query, wait_until_counted, worker
@@ -229,7 +229,7 @@ def test_another_topic_is_refused_then_rebuilt_and_the_worker_goes_on(  # noqa: 
 KILLED = """
 import os, signal, sys
 import streams.rebuild.archive as archive
-import streams.desk as desk
+import streams.worker.processor as desk
 from sinks.clickhouse import staging
 from streams.cli import run
 from streams.rebuild.journal import Journal

@@ -12,7 +12,7 @@ from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.publication import COLUMNS
 from sinks.clickhouse.releases import Month, release, standings, withdraw
 from streams.cli import run
-from streams.cli.outcome import ExitCode
+from streams.terminal.outcome import ExitCode
 from tests.system.questions import PARTITION, write_questions
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from deploy.embedded.process import tail, until
 from events.partition import partition_of
 from sinks.clickhouse.dead_letters import accept
 from sinks.clickhouse.verification import Scope
-from streams.breaker import MOST_REFUSED
-from streams.broker import client_options
-from streams.cli.verdict import verdict
+from streams.cli.work.verify import verdict
 from streams.clock import WallClock
-from streams.publisher import STRUCTURED
+from streams.kafka.client import client_options
+from streams.kafka.identity import topic_identity
+from streams.kafka.publisher import STRUCTURED
 from streams.settings import Settings
-from streams.topic_identity import topic_identity
 from streams.warehouse import clickhouse_of
+from streams.worker.breaker import MOST_REFUSED
 from tests.unit.durable import HOUR, event
 from tests.workers import fresh_settings, query, wait_until_counted, worker
 

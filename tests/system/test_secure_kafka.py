@@ -17,12 +17,12 @@ from deploy.embedded.kafka import Kafka
 from deploy.embedded.listener import Protocol
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.verification import differences
-from streams.cli.configuration import environment_of
-from streams.cli.outcome import ExitCode
-from streams.publisher import STRUCTURED
+from streams.kafka.publisher import STRUCTURED
+from streams.kafka.topics import ensure_topics
 from streams.settings import Settings
 from streams.simulation import Plan, simulate
-from streams.topics import ensure_topics
+from streams.terminal.configuration import environment_of
+from streams.terminal.outcome import ExitCode
 from streams.warehouse import clickhouse_of
 from tests.workers import publish, query, wait_until_counted, worker
 

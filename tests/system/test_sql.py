@@ -17,7 +17,7 @@ from clickhouse_driver import Client
 from deploy.embedded.clickhouse import password
 from deploy.embedded.process import until
 from deploy.embedded.stack import Stack
-from streams.cli.outcome import ExitCode
+from streams.terminal.outcome import ExitCode
 
 pytestmark = pytest.mark.embedded
 

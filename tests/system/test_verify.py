@@ -19,9 +19,9 @@ from deploy.embedded.kafka import Kafka
 from events.partition import partition_of
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.verification import Scope
-from streams.broker import client_options
-from streams.cli.verdict import verdict
-from streams.publisher import STRUCTURED
+from streams.cli.work.verify import verdict
+from streams.kafka.client import client_options
+from streams.kafka.publisher import STRUCTURED
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 from tests.workers import fresh_settings, publish, query, wait_until_counted, worker

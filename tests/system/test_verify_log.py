@@ -7,10 +7,10 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
-from streams.broker import client_options
-from streams.log_reader import LogReader
+from streams.audit.settling import Unsettled, settled
+from streams.kafka.client import client_options
+from streams.kafka.log_reader import LogReader
 from streams.settings import Settings
-from streams.settling import Unsettled, settled
 from tests.workers import fresh_settings
 
 pytestmark = pytest.mark.embedded

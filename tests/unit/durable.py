@@ -20,9 +20,9 @@ from projections.partition import Archived
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse import queries
 from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS
-from streams.changelog import Span
-from streams.desk import Desk
-from streams.intray import FORWARDED, Refused
+from streams.sorting import FORWARDED, Refused
+from streams.worker.changelog import Span
+from streams.worker.processor import Desk
 
 PARTITIONS = 2
 START = 1_790_000_000_000

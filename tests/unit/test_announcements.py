@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from events.breach import Breach
 from events.schemas import event_schema
 from projections.announcement import Announcement, Passed
-from streams.announcements import breach_of
+from streams.worker.announcements import breach_of
 
 T = 1_795_000_000_000
 

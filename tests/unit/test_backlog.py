@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from streams.backlog import Backlog
-from streams.log_reader import Marks
+from streams.kafka.backlog import Backlog
+from streams.kafka.log_reader import Marks
 from streams.rebuild import incarnation
 from streams.settings import Settings
 

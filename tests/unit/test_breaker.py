@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.partition import partition_of
-from streams.breaker import MINUTE_MS, MINUTES_KEPT, MOST_REFUSED, Breaker, Flood
-from streams.desk import Desk
+from streams.worker.breaker import MINUTE_MS, MINUTES_KEPT, MOST_REFUSED, Breaker, Flood
+from streams.worker.processor import Desk
 from tests.unit.durable import PARTITIONS, START, Died, Durable, Fetched, Outside, at_work, event, until
 
 MANY = MOST_REFUSED + 1

@@ -15,7 +15,7 @@ from projections import capacity
 from projections.capacity import CASE_BYTES, FULL_OF_BYTES, FULL_OF_EVENTS, HEAVIEST, MOST_BYTES, SURELY_FIT, weigh, weight
 from projections.case import ENCODE, Case, Work, decode_case, events_of, fresh, made_of
 from projections.partition import CLOCK_KEY, Archived, Partition
-from streams.changelog import LARGEST_RECORD
+from streams.worker.changelog import LARGEST_RECORD
 from tests.unit.histories import histories, logs
 from tests.unit.stories import DAY, DISTRICT, PROMISES, START, H, Tables, contact, entries, reply, resolution
 

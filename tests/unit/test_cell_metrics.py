@@ -15,7 +15,7 @@ from events.directory import DEFAULT, Directory
 from events.event import Contacted
 from projections.partition import Partition
 from sinks.cell_metrics import CELL_METRICS, labels
-from streams.cells import Cells
+from streams.worker.cells import Cells
 
 MONDAY = 1_789_999_200_000
 """9:00 in Chicago, where the default directory's offices are open from 8 to 16."""

@@ -7,9 +7,9 @@ import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
 
-from streams.changelog import LARGEST_RECORD, Changelog, Oversized
-from streams.cli.outcome import ExitCode, outcome_of
-from streams.topics import STATE_BATCH_BYTES
+from streams.kafka.topics import STATE_BATCH_BYTES
+from streams.terminal.outcome import ExitCode, outcome_of
+from streams.worker.changelog import LARGEST_RECORD, Changelog, Oversized
 
 KEY = b"riverside case-1"
 

@@ -12,12 +12,12 @@ from events.codec import Decoder
 from events.contract import LARGEST
 from events.partition import partition_of
 from events.rejection import Reason, Rejection
-from streams.claim_check import EACH_HEADER, MOST_BESIDE, MOST_COPIED, ClaimCheck, checked
 from streams.dead_letters import original_of
-from streams.intray import Intray, Refused, Sorted
-from streams.outbox import PREFIX, dead_letter_body, dead_letter_headers
-from streams.tables import tables_of
-from streams.topics import BATCH_BYTES
+from streams.kafka.claim_check import EACH_HEADER, MOST_BESIDE, MOST_COPIED, ClaimCheck, checked
+from streams.kafka.topics import BATCH_BYTES
+from streams.sorting import Intray, Refused, Sorted
+from streams.worker.outbox import PREFIX, dead_letter_body, dead_letter_headers
+from streams.worker.tables import tables_of
 from tests.unit.durable import START, event
 
 OWN = (("content-type", b"text/plain"),)

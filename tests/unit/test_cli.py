@@ -17,8 +17,8 @@ import pytest
 from clickhouse_driver.errors import ErrorCodes, ServerException
 
 from streams.cli import run
-from streams.cli.answer import brief
-from streams.cli.outcome import ExitCode
+from streams.cli.work.sql import brief
+from streams.terminal.outcome import ExitCode
 
 COMMANDS = ("up", "down", "status", "worker", "publish", "simulate", "migrate", "indicators", "export", "demo")
 EVENT = {
@@ -458,7 +458,7 @@ def test_a_signal_that_comes_in_a_finalizer_is_heard_a_moment_later() -> None:
 
 INTERRUPTED_IN_A_FINALIZER = """
 import os, signal, sys, time
-from streams.cli.outcome import guarded
+from streams.terminal.outcome import guarded
 
 class Dying:
     def __del__(self):

@@ -14,12 +14,12 @@ from aiokafka.errors import CommitFailedError, CorruptRecordException, IllegalSt
 from faust.types import TP
 from pydantic import SecretStr, ValidationError
 
-from streams.app import App, make_app
 from streams.settings import Settings
-from streams.transport import Fetched, LostRecords
-from streams.transport.consumer import Consumer
-from streams.transport.custody import Gate, Span
-from streams.transport.thread import DAY_MS, FetchThread
+from streams.worker.app import App, make_app
+from streams.worker.transport import Fetched, LostRecords
+from streams.worker.transport.consumer import Consumer
+from streams.worker.transport.custody import Gate, Span
+from streams.worker.transport.thread import DAY_MS, FetchThread
 
 TOPIC = "frontdesk.events"
 
@@ -302,7 +302,7 @@ async def test_any_other_failure_to_commit_at_a_revoke_stops_the_worker(bench: B
 
 
 async def test_a_desk_that_does_not_settle_is_fenced_off(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.transport.consumer.SETTLE_LIMIT_SHARE", 0.001)
+    monkeypatch.setattr("streams.worker.transport.consumer.SETTLE_LIMIT_SHARE", 0.001)
     await bench.assign()
     await bench.consumer._fetch_once()
     fetched = bench.delivered()[0]
@@ -330,7 +330,7 @@ async def test_a_desk_that_fails_to_settle_stops_the_worker(bench: Bench, monkey
 
 
 async def test_a_commit_that_hangs_does_not_hold_up_the_revoke(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.transport.consumer.COMMIT_SHARE", 0.001)
+    monkeypatch.setattr("streams.worker.transport.consumer.COMMIT_SHARE", 0.001)
     await bench.assign()
     await bench.consumer._fetch_once()
     bench.delivered()[0].finish()

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.transport import Bounds, Custody, Fetched
-from streams.transport.away import Away
-from streams.transport.custody import FIRST_GUESS_BYTES, LEAST_RECORDS, Hole, Span
+from streams.worker.transport import Bounds, Custody, Fetched
+from streams.worker.transport.away import Away
+from streams.worker.transport.custody import FIRST_GUESS_BYTES, LEAST_RECORDS, Hole, Span
 
 
 @dataclass(frozen=True)

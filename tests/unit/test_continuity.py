@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from streams.continuity import Continuity, StateMissing
+from streams.worker.continuity import Continuity, StateMissing
 
 TP = TopicPartition("events", 3)
 
@@ -84,7 +84,7 @@ async def test_records_that_were_deleted_stop_a_group_that_has_lost_its_offset()
 
 async def test_whoever_sets_the_offset_beyond_deleted_records_may_go_on_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[dict[str, str]] = []
-    monkeypatch.setattr("streams.continuity.log", SimpleNamespace(error=lambda _, **words: said.append(words)))
+    monkeypatch.setattr("streams.worker.continuity.log", SimpleNamespace(error=lambda _, **words: said.append(words)))
     await Log(tuple(range(15, 20)), 15, 20).check(7, 15)
     assert said == [{"where": "events partition 3", "offsets": "7 to 14", "next": "`frontdesk verify` shows what the tables hold"}]
 

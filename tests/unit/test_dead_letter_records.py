@@ -6,11 +6,11 @@ from types import SimpleNamespace
 from events.contract import LARGEST
 from events.rejection import Reason, Rejection
 from sinks.clickhouse.dead_letters import Place
-from streams.cli.dead_letters_register import up_to_an_oversized
+from streams.cli.work.dead_letters.register import up_to_an_oversized
 from streams.dead_letters import Original, mended_record, named_by, original_of
-from streams.intray import Refused
-from streams.outbox import PREFIX, dead_letter_headers
-from streams.publisher import STRUCTURED, Headers
+from streams.kafka.publisher import STRUCTURED, Headers
+from streams.sorting import Refused
+from streams.worker.outbox import PREFIX, dead_letter_headers
 
 EVENT = json.dumps(
     {

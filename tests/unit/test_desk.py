@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from events.partition import partition_of
-from streams.changelog import ChangelogRestarted
+from streams.worker.changelog import ChangelogRestarted
 from tests.unit.durable import HOUR, PARTITIONS, START, Died, Durable, Fetched, Outside, at_work, event, live, until
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from events.directory import DEFAULT, Directory
-from streams.desk import Desk
+from streams.worker.processor import Desk
 from tests.unit.test_desk import PARTITIONS, Died, Durable, Fetched, Outside, topic, until
 
 ANOTHER = Directory.parse(DEFAULT.content.replace("8 business hours", "3 business hours").replace('"revision":0', '"revision":5'))

@@ -13,10 +13,10 @@ import projections
 import sinks
 import streams
 from events.exit_code import ExitCode
-from streams.changelog import Oversized
-from streams.cli.outcome import Stop, guarded, outcome_of
 from streams.dead_letters import BytesGone
-from streams.transport.custody import Hole
+from streams.terminal.outcome import Stop, guarded, outcome_of
+from streams.worker.changelog import Oversized
+from streams.worker.transport.custody import Hole
 
 ROOMS = (events, projections, sinks, streams, deploy)
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from events.directory import Directory
 from projections.score import Weights
 from streams.cli import run
-from streams.cli.outcome import ExitCode
 from streams.export.column import CASES, INDICATORS, Column, Kind, Row
 from streams.export.destination import destination
 from streams.export.form import BOM, WRITERS, defused
 from streams.export.indicators import weights_at
 from streams.export.period import NoPeriod, Period
+from streams.terminal.outcome import ExitCode
 from tests.exports import read
 
 ZONE = ZoneInfo("America/Los_Angeles")

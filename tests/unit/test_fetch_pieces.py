@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from streams.transport.thread import HELD_BYTES, PIECE_RECORDS, in_pieces
+from streams.worker.transport.thread import HELD_BYTES, PIECE_RECORDS, in_pieces
 
 TP = TopicPartition("events", 0)
 

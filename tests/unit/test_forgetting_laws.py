@@ -23,7 +23,7 @@ from projections import capacity
 from projections.case import ENCODE, gather, refold
 from projections.episode import finish
 from projections.partition import CLOCK_KEY
-from streams.publisher import BACKFILL
+from streams.kafka.publisher import BACKFILL
 from tests.unit.durable import (
     DAY,
     MINUTE,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from streams.forwards import MARK, Forwards, is_forwarded
+from streams.audit.forwards import MARK, Forwards, is_forwarded
 
 
 @dataclass

@@ -17,11 +17,11 @@ from events.directory import DEFAULT, Directory
 from events.rejection import Reason
 from projections.partition import Partition
 from sinks.metrics import FRESHNESS, NAMES_TOLD, OTHERS, PartitionStanding, Standing, WorkerMetrics
-from streams.breaker import Flood
-from streams.cells import Cells
-from streams.health import AWAY_MS, Health, Progress, application
 from streams.http.policy import Policy
 from streams.http.serving import answer
+from streams.worker.breaker import Flood
+from streams.worker.cells import Cells
+from streams.worker.health import AWAY_MS, Health, Progress, application
 
 NOW = 1_790_000_000_000
 

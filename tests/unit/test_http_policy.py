@@ -15,8 +15,6 @@ from pydantic import ValidationError
 
 from sinks.metrics import Standing, WorkerMetrics
 from sinks.page_metrics import PageMetrics
-from streams.cells import Cells
-from streams.health import application as health_application
 from streams.http.host import Authority, authority, is_loopback
 from streams.http.policy import Policy
 from streams.http.serving import answer
@@ -26,6 +24,8 @@ from streams.page.public import public_application
 from streams.page.reading import Reading
 from streams.page.server import application as page_application
 from streams.settings import Settings
+from streams.worker.cells import Cells
+from streams.worker.health import application as health_application
 from tests.intakes import Door, door, event, wire
 
 NAMED = frozenset({"numbers.example.org", "192.0.2.7"})

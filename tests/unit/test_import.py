@@ -19,12 +19,13 @@ import pytest
 import yaml
 from pyarrow import parquet
 
-from streams.cli import importation, run
-from streams.cli.import_journal import ImportJournal, Position
-from streams.cli.outcome import ExitCode
-from streams.cli.rows import rows_of
+from streams.cli import run
+from streams.cli.work.import_ import run as importation
+from streams.cli.work.import_.journal import ImportJournal, Position
+from streams.cli.work.import_.rows import rows_of
 from streams.mapping.mapping import Table
 from streams.settings import Settings
+from streams.terminal.outcome import ExitCode
 
 HEADING = ["case", "at", "closed", "group", "text"]
 ROW = {"case": "4711", "at": "2026-11-20 09:00:00", "closed": "2026-11-20 10:00:00", "group": "Bus Office", "text": "private words"}

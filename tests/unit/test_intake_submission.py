@@ -24,7 +24,7 @@ from streams.intake.judgement import Judge, Judgement, Record, Rejected
 from streams.intake.problem import Problem, Refusal
 from streams.intake.submission import MOST_EVENTS, HttpHeaders, Mode, Posted, mode_of, posted_in, refuse_doubled
 from streams.intake.unpacking import unpacked
-from streams.publisher import STRUCTURED
+from streams.kafka.publisher import STRUCTURED
 from tests.intakes import PARTITIONS, event, wire
 from tests.unit.histories import EVENTS
 

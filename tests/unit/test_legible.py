@@ -17,14 +17,16 @@ from rich.text import Text
 
 from events.personal_data import nobody_allows
 from sinks.clickhouse.dead_letters import DeadLetter, Selection
-from streams.cli import dead_letters_register, reading, scrutiny
-from streams.cli.outcome import one_line
-from streams.cli.screen import Screen
-from streams.cli.waiting import Waiting, listed
+from streams.cli.work import indicators as reading
+from streams.cli.work.dead_letters import register as dead_letters_register
+from streams.cli.work.oncall import Waiting, listed
+from streams.cli.work.publish import check as scrutiny
 from streams.dead_letters import Original
 from streams.legible import in_one_line, legible
 from streams.log import configure_logging
 from streams.settings import Settings
+from streams.terminal.outcome import one_line
+from streams.terminal.screen import Screen
 
 TITLE, CLEAR, C1, AROUND = "\x1b]0;owned\x07", "\x1b[2J", "\x9b31m", "\u202egpj.exe"
 EVIL = f"riverside{TITLE}{CLEAR}{C1}{AROUND}\r"
@@ -136,4 +138,4 @@ def test_every_table_of_values_that_is_written_is_written_by_these() -> None:
         for file in root.glob("streams/**/*.py")
         if re.search(r"csv\.(Dict)?[Ww]riter\(", file.read_text("utf-8"))
     }
-    assert writers == {"streams/cli/answer.py", "streams/cli/reading.py", "streams/export/form.py"}
+    assert writers == {"streams/cli/work/sql.py", "streams/cli/work/indicators.py", "streams/export/form.py"}

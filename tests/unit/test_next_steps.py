@@ -54,7 +54,7 @@ def test_a_line_of_the_log_bears_it(logged: io.StringIO) -> None:
 
 def test_a_crash_of_fausts_services_is_a_line_without_a_trace(logged: io.StringIO) -> None:
     reason = ValueError("the reason")
-    logging.getLogger("streams.transport.consumer").error("[^-Consumer]: Crashed reason=%r", reason, exc_info=reason)
+    logging.getLogger("streams.worker.transport.consumer").error("[^-Consumer]: Crashed reason=%r", reason, exc_info=reason)
     entry = json.loads(logged.getvalue())
     assert "the reason" in entry["event"]
     assert "exception" not in entry

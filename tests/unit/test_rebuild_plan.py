@@ -12,11 +12,11 @@ from sinks.clickhouse.comparison import EXAMPLES, Contrast
 from sinks.clickhouse.queries import LogIdentity
 from sinks.clickhouse.rebuilds import ABANDONED, BUILT, SWITCHED, Rebuild
 from sinks.clickhouse.staging import written_since
-from streams.cli.screen import left
+from streams.kafka.identity import TopicIdentity
 from streams.rebuild.archive import batches
 from streams.rebuild.journal import SILENT_S, is_alive, owner
 from streams.rebuild.plan import Found, RebuildRefused, planned
-from streams.topic_identity import TopicIdentity
+from streams.terminal.screen import left
 
 FOUND = Found(
     topic=TopicIdentity("a", 8), log=LogIdentity("a", 8, 1), known=[], workers=False, directory=(3, "x"), directory_in_force=(3, "x")

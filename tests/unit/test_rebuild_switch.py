@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import pytest
 
-from streams.log_reader import Marks
+from streams.kafka.log_reader import Marks
 from streams.rebuild import switch
 from streams.settings import Settings
 

@@ -9,7 +9,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record import default_records
 from aiokafka.record.default_records import DefaultRecordBatchBuilder, _DefaultRecordBatchBuilderPy
 
-import streams.broker  # noqa: F401 - whoever reaches the brokers reads so
+import streams.kafka.client  # noqa: F401 - whoever reaches the brokers reads so
 
 PLAIN, GZIP = 0, 1
 

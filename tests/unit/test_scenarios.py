@@ -13,7 +13,7 @@ from msgspec import msgpack
 from events.partition import partition_of
 from projections.capacity import MOST_EVENTS
 from projections.partition import CLOCK_KEY
-from streams.publisher import BACKFILL
+from streams.kafka.publisher import BACKFILL
 from tests.unit.durable import (
     DAY,
     HOUR,

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from streams.app import make_app
-from streams.broker import client_options
 from streams.cli import run
-from streams.cli.configuration import load_settings
-from streams.cli.outcome import ExitCode, Stop
+from streams.kafka.client import client_options
+from streams.kafka.topics import changelog_of, topics
 from streams.settings import Settings
-from streams.topics import changelog_of, topics
-from streams.transport import Fetched
+from streams.terminal.configuration import load_settings
+from streams.terminal.outcome import ExitCode, Stop
 from streams.warehouse import clickhouse_of
+from streams.worker.app import make_app
+from streams.worker.transport import Fetched
 
 WORDS = ("", " ", "foo:bar", "nonsense!", "http://x:1/", "[::1", "::1", "host:0", "host:65536", ",", "ä", "a\nb", "\x1b[31mred")
 NUMBERS = ("-1", "0", "0.001", "5.5", "1e999", "nan", "inf", "true", "99999999999999999999")

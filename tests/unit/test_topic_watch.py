@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
+from streams.kafka.identity import TopicIdentity
 from streams.settings import Settings
-from streams.topic_identity import TopicIdentity
-from streams.topic_watch import TopicLost, TopicWatch, watch_of
+from streams.worker.watches.topics import TopicLost, TopicWatch, watch_of
 
 SETTINGS = Settings()
 EVENTS, CHANGELOG, DEAD_LETTERS = SETTINGS.topic, SETTINGS.changelog_topic, SETTINGS.dead_letter_topic
@@ -112,7 +112,7 @@ async def test_a_failure_of_kafka_is_explained_by_the_topic_that_is_gone() -> No
 
 
 async def test_it_goes_on_looking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.topic_watch.LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr("streams.worker.watches.topics.LOOK_EVERY_S", 0.001)
     brokers = Brokers()
     watch = brokers.watch()
     following = asyncio.create_task(watch.follow())

@@ -10,9 +10,9 @@ import pytest
 from aiokafka.admin import NewTopic
 from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
 
-import streams.topics
+import streams.kafka.topics
+from streams.kafka.topics import TopicMismatch, changelog_of, ensure_changelog, ensure_topics, forget_changelog, topics
 from streams.settings import Settings
-from streams.topics import TopicMismatch, changelog_of, ensure_changelog, ensure_topics, forget_changelog, topics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -50,7 +50,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     async def administration(_: Settings) -> AsyncIterator[Cluster]:
         yield cluster
 
-    monkeypatch.setattr(streams.topics, "administration", administration)
+    monkeypatch.setattr(streams.kafka.topics, "administration", administration)
     return cluster
 
 
@@ -74,7 +74,7 @@ async def test_a_changelog_that_is_forgotten_can_be_made_anew_at_once(cluster: C
 
 
 async def test_a_broker_that_never_shows_it_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams.topics, "SHOWN_WITHIN_S", 0.1)
+    monkeypatch.setattr(streams.kafka.topics, "SHOWN_WITHIN_S", 0.1)
     monkeypatch.setattr(cluster, "_shown", [{}] * 1_000)
     with pytest.raises(KafkaTimeoutError, match="does not show its topics"):
         await ensure_topics(SETTINGS)

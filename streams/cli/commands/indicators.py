@@ -1,0 +1,55 @@
+"""`frontdesk indicators`: the three numbers, for people or for a spreadsheet."""
+
+# ruff: noqa: PLC0415 - so that --help is instant
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from streams.terminal.options import District, Folder
+
+
+class Scope(StrEnum):
+    DISTRICT = "district"
+    SCHOOL = "school"
+    DEPARTMENT = "department"
+    BOTH = "school_department"
+
+
+class Window(StrEnum):
+    HOUR = "1h"
+    DAY = "24h"
+    WEEK = "7d"
+    MONTH = "28d"
+
+
+class Form(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def indicators(
+    *,
+    by: Annotated[
+        Scope, typer.Option("--by", help="One line for each district, school, department, or department of a school.")
+    ] = Scope.DEPARTMENT,
+    window: Annotated[Window, typer.Option(help="The trailing period.")] = Window.MONTH,
+    district: District = None,
+    form: Annotated[Form, typer.Option("--format", help="table for people, json or csv for programs.")] = Form.TABLE,
+    folder: Folder = None,
+) -> None:
+    """Show how many contacted, how long responses and resolutions took, and how content people were.
+
+    Durations are working time by each department's schedule. The numbers are those of the minute given as 'as of', which is in
+    the district's own time.
+    """
+    from streams.cli.work.indicators import counts_anything, read_indicators, tell_emptiness, write_indicators
+    from streams.terminal.configuration import load_settings
+
+    settings = load_settings(folder)
+    rows = read_indicators(settings, by, window, district)
+    write_indicators(rows, form, by, window)
+    if not counts_anything(rows):
+        tell_emptiness(settings, district, window)

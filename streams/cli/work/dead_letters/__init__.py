@@ -1,0 +1,1 @@
+"""What `frontdesk dead-letters` does."""

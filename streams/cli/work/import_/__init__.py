@@ -1,0 +1,1 @@
+"""What `frontdesk import` does."""

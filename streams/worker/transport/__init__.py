@@ -1,0 +1,13 @@
+"""How records come from Kafka to the desk: through Faust's group membership, one value per (partition, fetch), and safely over rebalances.
+
+Faust 0.15 loses and repeats records when workers come and go, and spends two tasks on each message. What is here replaces
+the delivery, the acknowledgement and the commit of its consumer, and leaves it the membership, the assignment and the
+agent. `lane` and `custody` hold the rules and do no I/O; `thread` talks to aiokafka; `consumer` ties both to Faust.
+"""
+
+from streams.worker.transport.custody import Bounds, Custody
+from streams.worker.transport.desk import Desk
+from streams.worker.transport.lane import Fetched
+from streams.worker.transport.thread import LostRecords
+
+__all__ = ["Bounds", "Custody", "Desk", "Fetched", "LostRecords"]

@@ -1,0 +1,206 @@
+"""The partitions in hand: which of them may be fetched, delivered, written and committed, and under which epoch.
+
+The gate makes rebalances safe. It is HELD while nothing is in hand, SOUGHT once every partition stands at its committed
+offset, OPEN while records are delivered, and CLOSED from the revoke until what is finished has been committed. The epoch
+counts assignments, so that whatever was begun under an earlier one is recognised and dropped. Records must follow each
+other: what aiokafka gives has to start at the position where the last ones ended, or records were dropped on the way.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from events.exit_code import ExitCode
+from streams.worker.transport.away import Away, now_s
+from streams.worker.transport.lane import Fetched, Lane
+
+FRESH_S = 5.0
+"""How old the news that a partition has nothing more may be."""
+LEAST_RECORDS = 100
+FIRST_GUESS_BYTES = 16_384.0
+"""Bytes of a record before any was seen: the first fetch is small rather than large."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much may be delivered and unfinished. A partition over its bound is not fetched until half of it is done.
+
+    The total is what partitions share; one that holds less than an equal part goes on when it is reached, so at most twice as much is held.
+    """
+
+    records: int = 40_000
+    bytes: int = 32 << 20
+    total_records: int = 200_000
+    total_bytes: int = 128 << 20
+    fetch_records: int = 20_000
+    """At most so many in one `Fetched`."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """What one fetch gave for a partition: it went from position `before` to `after`, with these records on the way."""
+
+    partition: int
+    before: int
+    records: Sequence[Any]
+    after: int
+    highwater: int | None
+    polled_at: float
+
+
+class Gate(Enum):
+    HELD = auto()
+    SOUGHT = auto()
+    OPEN = auto()
+    CLOSED = auto()
+
+
+class Hole(Exception):
+    """A fetch did not start where the last one ended: records were dropped between aiokafka and here."""
+
+    exit_code = ExitCode.MISTAKE
+
+
+class Custody:
+    """State of the consumer, for one thread of control. Mutable; nothing here waits or does I/O."""
+
+    def __init__(self, bounds: Bounds, away: Away, *, clock: Callable[[], float] = now_s) -> None:
+        self.bounds = bounds
+        self.epoch = 0
+        self.gate = Gate.HELD
+        self.changed = asyncio.Event()
+        """Set when more may be fetched than before."""
+        self.finished = asyncio.Event()
+        """Set when more may be committed than before."""
+        self._away = away
+        self._clock = clock
+        self._lanes: dict[int, Lane] = {}
+        self._full: set[int] = set()
+        self._heavy: set[int] = set()
+        self._mean_bytes = FIRST_GUESS_BYTES
+
+    # -- what the desk asks -------------------------------------------------------------------------------------------
+    def beat(self) -> None:
+        """End the process if it was away so long that the group may have replaced it."""
+        self._away.beat()
+
+    def holds(self, partition: int, epoch: int) -> bool:
+        """Whether the partition is still in hand under that epoch; once False, False for good."""
+        lane = self._lanes.get(partition)
+        return lane is not None and lane.epoch == epoch
+
+    def committed_to(self, partition: int) -> int:
+        """The offset up to which the group has committed; 0 for a partition that is not in hand."""
+        lane = self._lanes.get(partition)
+        return 0 if lane is None else lane.committed
+
+    def caught_up(self, partition: int) -> bool:
+        """Whether everything in the partition is done, by news less than 5 s old."""
+        lane = self._lanes.get(partition)
+        if lane is None or self.gate is not Gate.OPEN or lane.highwater is None:
+            return False
+        return lane.idle and lane.expected >= lane.highwater and self._clock() - lane.polled_at < FRESH_S
+
+    # -- rebalances ---------------------------------------------------------------------------------------------------
+    def begin(self, starts: Mapping[int, int]) -> int:
+        """These partitions are in hand from these offsets on. Returns the new epoch."""
+        self.epoch += 1
+        self._lanes = {p: Lane(p, self.epoch, start, self._settled) for p, start in starts.items()}
+        self._full.clear()
+        self.gate = Gate.SOUGHT
+        return self.epoch
+
+    def open(self) -> bool:
+        """Deliver from here on; only where `begin` came before."""
+        if self.gate is Gate.SOUGHT:
+            self.gate = Gate.OPEN
+            self.changed.set()
+        return self.gate is Gate.OPEN
+
+    def close(self) -> bool:
+        """Deliver no more. True when there is something to settle."""
+        if self.gate in (Gate.SOUGHT, Gate.OPEN):
+            self.gate = Gate.CLOSED
+            return True
+        return False
+
+    def forget(self) -> None:
+        """Nothing is in hand any more."""
+        self.epoch += 1
+        self.gate = Gate.HELD
+        self._lanes = {}
+        self._full.clear()
+
+    def delivers(self, epoch: int) -> bool:
+        """Whether records of that epoch may be delivered now."""
+        return self.gate is Gate.OPEN and epoch == self.epoch
+
+    # -- fetching -----------------------------------------------------------------------------------------------------
+    def wanted(self) -> list[int]:
+        """Partitions to fetch now. When all together hold too much, those that hold less than their share of it go on.
+
+        So partitions that stand, because their breaker is open, cannot stop the others.
+        """
+        if self.gate is not Gate.OPEN:
+            return []
+        self._full = {p for p, lane in self._lanes.items() if self._is_full(lane)}
+        self._heavy = {p for p, lane in self._lanes.items() if self._is_heavy(lane)} if self._over_total() else set()
+        return [p for p in self._lanes if p not in self._full and p not in self._heavy]
+
+    @property
+    def pressed(self) -> bool:
+        """Some partition was over its bound, or its share, when last asked for the wanted ones."""
+        return bool(self._full or self._heavy)
+
+    def room(self) -> int:
+        """Records that the next fetch may give: as many as half a partition's bytes are likely to hold."""
+        likely = int(self.bounds.bytes / 2 / max(1.0, self._mean_bytes))
+        return max(LEAST_RECORDS, min(self.bounds.fetch_records, likely))
+
+    def receive(self, span: Span) -> Fetched | None:
+        """Take a fetch's records; None when there were none. Raises `Hole` when it did not start where the last one ended."""
+        lane = self._lanes[span.partition]
+        if span.before != lane.expected:
+            raise Hole(f"partition {span.partition}: fetched from {span.before}, expected {lane.expected}")
+        lane.highwater, lane.polled_at = span.highwater, span.polled_at
+        if not span.records:
+            if span.after != lane.expected:
+                lane.pass_over(span.after)
+            return None
+        fetched = lane.deliver(span.records, span.after)
+        self._mean_bytes = max(1.0, fetched.size / len(span.records))
+        return fetched
+
+    def expected(self, partition: int) -> int:
+        """The position from which the partition's next records must come."""
+        return self._lanes[partition].expected
+
+    # -- committing ---------------------------------------------------------------------------------------------------
+    def committable(self) -> dict[int, int]:
+        """Offsets beyond the committed ones, by partition."""
+        return {p: lane.finished_to for p, lane in self._lanes.items() if lane.finished_to > lane.committed}
+
+    def committed(self, offsets: Mapping[int, int], epoch: int) -> None:
+        """The group has these offsets now."""
+        for partition, offset in offsets.items():
+            if self.holds(partition, epoch):
+                self._lanes[partition].committed = offset
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+    def _settled(self) -> None:
+        self.finished.set()
+        self.changed.set()
+
+    def _over_total(self) -> bool:
+        lanes = self._lanes.values()
+        return sum(x.records for x in lanes) >= self.bounds.total_records or sum(x.bytes for x in lanes) >= self.bounds.total_bytes
+
+    def _is_heavy(self, lane: Lane) -> bool:
+        count = len(self._lanes)
+        return lane.records * count >= self.bounds.total_records or lane.bytes * count >= self.bounds.total_bytes
+
+    def _is_full(self, lane: Lane) -> bool:
+        share = 0.5 if lane.partition in self._full else 1.0
+        return lane.records >= share * self.bounds.records or lane.bytes >= share * self.bounds.bytes

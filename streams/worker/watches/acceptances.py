@@ -1,0 +1,47 @@
+"""How a worker learns that people let a flood pass: a row in ClickHouse, asked for while a partition stands.
+
+A row outlives workers and needs no address of one: whichever holds the partition, now or after a restart, finds it.
+"""
+
+import asyncio
+from typing import Final, Protocol
+
+import structlog
+
+from sinks.clickhouse.connection import ClickHouse
+from sinks.clickhouse.dead_letters import accepted
+from sinks.clickhouse.retry import code_of
+from streams.worker.breaker import Flood
+
+ASKED_EVERY_S: Final = 2.0
+
+log = structlog.get_logger("acceptance")
+
+
+class Standing(Protocol):
+    """What is asked of the desk."""
+
+    @property
+    def floods(self) -> list[Flood]: ...
+    def accept(self, number: int, until: int) -> None: ...
+
+
+async def follow_acceptances(desk: Standing, server: ClickHouse, topic_id: str) -> None:
+    """Until cancelled: tell the desk what was accepted. An outage of ClickHouse passes; another error of it is raised."""
+    while True:
+        await asyncio.sleep(ASKED_EVERY_S)
+        if desk.floods:
+            try:
+                known = await asyncio.to_thread(_accepted, server, topic_id)
+            except Exception as failure:
+                if code_of(failure) is None:
+                    raise
+                log.warning("acceptances are asked for again", why=str(failure))
+                continue
+            for partition, until in known.items():
+                desk.accept(partition, until)
+
+
+def _accepted(server: ClickHouse, topic_id: str) -> dict[int, int]:
+    with server.connect() as client:
+        return accepted(client, topic_id)
