@@ -22,7 +22,7 @@ WeekKey = tuple[tuple[int, tuple[Pair, ...]], ...]
 """Weekly hours as something that can be compared."""
 
 
-class Place(NamedTuple):
+class ListedPlace(NamedTuple):
     """What the file says of a contact's place, as far as it is listed."""
 
     file: DirectoryFile
@@ -43,14 +43,14 @@ class Place(NamedTuple):
         return [days for days in (self.file, self.district, self.school, self.department) if days is not None]
 
 
-def place_of(file: DirectoryFile, district: str, department: str, school: str) -> Place:
+def place_of(file: DirectoryFile, district: str, department: str, school: str) -> ListedPlace:
     listed = file.districts.get(district)
     if listed is None:
-        return Place(file, None, None, None)
-    return Place(file, listed, listed.departments.get(department), listed.schools.get(school))
+        return ListedPlace(file, None, None, None)
+    return ListedPlace(file, listed, listed.departments.get(department), listed.schools.get(school))
 
 
-def eras(place: Place) -> tuple[Era, ...]:
+def eras(place: ListedPlace) -> tuple[Era, ...]:
     """Schedules by the version of the weekly hours; the first is from the beginning, others from midnight where they are written."""
     working = next(work for work in place.works() if work.hours is not None)
     zone = place.file.zone if working is place.file else place.zone
@@ -66,7 +66,7 @@ def eras(place: Place) -> tuple[Era, ...]:
     )
 
 
-def holidays_of(place: Place) -> DayNumbers:
+def holidays_of(place: ListedPlace) -> DayNumbers:
     """Public holidays of a place: those of whoever names some, the most specific first."""
     named = next((work.holidays for work in place.works() if work.holidays is not None), None)
     return frozenset() if named is None else _holidays(named.country, named.subdivision, tuple(named.names_left_out))

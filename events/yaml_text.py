@@ -28,7 +28,7 @@ class TooMuch(yaml.YAMLError):
     exit_code = ExitCode.MISTAKE
 
 
-class Unreadable(yaml.YAMLError):
+class UnreadableYaml(yaml.YAMLError):
     """A value is none of the type that it looks like, or the text is no text."""
 
     exit_code = ExitCode.MISTAKE
@@ -52,7 +52,7 @@ def loaded(content: str | bytes, loader: Any) -> tuple[yaml.Node | None, Any]:
         _refuse_repetition(node)
         return node, reader.construct_document(node)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(str(error)) from error
+        raise UnreadableYaml(str(error)) from error
 
 
 def _refuse_depth(content: str | bytes, loader: Any) -> None:

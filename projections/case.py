@@ -170,7 +170,7 @@ def gather(events: Iterable[Event], conflicts: Iterable[str] = ()) -> tuple[list
     return sorted(kept.values(), key=order), sorted(contested)
 
 
-class Work(Struct, gc=False):
+class CaseWork(Struct, gc=False):
     """One case while a batch is at work on it: the one place where a case changes.
 
     `vanished` are the keys (opened_at, episode) that this case has had since its last record. Each event is added by

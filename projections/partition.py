@@ -23,8 +23,8 @@ from projections.case import (
     ENCODE,
     FOLD,
     Case,
+    CaseWork,
     Head,
-    Work,
     decode_case,
     decode_head,
     decode_kept,
@@ -50,7 +50,7 @@ from projections.contribution import (
     messages,
 )
 from projections.episode import OPEN, facts_row, key_of, status_of
-from projections.promises import Promises
+from projections.promises import OpenPromises
 from projections.rows import (
     CASE_COLUMNS,
     EVENT_COLUMNS,
@@ -163,7 +163,7 @@ class Partition:
         self.epoch = epoch
         self.directory = directory
         self.windows = Windows() if windows is None else windows
-        self.promises = Promises()
+        self.promises = OpenPromises()
         self._clock = 0
         self._shown_to = 0
         self._quarter = 0
@@ -221,7 +221,7 @@ class Partition:
         """
         rejected: list[tuple[int, Rejection]] = []
         directory, cases, values, lent = self.directory, self._cases, self._event_values, self._lent
-        works: dict[bytes, Work] = {}
+        works: dict[bytes, CaseWork] = {}
         first_version, clock, offset = row_version(self.epoch, 0, directory.revision), self._judged_by, -1
         for index, (offset, timestamp, backfill, district, subject, event) in enumerate(entries):
             told_at = timestamp
@@ -427,7 +427,7 @@ class Partition:
             for episode in case.episodes:  # since when it was known, nobody remembers: nothing of it is news
                 episode.late_ms = max(0, self._clock - episode.opening.time)
             self._add_whole(district, case)
-            self._settle({key: Work(district, subject, case, b"")})
+            self._settle({key: CaseWork(district, subject, case, b"")})
 
     def forget(self, committed: int) -> int:
         """Forget the cases that are due and whose records all lie before the offset `committed`. Returns how many.
@@ -456,15 +456,15 @@ class Partition:
         promised_at = max(max(episode.response_due_at or 0, episode.resolution_due_at or 0) for episode in episodes)
         return max(head.touched_at, episodes[-1].last_at) + kept_ms < self._clock and promised_at + LONGEST_WINDOW_MS <= self._clock
 
-    def _begin(self, works: dict[bytes, Work], key: bytes, district: str, subject: str, record: bytes | None) -> Work:
+    def _begin(self, works: dict[bytes, CaseWork], key: bytes, district: str, subject: str, record: bytes | None) -> CaseWork:
         """Take a case in hand; where too many are, they are put away first."""
         if len(works) == AT_HAND:
             self._settle(works)
         case = fresh(self.directory) if record is None else decode_case(record)
-        work = works[key] = Work(district, subject, case, record or b"")
+        work = works[key] = CaseWork(district, subject, case, record or b"")
         return work
 
-    def _make_whole_for(self, event: Event, key: bytes, work: Work, told_at: int) -> Rejection | None:
+    def _make_whole_for(self, event: Event, key: bytes, work: CaseWork, told_at: int) -> Rejection | None:
         """Unite what is remembered of a case, perhaps nothing, with its archive, if an event is older than that and the archive was lent.
 
         Rows of other keys that it has had are deleted. Where all of it would be too much for one case nothing is united, and the
@@ -483,7 +483,7 @@ class Partition:
         self._say(stood, work)
         return None
 
-    def _append(self, work: Work, event: Event, told_at: int) -> None:
+    def _append(self, work: CaseWork, event: Event, told_at: int) -> None:
         """Add an event that comes last, and note what it changes."""
         district, episodes = work.district, work.case.episodes
         latest = episodes[-1] if episodes else None
@@ -506,12 +506,12 @@ class Partition:
             else:
                 self._contributions += added_by(event, latest, here, place)
 
-    def _append_aloud(self, work: Work, event: Event, told_at: int) -> None:
+    def _append_aloud(self, work: CaseWork, event: Event, told_at: int) -> None:
         stood = self._standing(work)
         work.append(event, self.directory, told_at)
         self._say(stood, work)
 
-    def _weave(self, work: Work, event: Event, told_at: int) -> Rejection | None:
+    def _weave(self, work: CaseWork, event: Event, told_at: int) -> Rejection | None:
         """Add an event anywhere: everything is looked at before and after. Returns why not, where the case is full."""
         old, stood = self._measured(work.district, work.case), self._standing(work)
         refusal = work.weave(event, self.directory, told_at)
@@ -520,14 +520,14 @@ class Partition:
             self._say(stood, work)
         return refusal
 
-    def _standing(self, work: Work) -> Standing:
+    def _standing(self, work: CaseWork) -> Standing:
         """What has passed of a case's promises as it is now. Asking the last episode first is enough for nearly all."""
         episodes, clock = work.case.episodes, self._clock
         if not episodes or (len(episodes) == 1 and not may_stand(episodes[0], clock)):
             return NOTHING
         return standing(work.district, work.subject, episodes, clock)
 
-    def _say(self, stood: Standing, work: Work) -> None:
+    def _say(self, stood: Standing, work: CaseWork) -> None:
         """Note what an event has changed of that.
 
         At each event, not at the end of a batch: whoever died may have said what stood between any two of them.
@@ -593,7 +593,7 @@ class Partition:
             self.windows.add(self._contributions)
             self._contributions = []
 
-    def _settle(self, works: dict[bytes, Work]) -> None:
+    def _settle(self, works: dict[bytes, CaseWork]) -> None:
         """Put away the cases at hand: their records, and their rows for the next drain."""
         for key, work in works.items():
             if work.vanished or self._rewritten:
@@ -693,13 +693,13 @@ class Partition:
         return case
 
 
-def _leave(works: dict[bytes, Work], key: bytes) -> None:
+def _leave(works: dict[bytes, CaseWork], key: bytes) -> None:
     """Put down a case that took nothing: there is none, and the next event is judged so."""
     if not works[key].case.episodes:
         del works[key]
 
 
-def _refused_before(work: Work, event: Event, *, perhaps_late: bool) -> Rejection:
+def _refused_before(work: CaseWork, event: Event, *, perhaps_late: bool) -> Rejection:
     """Why an event is not in the set although its record was judged: what is young, or history, was never too late."""
     return work.refusal(event) or (TOO_LATE if perhaps_late else FULL_OF_BYTES)
 

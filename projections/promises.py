@@ -53,7 +53,7 @@ _FREE: Final = _ROW.pack(-1, 0, 0, 0, 0, 0, 0, 0)
 _FIRST_ROWS: Final = 256
 
 
-class Promises:
+class OpenPromises:
     """Mutable, owned by one partition."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ POINTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class AnswerTally:
     """Answers in 0..1: how many, their sum, and the sum of their squares."""
 
     n: int
@@ -36,7 +36,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class ScoreWeights:
     """What each part weighs, together 1, and the number of answers that the parent counts for."""
 
     satisfaction: float = 0.50
@@ -46,7 +46,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ScorePart:
     """A part once it is pulled towards its parent: mean and mean square of its answers, and the variance of that mean."""
 
     mean: float
@@ -54,7 +54,7 @@ class Part:
     variance: float
 
     @classmethod
-    def pulled(cls, tally: Tally, parent: "Part", m: float) -> Self:
+    def pulled(cls, tally: AnswerTally, parent: "ScorePart", m: float) -> Self:
         """Both moments as if `m` more answers of the parent had been given; the variance is s² / (n + m).
 
         With s² of the cell's own answers alone, ten equal ratings would look certain: at n = 5 the interval of 90 % held the
@@ -66,35 +66,35 @@ class Part:
         return cls(mean, square, max(0.0, square - mean * mean) / answers)
 
 
-UNKNOWN: Final = Part(PRIOR, PRIOR, 0.0)
+UNKNOWN: Final = ScorePart(PRIOR, PRIOR, 0.0)
 """The parent of a district: answers that are all or nothing, which leaves the most open."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    satisfaction: Part
-    response: Part
-    quality: Part
+class ScoreParts:
+    satisfaction: ScorePart
+    response: ScorePart
+    quality: ScorePart
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class CellTallies:
     """The tallies of a cell over 28 days."""
 
-    satisfaction: Tally
-    response: Tally
-    quality: Tally
+    satisfaction: AnswerTally
+    response: AnswerTally
+    quality: AnswerTally
 
-    def parts(self, parent: Parts, m: float) -> Parts:
+    def parts(self, parent: ScoreParts, m: float) -> ScoreParts:
         """Each part pulled towards the parent's."""
-        return Parts(
-            Part.pulled(self.satisfaction, parent.satisfaction, m),
-            Part.pulled(self.response, parent.response, m),
-            Part.pulled(self.quality, parent.quality, m),
+        return ScoreParts(
+            ScorePart.pulled(self.satisfaction, parent.satisfaction, m),
+            ScorePart.pulled(self.response, parent.response, m),
+            ScorePart.pulled(self.quality, parent.quality, m),
         )
 
 
-NOTHING_KNOWN: Final = Parts(UNKNOWN, UNKNOWN, UNKNOWN)
+NOTHING_KNOWN: Final = ScoreParts(UNKNOWN, UNKNOWN, UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +113,12 @@ class Score:
     quality_points: float
 
 
-def score(cell: Cell, district: Cell | None = None, weights: Weights | None = None) -> Score:
+def score(cell: CellTallies, district: CellTallies | None = None, weights: ScoreWeights | None = None) -> Score:
     """Score a cell within its district; without `district` the cell is a district itself.
 
     The interval takes the parts' variances as independent: CX = 100 x (0.50 S + 0.25 R + 0.25 Q), each part shrunk by m.
     """
-    weighing = weights or Weights()
+    weighing = weights or ScoreWeights()
     parent = NOTHING_KNOWN if district is None else district.parts(NOTHING_KNOWN, weighing.m)
     parts = cell.parts(parent, weighing.m)
     weighed = (

@@ -1,7 +1,7 @@
 """What a worker tells Prometheus about itself. Names and meanings are listed in `docs/metrics.md`.
 
 Counters and histograms grow as things happen, once for a fetch or an insert. What stands at a moment (lag, cases, bytes)
-is handed over as one `Standing` whenever the metrics are read, and costs nothing in between. A registry of its own is
+is handed over as one `WorkerStanding` whenever the metrics are read, and costs nothing in between. A registry of its own is
 passed in, so that two workers in one process (tests) do not share counters.
 """
 
@@ -39,7 +39,7 @@ class PartitionStanding:
 
 
 @dataclass(frozen=True)
-class Standing:
+class WorkerStanding:
     """A worker at a moment. `unknown_members` counts by name and only grows."""
 
     ready: bool
@@ -164,7 +164,7 @@ class WorkerMetrics:
         self._topic.set(partitions)
 
     # -- when it is read ----------------------------------------------------------------------------------------------
-    def stands(self, standing: Standing) -> None:
+    def stands(self, standing: WorkerStanding) -> None:
         """Show this moment; partitions of an earlier one are gone."""
         self._count_pause()
         self._count_members(standing.unknown_members)

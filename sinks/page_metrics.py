@@ -14,7 +14,7 @@ class Read(StrEnum):
     MISTAKE = "mistake"
 
 
-class Refused(StrEnum):
+class RefusedViewer(StrEnum):
     """Why somebody was not let in."""
 
     FULL = "full"
@@ -38,7 +38,7 @@ class PageMetrics:
         self._refusals = Counter("frontdesk_page_refusals", "Viewers that were not let in", ["reason"], registry=registry)
         for outcome in Read:  # shown from 0 on, so that the first one is seen to be added
             self._reads.labels(outcome)
-        for reason in Refused:
+        for reason in RefusedViewer:
             self._refusals.labels(reason)
         self._viewers = Gauge("frontdesk_page_viewers", "Open streams", registry=registry)
         self._views = Gauge("frontdesk_page_views", "Districts and windows that are read", registry=registry)
@@ -46,7 +46,7 @@ class PageMetrics:
     def read(self, outcome: Read) -> None:
         self._reads.labels(outcome).inc()
 
-    def refused(self, reason: Refused) -> None:
+    def refused(self, reason: RefusedViewer) -> None:
         self._refusals.labels(reason).inc()
 
     def stands(self, standing: PageStanding) -> None:

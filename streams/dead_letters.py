@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from events.codec import Decoder
 from events.personal_data import anybody_allows
 from events.rejection import Reason, Rejection
-from sinks.clickhouse.dead_letters import REDRIVEN, DeadLetter, Place, mark
+from sinks.clickhouse.dead_letters import REDRIVEN, DeadLetter, LogPosition, mark
 from streams.clock import Clock
 from streams.directory import directory_of
 from streams.kafka.claim_check import MOST_BESIDE, BytesGone, claimed, has_small_headers
@@ -53,7 +53,7 @@ class Redriven:
     rejection: Rejection | None = None
 
 
-async def originals(settings: Settings, letters: Sequence[DeadLetter]) -> dict[Place, Original]:
+async def originals(settings: Settings, letters: Sequence[DeadLetter]) -> dict[LogPosition, Original]:
     """The records of these letters, read from the log where their letters do not hold them.
 
     Raises `BytesGone`, or aiokafka's `KafkaError` when the brokers are away.
@@ -61,7 +61,7 @@ async def originals(settings: Settings, letters: Sequence[DeadLetter]) -> dict[P
     A letter is known by topic, partition, offset and timestamp: a topic that was made anew has the same offsets again.
     """
     wanted = {(letter.place, letter.produced_at) for letter in letters}
-    found: dict[Place, Original] = {}
+    found: dict[LogPosition, Original] = {}
     if wanted:
         topic = await topic_identity(settings, settings.dead_letter_topic)
         consumer = AIOKafkaConsumer(
@@ -96,7 +96,7 @@ async def _begin(consumer: AIOKafkaConsumer, partitions: list[TopicPartition], l
 
 
 async def _collect(
-    consumer: AIOKafkaConsumer, unread: dict[TopicPartition, int], wanted: set[tuple[Place, int]], found: dict[Place, Original]
+    consumer: AIOKafkaConsumer, unread: dict[TopicPartition, int], wanted: set[tuple[LogPosition, int]], found: dict[LogPosition, Original]
 ) -> None:
     while unread and len(found) < len(wanted):
         for records in (await consumer.getmany(*unread, timeout_ms=500)).values():
@@ -107,11 +107,11 @@ async def _collect(
         unread = {partition: end for partition, end in unread.items() if await consumer.position(partition) < end}
 
 
-def named_by(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Place, int] | None:
+def named_by(headers: Sequence[tuple[str, bytes | None]]) -> tuple[LogPosition, int] | None:
     """Which record a dead letter is of, and its timestamp; None where that is not told. A later header of a name counts."""
     told = {name.removeprefix(PREFIX): content for name, content in headers if name.startswith(PREFIX) and content}
     try:
-        return Place(told["topic"].decode(), int(told["partition"]), int(told["offset"])), int(told["timestamp"])
+        return LogPosition(told["topic"].decode(), int(told["partition"]), int(told["offset"])), int(told["timestamp"])
     except (KeyError, ValueError):
         return None
 
@@ -145,7 +145,7 @@ MUCH_LATER: Final = 1 << 52
 
 
 async def redrive(
-    settings: Settings, letters: Iterable[DeadLetter], records: Mapping[Place, Original], clock: Clock, *, backfill: bool = False
+    settings: Settings, letters: Iterable[DeadLetter], records: Mapping[LogPosition, Original], clock: Clock, *, backfill: bool = False
 ) -> Redriven:
     """Send these records in order until one would be refused again, and mark those that were sent.
 

@@ -61,7 +61,7 @@ class Sorted:
         )
 
 
-class Intray:
+class Sorter:
     """Sorts the records of one topic with a given number of partitions."""
 
     def __init__(self, partitions: int, allows: Allows = nobody_allows) -> None:

@@ -7,36 +7,36 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from streams.export.column import Column, Kind, Row
+from streams.export.column import ColumnKind, ExportColumn, Row
 
 MILLISECOND = 0.001
 
 
-def read(form: str, content: bytes, columns: Sequence[Column]) -> list[Row]:
+def read(form: str, content: bytes, columns: Sequence[ExportColumn]) -> list[Row]:
     """Rows as they were handed to the writer; fails where the columns are others."""
     return {"csv": _of_csv, "json": _of_json, "parquet": _of_parquet}[form](content, columns)
 
 
-def _of_csv(content: bytes, columns: Sequence[Column]) -> list[Row]:
+def _of_csv(content: bytes, columns: Sequence[ExportColumn]) -> list[Row]:
     heading, *rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
     assert heading == [column.name for column in columns]
     return [tuple(FROM_TEXT[column.kind](text) for column, text in zip(columns, row, strict=True)) for row in rows]
 
 
-def _of_json(content: bytes, columns: Sequence[Column]) -> list[Row]:
+def _of_json(content: bytes, columns: Sequence[ExportColumn]) -> list[Row]:
     objects = [json.loads(line) for line in content.splitlines()]
     assert all(list(each) == [column.name for column in columns] for each in objects)
     return [tuple(_of_json_value(column.kind, each[column.name]) for column in columns) for each in objects]
 
 
-def _of_parquet(content: bytes, columns: Sequence[Column]) -> list[Row]:
+def _of_parquet(content: bytes, columns: Sequence[ExportColumn]) -> list[Row]:
     from pyarrow import parquet  # type: ignore[import-untyped] # noqa: PLC0415 - only where it is asked for
 
     table = parquet.read_table(io.BytesIO(content))
     assert table.column_names == [column.name for column in columns]
     values = [
         [value and millis(value) for value in table[column.name].to_pylist()]
-        if column.kind is Kind.INSTANT
+        if column.kind is ColumnKind.INSTANT
         else table[column.name].to_pylist()
         for column in columns
     ]
@@ -48,17 +48,17 @@ def millis(at: datetime) -> int:
     return round((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() / MILLISECOND)
 
 
-def _of_json_value(kind: Kind, value: Any) -> Any:
-    if value is not None and kind is Kind.INSTANT:
+def _of_json_value(kind: ColumnKind, value: Any) -> Any:
+    if value is not None and kind is ColumnKind.INSTANT:
         return millis(datetime.fromisoformat(value))
-    return date.fromisoformat(value) if kind is Kind.DAY else value
+    return date.fromisoformat(value) if kind is ColumnKind.DAY else value
 
 
-FROM_TEXT: dict[Kind, Callable[[str], Any]] = {
-    Kind.TEXT: lambda text: text.removeprefix("'"),
-    Kind.WHOLE: lambda text: int(text) if text else None,
-    Kind.NUMBER: lambda text: float(text) if text else None,
-    Kind.FLAG: lambda text: text == "true",
-    Kind.DAY: date.fromisoformat,
-    Kind.INSTANT: lambda text: millis(datetime.fromisoformat(text)) if text else None,
+FROM_TEXT: dict[ColumnKind, Callable[[str], Any]] = {
+    ColumnKind.TEXT: lambda text: text.removeprefix("'"),
+    ColumnKind.WHOLE: lambda text: int(text) if text else None,
+    ColumnKind.NUMBER: lambda text: float(text) if text else None,
+    ColumnKind.FLAG: lambda text: text == "true",
+    ColumnKind.DAY: date.fromisoformat,
+    ColumnKind.INSTANT: lambda text: millis(datetime.fromisoformat(text)) if text else None,
 }

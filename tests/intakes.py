@@ -19,16 +19,16 @@ from deploy.embedded.process import Child, launch, tail, until
 from sinks.intake_metrics import IntakeMetrics
 from streams.clock import WallClock
 from streams.http.policy import Policy
-from streams.intake.front import Front, Patience
-from streams.intake.gate import Gate
+from streams.intake.authentication import Authentication
+from streams.intake.handler import Front, Patience
 from streams.intake.hook import Hook
-from streams.intake.judgement import Judge, Record
-from streams.intake.kafka_link import Place
+from streams.intake.kafka_link import AcknowledgedAt
+from streams.intake.memory_budget import Claim, Room
 from streams.intake.problem import Problem, Refusal
-from streams.intake.room import Claim, Room
-from streams.intake.server import Server
+from streams.intake.server import HttpServer
+from streams.intake.throttle import Turns
 from streams.intake.token_file import Register
-from streams.intake.turns import Turns
+from streams.intake.validation import Judge, OutgoingRecord
 from streams.settings import Settings
 from streams.terminal.configuration import environment_of
 
@@ -62,7 +62,7 @@ class RememberingLink:
 
     def __init__(self) -> None:
         self.away: str | None = None
-        self.records: list[Record] = []
+        self.records: list[OutgoingRecord] = []
         self.acknowledges = True
         self.waits: asyncio.Event | None = None
         self._judge = Judge(PARTITIONS)
@@ -72,13 +72,13 @@ class RememberingLink:
             raise Problem(Refusal.KAFKA_AWAY, self.away, retry_after_s=5, closes=True)
         return self._judge
 
-    async def send(self, records: Sequence[Record], claim: Claim) -> list[Place | None]:  # noqa: ARG002 - as the real one
+    async def send(self, records: Sequence[OutgoingRecord], claim: Claim) -> list[AcknowledgedAt | None]:  # noqa: ARG002 - as the real one
         if self.waits is not None:
             await self.waits.wait()
         if not self.acknowledges:
             return [None] * len(records)
         self.records += records
-        return [Place(record.partition, number) for number, record in enumerate(records, len(self.records) - len(records))]
+        return [AcknowledgedAt(record.partition, number) for number, record in enumerate(records, len(self.records) - len(records))]
 
 
 class Door:
@@ -91,7 +91,7 @@ class Door:
         self.metrics = IntakeMetrics(CollectorRegistry())
         self.room = Room(room_bytes)
         self.front = Front(
-            gate=Gate(register),
+            gate=Authentication(register),
             policy=Policy(),
             link=self.link,
             room=self.room,
@@ -119,7 +119,7 @@ class Door:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Door"]:
-        self.server = Server(
+        self.server = HttpServer(
             self.front.handle, self.front.refused, self.front.overcrowded, silent_s=self.silent_s, most_connections=MOST_CONNECTIONS
         )
         runner = web.ServerRunner(self.server, handle_signals=False, shutdown_timeout=5.0)

@@ -34,7 +34,7 @@ Server = Kafka | ClickHouseServer
 
 
 @dataclass(frozen=True)
-class Record:
+class ServerRecord:
     """One server that was started: its process and its ports by name, as `stack.json` keeps them."""
 
     pid: int
@@ -140,27 +140,27 @@ class Stack:
             "clickhouse": ClickHouseServer(clickhouse, password_file=self.clickhouse_password_file),
         }
 
-    def _status(self, name: str, record: Record | None) -> Status:
+    def _status(self, name: str, record: ServerRecord | None) -> Status:
         log = self.data / name / f"{name}.log"
         if record is None:
             return Status(name, "stopped", None, {}, log)
         return Status(name, "running" if find(record.identity) else "died", record.pid, record.ports, log)
 
-    def _record(self, name: str) -> Record:
+    def _record(self, name: str) -> ServerRecord:
         record = self._records().get(name)
         if record is None or not find(record.identity):
             raise Unavailable(f"{name} of {self.data} is not running: start it with `frontdesk up`")
         return record
 
-    def _records(self) -> dict[str, Record]:
+    def _records(self) -> dict[str, ServerRecord]:
         if not self.file.exists():
             return {}
         try:
-            return {name: Record(**fields) for name, fields in json.loads(self.file.read_text()).items()}
+            return {name: ServerRecord(**fields) for name, fields in json.loads(self.file.read_text()).items()}
         except (ValueError, TypeError, AttributeError) as error:
             raise Unavailable(f"{self.file} is damaged: delete it, and the servers it named are found again") from error
 
-    def _write(self, records: Mapping[str, Record]) -> None:
+    def _write(self, records: Mapping[str, ServerRecord]) -> None:
         new = self.file.with_suffix(".new")
         new.write_text(json.dumps({name: asdict(record) for name, record in records.items()}, indent=1))
         new.replace(self.file)
@@ -185,15 +185,15 @@ class Stack:
             raise Unavailable(f"cannot use {place}: {error.strerror}; make {self.data} yours, or choose another data folder") from error
 
 
-def _started(servers: Mapping[str, Server], *, outlive: bool, progress: Progress) -> dict[str, Record]:
+def _started(servers: Mapping[str, Server], *, outlive: bool, progress: Progress) -> dict[str, ServerRecord]:
     """Start the servers at once; if one fails, stop the others again and raise what it raised."""
 
-    def start(name: str) -> Record:
+    def start(name: str) -> ServerRecord:
         progress(f"starting {name}")
         server = servers[name]
         server.start(outlive=outlive)
         progress(f"{name} is up")
-        return Record(server.identity.pid, server.identity.created, _ports(server))
+        return ServerRecord(server.identity.pid, server.identity.created, _ports(server))
 
     try:
         return _at_once(start, servers)

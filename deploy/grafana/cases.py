@@ -2,7 +2,7 @@
 
 from deploy.grafana import links, marks, variables
 from deploy.grafana.board import Board
-from deploy.grafana.panels import COUNT, DURATION, INSTANT, SHARE, Column, listing, number, trend
+from deploy.grafana.panels import COUNT, DURATION, INSTANT, SHARE, TableColumn, listing, number, trend
 from deploy.grafana.variables import DISTRICT, IN_PLACE, ZONE, narrowed, value_of
 
 _RECEIVED = f"""
@@ -66,13 +66,13 @@ SELECT subject AS case, received_at AS received, department, school, topic, prio
 ORDER BY received DESC, case
 LIMIT 200""",
             [
-                Column("case", link=links.to_case()),
-                Column("received", INSTANT),
-                Column("first answer after", DURATION),
-                Column("late", "bool_yes_no"),
-                Column("settled after", DURATION),
-                Column("reopens", COUNT),
-                Column("rating", SHARE),
+                TableColumn("case", link=links.to_case()),
+                TableColumn("received", INSTANT),
+                TableColumn("first answer after", DURATION),
+                TableColumn("late", "bool_yes_no"),
+                TableColumn("settled after", DURATION),
+                TableColumn("reopens", COUNT),
+                TableColumn("rating", SHARE),
             ],
             empty="no question in this time fits what is chosen",
             width=24,
@@ -94,7 +94,7 @@ SELECT time AS at, kind,
 FROM events FINAL
 WHERE {_CASE}
 ORDER BY at, kind, id""",
-            [Column("at", INSTANT), Column("after the one before", DURATION)],
+            [TableColumn("at", INSTANT), TableColumn("after the one before", DURATION)],
             empty="click a case, or type its number into the field Case above",
             width=24,
         ),
@@ -111,16 +111,16 @@ FROM cases FINAL
 WHERE {_CASE} AND opened_at IN (SELECT time FROM events FINAL WHERE {_CASE}) AND is_deleted = 0 AND received_at IS NOT NULL
 ORDER BY received""",
             [
-                Column("received", INSTANT),
-                Column("answer due", INSTANT),
-                Column("answered", INSTANT),
-                Column("to be settled by", INSTANT),
-                Column("first settled", INSTANT),
-                Column("settled for good", INSTANT),
-                Column("answered after, open hours", DURATION),
-                Column("settled after, open hours", DURATION),
-                Column("reopens", COUNT),
-                Column("rating", SHARE),
+                TableColumn("received", INSTANT),
+                TableColumn("answer due", INSTANT),
+                TableColumn("answered", INSTANT),
+                TableColumn("to be settled by", INSTANT),
+                TableColumn("first settled", INSTANT),
+                TableColumn("settled for good", INSTANT),
+                TableColumn("answered after, open hours", DURATION),
+                TableColumn("settled after, open hours", DURATION),
+                TableColumn("reopens", COUNT),
+                TableColumn("rating", SHARE),
             ],
             empty="click a case, or type its number into the field Case above",
             width=24,

@@ -2,7 +2,7 @@
 
 from deploy.grafana import indicators, links, marks, variables
 from deploy.grafana.board import Board
-from deploy.grafana.panels import COUNT, DURATION, INSTANT, POINTS, SHARE, Column, groups, listing, trend
+from deploy.grafana.panels import COUNT, DURATION, INSTANT, POINTS, SHARE, TableColumn, groups, listing, trend
 from deploy.grafana.variables import CELL, DISTRICT, IN_PLACE, OPEN_CASES
 
 BOARD = Board(
@@ -23,7 +23,7 @@ FROM {OPEN_CASES}
 WHERE {IN_PLACE} AND waiting_since IS NOT NULL
 ORDER BY due IS NULL, due, waiting_since, case
 LIMIT 50""",
-            [Column("case", link=links.to_case()), Column("waited", DURATION), Column("due", INSTANT)],
+            [TableColumn("case", link=links.to_case()), TableColumn("waited", DURATION), TableColumn("due", INSTANT)],
             empty="nobody waits",
             width=24,
         ),
@@ -55,7 +55,7 @@ FROM
     FROM scores
     WHERE {CELL}
 )""",
-            [Column("points", POINTS)],
+            [TableColumn("points", POINTS)],
             empty="no number of four weeks yet",
             width=6,
         ),
@@ -69,7 +69,7 @@ WHERE {IN_PLACE} AND is_deleted = 0 AND received_at IS NOT NULL AND status != 's
 GROUP BY about
 ORDER BY questions DESC, about
 LIMIT 10""",
-            [Column("questions", COUNT)],
+            [TableColumn("questions", COUNT)],
             empty="no question named a topic",
             width=6,
         ),
@@ -87,13 +87,13 @@ WHERE district = {DISTRICT} AND window = {variables.WINDOW} AND scope IN ('schoo
     AND scope = if({variables.chosen("school")} = '' AND {variables.chosen("department")} = '', 'department', 'school_department')
 ORDER BY people DESC, name""",
             [
-                Column("school", is_hidden=True),
-                Column("department", is_hidden=True),
-                Column("name", link=links.to_cell(links.field("school"), links.field("department"))),
-                Column("people", COUNT),
-                Column("half answered under, open hours", DURATION),
-                Column("answered in time", SHARE),
-                Column("score", POINTS),
+                TableColumn("school", is_hidden=True),
+                TableColumn("department", is_hidden=True),
+                TableColumn("name", link=links.to_cell(links.field("school"), links.field("department"))),
+                TableColumn("people", COUNT),
+                TableColumn("half answered under, open hours", DURATION),
+                TableColumn("answered in time", SHARE),
+                TableColumn("score", POINTS),
             ],
             empty="no contact named both a school and a department",
             width=24,

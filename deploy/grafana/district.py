@@ -2,15 +2,15 @@
 
 from deploy.grafana import indicators, links, marks, variables
 from deploy.grafana.board import Board
-from deploy.grafana.panels import COUNT, DURATION, INSTANT, POINTS, SHARE, Column, listing, trend
+from deploy.grafana.panels import COUNT, DURATION, INSTANT, POINTS, SHARE, TableColumn, listing, trend
 from deploy.grafana.variables import DISTRICT, IS_BUSINESS, OPEN_CASES, WINDOW, ZONE
 
 COLUMNS = (
-    Column("people", COUNT),
-    Column("wait", DURATION),
-    Column("answered in time", SHARE),
-    Column("score", POINTS),
-    Column("waiting now", COUNT),
+    TableColumn("people", COUNT),
+    TableColumn("wait", DURATION),
+    TableColumn("answered in time", SHARE),
+    TableColumn("score", POINTS),
+    TableColumn("waiting now", COUNT),
 )
 
 
@@ -39,14 +39,18 @@ BOARD = Board(
             "The same numbers by school: typical wait for a first answer, share answered in time, score (empty under 10 ratings), "
             "and how many wait for an answer right now. Click a name to look closer.",
             _cells("school"),
-            [Column("school", is_hidden=True), Column("name", link=links.to_cell(school=links.field("school"))), *COLUMNS],
+            [TableColumn("school", is_hidden=True), TableColumn("name", link=links.to_cell(school=links.field("school"))), *COLUMNS],
             empty="no contact named a school",
         ),
         listing(
             "Departments",
             "The same numbers by department. Click a name to look closer.",
             _cells("department"),
-            [Column("department", is_hidden=True), Column("name", link=links.to_cell(department=links.field("department"))), *COLUMNS],
+            [
+                TableColumn("department", is_hidden=True),
+                TableColumn("name", link=links.to_cell(department=links.field("department"))),
+                *COLUMNS,
+            ],
             empty="no contact named a department",
         ),
         trend(
@@ -71,7 +75,7 @@ FROM {OPEN_CASES}
 WHERE waiting_since IS NOT NULL
 ORDER BY waiting_since, case
 LIMIT 20""",
-            [Column("case", link=links.to_case()), Column("waited", DURATION), Column("answer due", INSTANT)],
+            [TableColumn("case", link=links.to_case()), TableColumn("waited", DURATION), TableColumn("answer due", INSTANT)],
             empty="nobody waits",
         ),
     ],

@@ -2,7 +2,7 @@
 
 from deploy.grafana import links, marks, variables
 from deploy.grafana.board import Board
-from deploy.grafana.panels import COUNT, DURATION, POINTS, SHARE, Column, listing, number, words
+from deploy.grafana.panels import COUNT, DURATION, POINTS, SHARE, TableColumn, listing, number, words
 from deploy.grafana.variables import IN_PLACE, IS_BUSINESS
 
 FEWEST = 10
@@ -45,14 +45,14 @@ FROM (
 HAVING count(share) > 1"""
 
 
-def _columns(name: str) -> list[Column]:
+def _columns(name: str) -> list[TableColumn]:
     return [
-        Column("group", link=links.to_cases_here(**{name: links.field("group")})),
-        Column("questions", COUNT),
-        Column("half answered under", DURATION),
-        Column("answered in time", SHARE),
-        Column("settled", SHARE),
-        Column("rating, of 10", POINTS, decimals=1),
+        TableColumn("group", link=links.to_cases_here(**{name: links.field("group")})),
+        TableColumn("questions", COUNT),
+        TableColumn("half answered under", DURATION),
+        TableColumn("answered in time", SHARE),
+        TableColumn("settled", SHARE),
+        TableColumn("rating, of 10", POINTS, decimals=1),
     ]
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery
 
-from deploy.grafana.sources import CLICKHOUSE, Marks
+from deploy.grafana.sources import CLICKHOUSE, MarksQuery
 from deploy.grafana.variables import CAME_BEFORE, DISTRICT, narrowed
 
 _CLOSED: Final = f"""
@@ -43,4 +43,4 @@ def closed_days() -> AnnotationQuery:
 
 
 def _marks(name: str, color: str, sql: str) -> AnnotationQuery:
-    return AnnotationQuery().name(name).enable(True).icon_color(color).datasource(CLICKHOUSE).target(Marks(sql))
+    return AnnotationQuery().name(name).enable(True).icon_color(color).datasource(CLICKHOUSE).target(MarksQuery(sql))

@@ -25,7 +25,7 @@ Drawn = TypeVar("Drawn", stat.Panel, table.Panel, timeseries.Panel, barchart.Pan
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """How a column of an answer is shown. `link` is where a click leads; a hidden one only feeds links."""
 
     name: str
@@ -104,7 +104,7 @@ def promised(panel: stat.Panel, here: str) -> stat.Panel:
 
 
 def listing(
-    title: str, meaning: str, sql: str, columns: Sequence[Column], *, empty: str = EMPTY, width: int = 12, height: int = MIDDLE
+    title: str, meaning: str, sql: str, columns: Sequence[TableColumn], *, empty: str = EMPTY, width: int = 12, height: int = MIDDLE
 ) -> table.Panel:
     panel = table.Panel().with_target(Select(sql)).cell_height(models.TableCellHeight.SM).datasource(CLICKHOUSE)
     return _described(_with_columns(panel, columns), title, meaning, empty=empty, width=width, height=height)
@@ -130,7 +130,7 @@ def groups(
     title: str,
     meaning: str,
     sql: str,
-    columns: Sequence[Column],
+    columns: Sequence[TableColumn],
     *,
     empty: str = EMPTY,
     width: int = 8,
@@ -146,7 +146,7 @@ def words(content: str) -> text.Panel:
     return text.Panel().title("").mode(TextMode.MARKDOWN).content(content).transparent(True).span(24).height(3)
 
 
-def _with_columns(panel: Drawn, columns: Sequence[Column]) -> Drawn:
+def _with_columns(panel: Drawn, columns: Sequence[TableColumn]) -> Drawn:
     for column in columns:
         panel = panel.override_by_name(column.name, column.properties())
     return panel

@@ -1,7 +1,7 @@
 """Pipeline health: whether the numbers can be trusted, and who has to do something when they cannot. Alerts link here."""
 
 from deploy.grafana.board import Board
-from deploy.grafana.panels import COUNT, INSTANT, Column, listing, measured, number, series, steps
+from deploy.grafana.panels import COUNT, INSTANT, TableColumn, listing, measured, number, series, steps
 
 SECONDS = "s"
 
@@ -81,7 +81,7 @@ FROM dead_letters FINAL
 WHERE state = 'open'
 GROUP BY reason, topic
 ORDER BY records DESC, reason""",
-            [Column("records", COUNT), Column("first", INSTANT), Column("last", INSTANT)],
+            [TableColumn("records", COUNT), TableColumn("first", INSTANT), TableColumn("last", INSTANT)],
             empty="nothing was set aside",
         ),
         listing(
@@ -92,7 +92,7 @@ SELECT district, kind, id, contacts, contacts_24h AS `last 24 hours`, contacts_1
 FROM unlisted
 ORDER BY contacts DESC, district, kind, id
 LIMIT 100""",
-            [Column("contacts", COUNT), Column("last 24 hours", COUNT), Column("last hour", COUNT)],
+            [TableColumn("contacts", COUNT), TableColumn("last 24 hours", COUNT), TableColumn("last hour", COUNT)],
             empty="the directory knows every name",
         ),
         listing(
@@ -100,7 +100,7 @@ LIMIT 100""",
             "Up to which minute each partition of the log is counted. One that stands while others go on has no worker, "
             "or its breaker is open.",
             "SELECT partition, as_of AS `true up to`, next_offset AS `next offset` FROM progress FINAL ORDER BY partition",
-            [Column("partition", "none"), Column("true up to", INSTANT), Column("next offset", "none")],
+            [TableColumn("partition", "none"), TableColumn("true up to", INSTANT), TableColumn("next offset", "none")],
             width=24,
             height=6,
         ),

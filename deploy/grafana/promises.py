@@ -2,7 +2,7 @@
 
 from deploy.grafana import links, marks, variables
 from deploy.grafana.board import Board
-from deploy.grafana.panels import COUNT, DURATION, INSTANT, SHARE, Column, groups, listing, number, promised, steps, trend
+from deploy.grafana.panels import COUNT, DURATION, INSTANT, SHARE, TableColumn, groups, listing, number, promised, steps, trend
 from deploy.grafana.variables import CAME_BEFORE, CELL, IN_PLACE, OPEN_CASES, ZONE
 
 PAGE, TICKET = 4, 1.67
@@ -73,7 +73,7 @@ SELECT window AS over, (1 - response_compliance) / (1 - promised_share) AS `burn
 FROM indicators
 WHERE {CELL}
 ORDER BY indexOf(['1h', '24h', '7d', '28d'], over)""",
-            [Column("burn rate", "none", decimals=1)],
+            [TableColumn("burn rate", "none", decimals=1)],
             empty="none fell due",
             width=8,
             thresholds=steps(("green", None), ("orange", TICKET), ("red", PAGE)),
@@ -104,7 +104,7 @@ FROM {OPEN_CASES}
 WHERE {_BROKEN}
 ORDER BY late DESC, case
 LIMIT 100""",
-            [Column("case", link=links.to_case()), Column("due", INSTANT), Column("late", DURATION)],
+            [TableColumn("case", link=links.to_case()), TableColumn("due", INSTANT), TableColumn("late", DURATION)],
             empty="no promise is broken right now",
             width=14,
         ),
@@ -119,10 +119,10 @@ GROUP BY department, school
 ORDER BY missed DESC, department, school
 LIMIT 50""",
             [
-                Column("department", link=links.to_cases(links.field("school"), links.field("department"))),
-                Column("missed", COUNT),
-                Column("still open", COUNT),
-                Column("half later than", DURATION),
+                TableColumn("department", link=links.to_cases(links.field("school"), links.field("department"))),
+                TableColumn("missed", COUNT),
+                TableColumn("still open", COUNT),
+                TableColumn("half later than", DURATION),
             ],
             empty="nothing was missed",
             width=10,

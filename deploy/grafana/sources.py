@@ -62,7 +62,7 @@ class _MarksTarget(AnnotationTarget):
 
 
 @dataclass(frozen=True)
-class Marks(Builder[AnnotationTarget]):
+class MarksQuery(Builder[AnnotationTarget]):
     """A query of an annotation: `time`, `timeEnd` where it has a length, and `text`."""
 
     sql: str

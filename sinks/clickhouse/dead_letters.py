@@ -20,7 +20,7 @@ INSTANTS: Final = ("produced_at", "changed_at")
 ROWS_AN_INSERT: Final = 10_000
 
 
-class Place(NamedTuple):
+class LogPosition(NamedTuple):
     """Where a record that was set aside is in the log."""
 
     topic: str
@@ -50,8 +50,8 @@ class DeadLetter:
     version: int
 
     @property
-    def place(self) -> Place:
-        return Place(self.topic, self.partition, self.offset)
+    def place(self) -> LogPosition:
+        return LogPosition(self.topic, self.partition, self.offset)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ VIEWS = Path(__file__).parent / "views"
 BOOK = "schema_versions"
 
 
-class State(StrEnum):
+class MigrationState(StrEnum):
     """Of one migration file against one database."""
 
     PENDING = "pending"
@@ -34,7 +34,12 @@ class State(StrEnum):
     UNKNOWN = "applied by a newer Frontdesk"
 
 
-STATES = {"applied": State.APPLIED, "pending": State.PENDING, "md5-mismatch": State.CHANGED, "unknown": State.UNKNOWN}
+STATES = {
+    "applied": MigrationState.APPLIED,
+    "pending": MigrationState.PENDING,
+    "md5-mismatch": MigrationState.CHANGED,
+    "unknown": MigrationState.UNKNOWN,
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Step:
 
     version: int
     name: str
-    state: State
+    state: MigrationState
 
 
 class MigrationError(Exception):
@@ -62,7 +67,7 @@ def status(server: ClickHouse, directory: Path = MIGRATIONS) -> list[Step]:
             {"database": server.database, "book": BOOK},
         )[0][0]
     if not known:
-        return [Step(version, name, State.PENDING) for version, name in sorted(names.items())]
+        return [Step(version, name, MigrationState.PENDING) for version, name in sorted(names.items())]
     with server.connect() as client:
         rows = Migrator(ClickhouseDriverConnection(client), migrations_table=BOOK).migration_status(storage.migrations())
     return [Step(row.version, names.get(row.version, ""), STATES[row.state]) for row in rows]
@@ -87,7 +92,7 @@ def migrate(server: ClickHouse, *, cluster: str | None = None, directory: Path =
         for path in sorted(views.glob("*.sql")):
             for statement in Migrator.script_to_statements(substitute(path.read_text("utf-8"), variables, path.name), multi_statement=True):
                 client.execute(statement)
-    return [Step(m.version, names[m.version], State.APPLIED) for m in applied]
+    return [Step(m.version, names[m.version], MigrationState.APPLIED) for m in applied]
 
 
 def _variables(cluster: str | None) -> dict[str, str]:

@@ -18,7 +18,7 @@ from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.queries import Cell
 from sinks.clickhouse.retry import code_of, pause_s
 from sinks.clickhouse.tables import Columns
-from sinks.clickhouse.writer import Observer, Writer, told
+from sinks.clickhouse.writer import Observer, RowWriter, told
 
 Answer = TypeVar("Answer")
 
@@ -31,7 +31,7 @@ class Store:
     def __init__(self, server: ClickHouse, observer: Observer) -> None:
         self._server = server
         self._observer = observer
-        self._writer = Writer(server.connect, observer)
+        self._writer = RowWriter(server.connect, observer)
         self._unanswered: str | None = None
 
     @property
@@ -40,7 +40,7 @@ class Store:
         return self._writer.paused or self._unanswered
 
     async def write(self, tables: Mapping[str, Columns]) -> None:
-        """See `Writer.write`."""
+        """See `RowWriter.write`."""
         await self._writer.write(tables)
 
     async def cells_not_empty(self, partition: int) -> list[Cell]:

@@ -83,7 +83,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Scope:
+class VerifiedScope:
     """What is compared. Windows count all cases of a district: so they are left out where only some are looked at.
 
     `since`, in ms: only episodes opened then or later. `sample`: so many cases, chosen by chance.
@@ -98,7 +98,7 @@ class Scope:
         return self.since is None and self.sample is None
 
 
-EVERYTHING: Final = Scope()
+EVERYTHING: Final = VerifiedScope()
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Verdict:
     passes: int = 1
 
 
-def differences(client: Client, scope: Scope = EVERYTHING) -> list[Difference]:
+def differences(client: Client, scope: VerifiedScope = EVERYTHING) -> list[Difference]:
     """What one pass finds, at most 1,000 for each table and piece; [] when all is equal. Exact where no worker writes meanwhile."""
     partitions = client.execute(
         "SELECT partition FROM events UNION DISTINCT SELECT partition FROM windows UNION DISTINCT SELECT partition FROM cases ORDER BY 1"
@@ -124,7 +124,7 @@ def differences(client: Client, scope: Scope = EVERYTHING) -> list[Difference]:
         return found
 
 
-def confirmed(client: Client, settled: Callable[[], None], scope: Scope = EVERYTHING, pause_s: float = PAUSE_S) -> Verdict:
+def confirmed(client: Client, settled: Callable[[], None], scope: VerifiedScope = EVERYTHING, pause_s: float = PAUSE_S) -> Verdict:
     """What is different while workers go on. `settled` returns when what is now visible in ClickHouse has been committed.
 
     Raises whatever `settled` raises when that takes too long.
@@ -144,7 +144,7 @@ def _sorted(found: Iterable[Difference]) -> tuple[Difference, ...]:
 
 
 # -- which ones -----------------------------------------------------------------------------------------------------------
-def _choose(client: Client, scope: Scope) -> None:
+def _choose(client: Client, scope: VerifiedScope) -> None:
     """Fill `verify_cases` and `verify_districts`; where everything is compared both stay empty and nobody asks them."""
     limit = "" if scope.sample is None else "ORDER BY rand() LIMIT %(sample)s"
     of_districts = "district IN %(districts)s" if scope.districts else "1"
@@ -191,7 +191,7 @@ def _forgotten(client: Client, tables: Iterable[str]) -> Iterator[None]:
 
 
 # -- one pass -------------------------------------------------------------------------------------------------------------
-def _again(client: Client, found: Iterable[Difference], scope: Scope) -> list[Difference]:
+def _again(client: Client, found: Iterable[Difference], scope: VerifiedScope) -> list[Difference]:
     """What is still different of the keys that were."""
     keys = {(d.table, d.key) for d in found}
     windows = any(not d.subject for d in found)

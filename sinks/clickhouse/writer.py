@@ -63,7 +63,7 @@ class Observer(Protocol):
     def paused(self, paused: bool) -> None: ...
 
 
-class Writer:
+class RowWriter:
     """One connection in one thread. Not for concurrent calls of `write`: order is the point."""
 
     def __init__(

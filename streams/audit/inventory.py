@@ -8,12 +8,12 @@ from streams.kafka.log_reader import LogReader
 from streams.settings import Settings
 
 
-class _Data(Struct):
+class _NamedDistrict(Struct):
     district: str
 
 
 class _Named(Struct):
-    data: _Data
+    data: _NamedDistrict
     subject: str
     source: str
     id: str

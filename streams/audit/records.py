@@ -20,8 +20,8 @@ from projections.partition import REMEMBERED_MS, Entry
 from projections.rows import event_row
 from sinks.clickhouse import ledger
 from streams.audit.forwards import Forwards, is_forwarded
-from streams.kafka.log_reader import Gap, LogReader, Marks
-from streams.sorting import Intray, Record, Refused
+from streams.kafka.log_reader import Gap, LogReader, PartitionOffsets
+from streams.sorting import Record, Refused, Sorter
 from streams.worker.processor import AHEAD
 
 LISTED: Final = 1000
@@ -40,7 +40,7 @@ class Account:
     `dead_letters` theirs in `dead_letters`. `markers` are offsets of the log's own, `missing` offsets with nothing at all.
     """
 
-    marks: Marks
+    marks: PartitionOffsets
     records: int = 0
     distinct: int = 0
     duplicates: int = 0
@@ -90,7 +90,7 @@ class Audit:
     topic_id: str
     now: int
 
-    async def report(self, marks: Sequence[Marks], chosen: Sequence[int], advance: Callable[[int], None]) -> Report:
+    async def report(self, marks: Sequence[PartitionOffsets], chosen: Sequence[int], advance: Callable[[int], None]) -> Report:
         """Compare the chosen partitions; `marks` are those of all. `advance` hears how many offsets are done.
 
         Raises aiokafka's `KafkaError` and clickhouse-driver's errors when a server is away.
@@ -119,12 +119,12 @@ class Audit:
 class _Part:
     """One partition while it is read."""
 
-    def __init__(self, marks: Marks, partitions: int, forwards: Forwards, now: int) -> None:
+    def __init__(self, marks: PartitionOffsets, partitions: int, forwards: Forwards, now: int) -> None:
         self.account = Account(marks)
         self._marks = marks
         self._forwards = forwards
         self._oldest_in_time = now + AHEAD - REMEMBERED_MS
-        self._intray = Intray(partitions, anybody_allows)
+        self._intray = Sorter(partitions, anybody_allows)
         self._rows: dict[int, int] = {}
         self._seen: dict[int, int] = {}
         self._dead: dict[int, str] = {}

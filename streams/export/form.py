@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from events.exit_code import ExitCode
-from streams.export.column import Column, Kind, Row
+from streams.export.column import ColumnKind, ExportColumn, Row
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 BOM: Final = b"\xef\xbb\xbf"
@@ -30,7 +30,7 @@ class NoParquet(ModuleNotFoundError):
     exit_code = ExitCode.UNAVAILABLE
 
 
-class Writer(Protocol):
+class FileWriter(Protocol):
     """Takes rows, in blocks, all of a district with its zone; `close` ends a whole file, and is not called for a broken one."""
 
     def write(self, rows: Sequence[Row], zone: ZoneInfo) -> None: ...
@@ -50,7 +50,7 @@ def defused(text: str) -> str:
 class CsvWriter:
     """An empty cell is an empty text or no value; flags are true and false."""
 
-    def __init__(self, file: BinaryIO, columns: Sequence[Column]) -> None:
+    def __init__(self, file: BinaryIO, columns: Sequence[ExportColumn]) -> None:
         self._file = file
         self._columns = columns
         self._text = io.StringIO(newline="")
@@ -67,12 +67,12 @@ class CsvWriter:
     def close(self) -> None:
         """Nothing is left."""
 
-    def _writes(self, kind: Kind, zone: ZoneInfo) -> Callable[[Any], object]:
-        if kind is Kind.TEXT:
+    def _writes(self, kind: ColumnKind, zone: ZoneInfo) -> Callable[[Any], object]:
+        if kind is ColumnKind.TEXT:
             return defused
-        if kind is Kind.INSTANT:
+        if kind is ColumnKind.INSTANT:
             return lambda value: None if value is None else in_zone(value, zone)
-        if kind is Kind.FLAG:
+        if kind is ColumnKind.FLAG:
             return lambda value: "true" if value else "false"
         return lambda value: value
 
@@ -85,10 +85,10 @@ class CsvWriter:
 class JsonWriter:
     """One object a line."""
 
-    def __init__(self, file: BinaryIO, columns: Sequence[Column]) -> None:
+    def __init__(self, file: BinaryIO, columns: Sequence[ExportColumn]) -> None:
         self._file = file
         self._names = [column.name for column in columns]
-        self._instants = [i for i, column in enumerate(columns) if column.kind is Kind.INSTANT]
+        self._instants = [i for i, column in enumerate(columns) if column.kind is ColumnKind.INSTANT]
         self._encoder = msgspec.json.Encoder()
 
     def write(self, rows: Sequence[Row], zone: ZoneInfo) -> None:
@@ -108,19 +108,19 @@ class JsonWriter:
 class ParquetWriter:
     """Row groups of 50,000, compressed with ZSTD. Raises `NoParquet` where pyarrow is not installed."""
 
-    def __init__(self, file: BinaryIO, columns: Sequence[Column]) -> None:
+    def __init__(self, file: BinaryIO, columns: Sequence[ExportColumn]) -> None:
         try:
             import pyarrow  # type: ignore[import-untyped] # noqa: ICN001, PLC0415 - only where it is installed
             from pyarrow import parquet  # noqa: PLC0415 - as above
         except ModuleNotFoundError as error:
             raise NoParquet("Parquet needs pyarrow: pip install pyarrow, or ask for csv or json") from error
         types = {
-            Kind.TEXT: pyarrow.string(),
-            Kind.WHOLE: pyarrow.int64(),
-            Kind.NUMBER: pyarrow.float64(),
-            Kind.FLAG: pyarrow.bool_(),
-            Kind.DAY: pyarrow.date32(),
-            Kind.INSTANT: pyarrow.timestamp("ms", tz="UTC"),
+            ColumnKind.TEXT: pyarrow.string(),
+            ColumnKind.WHOLE: pyarrow.int64(),
+            ColumnKind.NUMBER: pyarrow.float64(),
+            ColumnKind.FLAG: pyarrow.bool_(),
+            ColumnKind.DAY: pyarrow.date32(),
+            ColumnKind.INSTANT: pyarrow.timestamp("ms", tz="UTC"),
         }
         self._arrow = pyarrow
         self._schema = pyarrow.schema([(column.name, types[column.kind]) for column in columns])
@@ -147,5 +147,9 @@ class ParquetWriter:
         self._batches.clear()
 
 
-WRITERS: Final[dict[str, Callable[[BinaryIO, Sequence[Column]], Writer]]] = {"csv": CsvWriter, "parquet": ParquetWriter, "json": JsonWriter}
+WRITERS: Final[dict[str, Callable[[BinaryIO, Sequence[ExportColumn]], FileWriter]]] = {
+    "csv": CsvWriter,
+    "parquet": ParquetWriter,
+    "json": JsonWriter,
+}
 """By the name of the form."""

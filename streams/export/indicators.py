@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from events.directory import Directory
 from events.zone import midnight
-from projections.score import FEWEST_RATINGS, Cell, Tally, Weights, score, share_interval
+from projections.score import FEWEST_RATINGS, AnswerTally, CellTallies, ScoreWeights, score, share_interval
 from streams.export.column import Row
 from streams.export.period import MINUTE_MS, Period
 
@@ -52,11 +52,15 @@ def indicator_rows(
         )
 
 
-def weights_at(directory: Directory, district: str, at: int) -> Weights:
+def weights_at(directory: Directory, district: str, at: int) -> ScoreWeights:
     """What the score of a district is made of at an instant."""
     zone = directory.zone(district)
     versions = [each for each in directory.weights(district) if each.valid_from is None or midnight(zone, each.valid_from) <= at]
-    return Weights(versions[-1].satisfaction, versions[-1].response, versions[-1].resolution, versions[-1].m) if versions else Weights()
+    return (
+        ScoreWeights(versions[-1].satisfaction, versions[-1].response, versions[-1].resolution, versions[-1].m)
+        if versions
+        else ScoreWeights()
+    )
 
 
 def _waited(each: Tallies, what: str) -> Row:
@@ -76,16 +80,18 @@ def _rated(each: Tallies) -> Row:
     return n, per_resolution, mean, 10 * mean, satisfied / n, *share_interval(n, satisfied)
 
 
-def _scored(each: Tallies, whole: Tallies, weights: Weights) -> Row:
+def _scored(each: Tallies, whole: Tallies, weights: ScoreWeights) -> Row:
     found = score(_cell(each), None if each is whole else _cell(whole), weights)
     reason = "" if found.value is not None else TOO_FEW
     return found.value, found.low, found.high, reason, found.satisfaction_points, found.response_points, found.quality_points
 
 
-def _cell(each: Tallies) -> Cell:
-    ratings = Tally(each["rating_n"], each["rating_sum_bp"] / RATING_ONE, each["rating_sum_squares_bp2"] / RATING_ONE**2)
-    return Cell(
-        ratings, Tally.of_share(each["response_due_n"], each["response_kept_n"]), Tally.of_share(each["quality_n"], each["quality_sum"])
+def _cell(each: Tallies) -> CellTallies:
+    ratings = AnswerTally(each["rating_n"], each["rating_sum_bp"] / RATING_ONE, each["rating_sum_squares_bp2"] / RATING_ONE**2)
+    return CellTallies(
+        ratings,
+        AnswerTally.of_share(each["response_due_n"], each["response_kept_n"]),
+        AnswerTally.of_share(each["quality_n"], each["quality_sum"]),
     )
 
 

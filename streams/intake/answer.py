@@ -7,14 +7,14 @@ means that of some it is not known: send all again, for an event sent twice coun
 from collections.abc import Sequence
 from typing import Any
 
-from streams.intake.judgement import FORBIDDEN, Judgement, Rejected
-from streams.intake.kafka_link import RETRY_AFTER_S, Place
+from streams.intake.kafka_link import RETRY_AFTER_S, AcknowledgedAt
 from streams.intake.problem import Problem, Refusal
+from streams.intake.validation import FORBIDDEN, Judgement, Rejected
 
 ACCEPTED, REJECTED, UNKNOWN = "accepted", "rejected", "unknown"
 
 
-def outcomes(judgement: Judgement, places: Sequence[Place | None]) -> list[dict[str, Any]]:
+def outcomes(judgement: Judgement, places: Sequence[AcknowledgedAt | None]) -> list[dict[str, Any]]:
     """One entry for each event; `places` are of the records in their order."""
     of_records = iter(places)
     return [
@@ -27,13 +27,13 @@ def _rejected(index: int, verdict: Rejected) -> dict[str, Any]:
     return {"index": index, "status": REJECTED, "reason": verdict.reason, "path": verdict.path, "message": verdict.message}
 
 
-def _placed(index: int, place: Place | None) -> dict[str, Any]:
+def _placed(index: int, place: AcknowledgedAt | None) -> dict[str, Any]:
     if place is None:
         return {"index": index, "status": UNKNOWN}
     return {"index": index, "status": ACCEPTED, "partition": place.partition, "offset": place.offset}
 
 
-def answer(judgement: Judgement, places: Sequence[Place | None]) -> tuple[int, dict[str, Any]]:
+def answer(judgement: Judgement, places: Sequence[AcknowledgedAt | None]) -> tuple[int, dict[str, Any]]:
     """Status and body where something was accepted. Raises `Problem` where nothing was, or where it is not known."""
     told = outcomes(judgement, places)
     rejected = len(judgement.rejected)

@@ -9,8 +9,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import BaseRequest, RequestPayloadError
 
 from events.exit_code import ExitCode
+from streams.intake.memory_budget import Claim
 from streams.intake.problem import Problem, Refusal
-from streams.intake.room import Claim
 from streams.intake.unpacking import unpacked
 
 MOST_BYTES: Final = 1 << 20

@@ -17,9 +17,9 @@ from aiokafka.structs import RecordMetadata
 
 from events.exit_code import ExitCode
 from events.personal_data import Allows
-from streams.intake.judgement import Judge, Record
+from streams.intake.memory_budget import Claim
 from streams.intake.problem import Problem, Refusal
-from streams.intake.room import Claim
+from streams.intake.validation import Judge, OutgoingRecord
 from streams.kafka.client import client_options
 from streams.kafka.identity import topic_identity
 from streams.kafka.publisher import STRUCTURED
@@ -36,7 +36,7 @@ RETRY_AFTER_S: Final = 5
 log = structlog.get_logger("intake")
 
 
-class Place(NamedTuple):
+class AcknowledgedAt(NamedTuple):
     """Where an acknowledged event is."""
 
     partition: int
@@ -77,7 +77,7 @@ class KafkaLink:
                 log.warning("Kafka is away", why=str(failure) or type(failure).__name__)
             await asyncio.sleep(AGAIN_AFTER_S)
 
-    async def send(self, records: Sequence[Record], claim: Claim) -> list[Place | None]:
+    async def send(self, records: Sequence[OutgoingRecord], claim: Claim) -> list[AcknowledgedAt | None]:
         """Where each record is, in their order; None where that is not known."""
         producer, sent = self._producer, list[asyncio.Future[RecordMetadata]]()
         if producer is None:
@@ -90,7 +90,7 @@ class KafkaLink:
         self._watch_over([future for future in sent if not future.done()], claim)
         return [_place(future) for future in sent] + [None] * (len(records) - len(sent))
 
-    async def _hand_over(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[RecordMetadata]":
+    async def _hand_over(self, producer: AIOKafkaProducer, record: OutgoingRecord) -> "asyncio.Future[RecordMetadata]":
         future: asyncio.Future[RecordMetadata] = await producer.send(
             self._settings.topic,
             value=record.value,
@@ -160,12 +160,12 @@ class KafkaLink:
         self.away = why
 
 
-def _place(future: "asyncio.Future[RecordMetadata]") -> Place | None:
+def _place(future: "asyncio.Future[RecordMetadata]") -> AcknowledgedAt | None:
     """None where it is not acknowledged, failed, or where the broker has forgotten the offset of a repeated batch."""
     if not future.done() or future.cancelled() or future.exception() is not None:
         return None
     metadata = future.result()
-    return Place(metadata.partition, metadata.offset) if metadata.offset >= 0 else None
+    return AcknowledgedAt(metadata.partition, metadata.offset) if metadata.offset >= 0 else None
 
 
 def _away(why: str) -> Problem:

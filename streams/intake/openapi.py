@@ -14,12 +14,12 @@ import yaml
 from events.contract import MODELS
 from events.rejection import Reason
 from events.schemas import event_schema, example
+from streams.intake.authentication import SIGNER
 from streams.intake.body import MOST_BYTES, MOST_CHUNKS
-from streams.intake.gate import SIGNER
-from streams.intake.judgement import FORBIDDEN
 from streams.intake.problem import MEDIA_TYPE, STATUS, Refusal
 from streams.intake.signature import ID, SIGNATURE, TIMESTAMP
 from streams.intake.submission import MOST_EVENTS, Mode
+from streams.intake.validation import FORBIDDEN
 
 FILE: Final = "openapi.yaml"
 MEANINGS: Final = {

@@ -16,12 +16,12 @@ from streams.clock import WallClock
 from streams.directory import directory_of
 from streams.http.host import is_loopback
 from streams.http.policy import Policy
-from streams.intake.front import Front
-from streams.intake.gate import Gate
+from streams.intake.authentication import Authentication
+from streams.intake.handler import Front
 from streams.intake.hook import hooks_of
 from streams.intake.kafka_link import KafkaLink
-from streams.intake.room import Room
-from streams.intake.server import Server
+from streams.intake.memory_budget import Room
+from streams.intake.server import HttpServer
 from streams.intake.token_file import Register, TokenFileError, register_of
 from streams.settings import Settings
 
@@ -45,7 +45,7 @@ async def _run(settings: Settings) -> int:
     link = KafkaLink(settings, directory_of(settings).allows)
     metrics, room = IntakeMetrics(CollectorRegistry()), Room(settings.intake_memory_mib * MIB)
     front = Front(
-        gate=Gate(register),
+        gate=Authentication(register),
         policy=Policy(settings.allowed_hosts),
         link=link,
         room=room,
@@ -54,7 +54,7 @@ async def _run(settings: Settings) -> int:
         connections=lambda: len(server.connections),
         hooks=hooks_of(settings),
     )
-    server = Server(front.handle, front.refused, front.overcrowded)
+    server = HttpServer(front.handle, front.refused, front.overcrowded)
     loop.add_signal_handler(signal.SIGHUP, lambda: _read_again(settings, front, link, metrics))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_ended, asyncio.create_task(link.run()))
@@ -102,7 +102,7 @@ def _read_tokens_again(file: Path, front: Front, metrics: IntakeMetrics) -> None
     log.info("token file read again", tokens=len(register.grants))
 
 
-async def _listen(stack: AsyncExitStack, server: Server, settings: Settings) -> int:
+async def _listen(stack: AsyncExitStack, server: HttpServer, settings: Settings) -> int:
     """Answer until the stack unwinds: then no more connections, and those with a request under way are answered first."""
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=DRAINED_WITHIN_S)
     stack.push_async_callback(runner.cleanup)

@@ -24,10 +24,10 @@ LARGEST_HEADER: Final = 8 * 1024
 Refused = Callable[[web.BaseRequest, Problem], web.Response]
 
 
-class Connection(RequestHandler):
+class HttpConnection(RequestHandler):
     """One client. What is no HTTP is refused like everything else, and its bytes are logged nowhere."""
 
-    def __init__(self, server: "Server", *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
+    def __init__(self, server: "HttpServer", *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(server, loop=loop, **options)
         self._refused = server.refused
         self._gone = loop.create_future()
@@ -75,7 +75,7 @@ class Connection(RequestHandler):
         return self._refused(request, Problem(refusal, "this is no request of HTTP", closes=True))
 
 
-class Server(web.Server):
+class HttpServer(web.Server):
     """Makes connections, up to a number."""
 
     def __init__(
@@ -93,8 +93,8 @@ class Server(web.Server):
         self._silent_s = silent_s
         self._most_connections = most_connections
 
-    def __call__(self) -> Connection:
-        return Connection(
+    def __call__(self) -> HttpConnection:
+        return HttpConnection(
             self,
             loop=self._loop,
             keepalive_timeout=self._silent_s,

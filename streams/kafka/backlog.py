@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streams.kafka.client import administration
-from streams.kafka.log_reader import LogReader, Marks
+from streams.kafka.log_reader import LogReader, PartitionOffsets
 from streams.kafka.topics import partition_counts
 from streams.settings import Settings
 
@@ -17,7 +17,7 @@ from streams.settings import Settings
 class Backlog:
     """Of every partition of the event topic; the sums are in records."""
 
-    partitions: Sequence[Marks]
+    partitions: Sequence[PartitionOffsets]
 
     @property
     def produced(self) -> int:

@@ -35,7 +35,7 @@ Gap = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class PartitionOffsets:
     """Of one partition: its first offset, what the group has committed, where it ends. `committed` was read first."""
 
     partition: int
@@ -50,7 +50,7 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class HiddenRange:
     """A batch in the log that readers do not see: markers of transactions, or records that were taken back."""
 
     first: int
@@ -85,12 +85,12 @@ class LogReader:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._consumer.stop()
 
-    async def marks(self) -> list[Marks]:
+    async def marks(self) -> list[PartitionOffsets]:
         """Of all partitions. Where the group has committed nothing, `committed` is the first offset."""
         committed = await self.committed()
         firsts = await self._consumer.beginning_offsets(self._topics)
         ends = await self._consumer.end_offsets(self._topics)
-        return [Marks(p.partition, firsts[p], committed.get(p.partition, firsts[p]), ends[p]) for p in self._topics]
+        return [PartitionOffsets(p.partition, firsts[p], committed.get(p.partition, firsts[p]), ends[p]) for p in self._topics]
 
     async def committed(self) -> dict[int, int]:
         """By partition, where the group has committed anything."""
@@ -142,7 +142,7 @@ class LogReader:
             await client.close()
         return [offset for first, after in gaps for offset in range(first, after) if offset not in hidden]
 
-    async def _batches(self, client: AIOKafkaClient, partition: int, offset: int) -> list[Batch]:
+    async def _batches(self, client: AIOKafkaClient, partition: int, offset: int) -> list[HiddenRange]:
         """Headers of the batches from that offset on, as many as one answer holds; none at the end of the log."""
         topic = self._topics[partition]
         node = client.cluster.leader_for_partition(topic)
@@ -154,10 +154,10 @@ class LogReader:
         return await asyncio.to_thread(_headers, content or b"")
 
 
-def _headers(content: bytes) -> list[Batch]:
+def _headers(content: bytes) -> list[HiddenRange]:
     """A batch that only looks hidden, a committed transaction, does no harm: its records are in no gap."""
     batches, log = [], MemoryRecords(content)
     while log.has_next():
         batch = log.next_batch()
-        batches.append(Batch(batch.base_offset, batch.next_offset, batch.is_control_batch or batch.is_transactional))
+        batches.append(HiddenRange(batch.base_offset, batch.next_offset, batch.is_control_batch or batch.is_transactional))
     return batches

@@ -18,7 +18,7 @@ PREAMBLE: Final = struct.Struct(">qi")
 """Base offset of a batch, and how many bytes follow."""
 
 
-class Batches:
+class FetchedBatches:
     """In place of aiokafka's `MemoryRecords`, for what one fetch gave of one partition."""
 
     def __init__(self, fetched: bytes) -> None:
@@ -32,16 +32,16 @@ class Batches:
     def has_next(self) -> bool:
         return bool(self._reader.has_next())
 
-    def next_batch(self) -> "Batch | None":
+    def next_batch(self) -> "RecordBatch | None":
         batch = self._reader.next_batch()
         if batch is None:
             return None
         begin = self._at
         self._at += PREAMBLE.size + PREAMBLE.unpack_from(self._fetched, begin)[1]
-        return Batch(batch, self._fetched[begin : self._at])
+        return RecordBatch(batch, self._fetched[begin : self._at])
 
 
-class Batch:
+class RecordBatch:
     """A batch as the compiled reader gives it, until it meets a name that it cannot read: then from its beginning by the other one.
 
     Whoever iterates passes over offsets that were given already, as aiokafka's fetcher does.
@@ -83,4 +83,4 @@ class _Escaped(bytearray):
         return super().decode(encoding, errors)
 
 
-fetcher.MemoryRecords = Batches
+fetcher.MemoryRecords = FetchedBatches

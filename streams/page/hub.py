@@ -44,7 +44,7 @@ class Reads(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class Freshness:
     """Whether what is shown is true now.
 
     live; stale: the workers are behind or stopped; away: ClickHouse does not answer; failing: a mistake of ours in reading it.
@@ -64,7 +64,7 @@ class News:
     edition: int = 0
 
 
-class Channel:
+class Broadcast:
     """What the viewers of one view share. Mutable; the hub's loop writes, viewers wait."""
 
     def __init__(self, view: View) -> None:
@@ -73,7 +73,7 @@ class Channel:
         self.viewers = 0
         self._changed = asyncio.Condition()
 
-    async def tell(self, content: str, state: State) -> None:
+    async def tell(self, content: str, state: Freshness) -> None:
         """Wake the viewers if anything is new."""
         told = json.dumps({"state": state.name, "as_of": state.as_of}, separators=(",", ":"))
         news, edition = self.news, self.news.edition + 1
@@ -110,7 +110,7 @@ class Hub:
         self._stale_after_ms = stale_after_s * 1000
         self._most_viewers = most_viewers
         self._most_views = most_views
-        self._channels: dict[View, Channel] = {}
+        self._channels: dict[View, Broadcast] = {}
         self._readers: set[asyncio.Task[None]] = set()
 
     @property
@@ -124,7 +124,7 @@ class Hub:
         return len(self._channels)
 
     @contextmanager
-    def watching(self, view: View) -> Iterator[Channel]:
+    def watching(self, view: View) -> Iterator[Broadcast]:
         """The view's channel, kept up to date while in the context. Raises `Full`."""
         channel = self._channel(view)
         channel.viewers += 1
@@ -133,13 +133,13 @@ class Hub:
         finally:
             channel.viewers -= 1
 
-    def _channel(self, view: View) -> Channel:
+    def _channel(self, view: View) -> Broadcast:
         if self.viewers >= self._most_viewers:
             raise Full("too many viewers")
         if view not in self._channels:
             if self.views >= self._most_views:
                 raise Full("too many districts and windows are looked at")
-            channel = self._channels[view] = Channel(view)
+            channel = self._channels[view] = Broadcast(view)
             reader = asyncio.create_task(self._follow(channel, self._make_reader(view)))
             self._readers.add(reader)
             reader.add_done_callback(self._readers.discard)
@@ -151,20 +151,20 @@ class Hub:
             reader.cancel()
         await asyncio.gather(*self._readers, return_exceptions=True)
 
-    async def _follow(self, channel: Channel, reader: Reads) -> None:
-        state, last = State("", None), Reading("", None)
+    async def _follow(self, channel: Broadcast, reader: Reads) -> None:
+        state, last = Freshness("", None), Reading("", None)
         while channel.viewers:
             before, again_after_s = state.name, AGAIN_AFTER_S
             try:
                 last = await self._pool.ask(reader.read)
-                state, again_after_s = State(self._judge(last.as_of), last.as_of), READ_EVERY_S
+                state, again_after_s = Freshness(self._judge(last.as_of), last.as_of), READ_EVERY_S
             except AWAY as failure:
-                state = State("away", last.as_of)
+                state = Freshness("away", last.as_of)
                 if state.name != before:
                     why = str(failure).partition("\n")[0] or type(failure).__name__
                     log.warning("ClickHouse does not answer", view=channel.view, why=why)
             except Exception:
-                state = State("failing", last.as_of)
+                state = Freshness("failing", last.as_of)
                 if state.name != before:
                     log.exception("a mistake in reading", view=channel.view)
             await channel.tell(last.content, state)

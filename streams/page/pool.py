@@ -20,7 +20,7 @@ READERS: Final = 8
 Answer = TypeVar("Answer")
 
 
-class Server(Protocol):
+class Database(Protocol):
     """What is asked of `sinks.clickhouse.connection.ClickHouse`."""
 
     def connect(self) -> Client: ...
@@ -29,7 +29,7 @@ class Server(Protocol):
 class ReadingPool:
     """Reads for the loop that made it. `close` waits for the reads under way."""
 
-    def __init__(self, server: Server, metrics: PageMetrics, readers: int = READERS) -> None:
+    def __init__(self, server: Database, metrics: PageMetrics, readers: int = READERS) -> None:
         self._server = server
         self._metrics = metrics
         self._own = threading.local()

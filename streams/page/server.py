@@ -12,10 +12,10 @@ from aiohttp.typedefs import Handler
 
 from sinks.clickhouse import overview
 from sinks.clickhouse.connection import AWAY
-from sinks.page_metrics import PageMetrics, Refused
+from sinks.page_metrics import PageMetrics, RefusedViewer
 from streams.clock import Clock
 from streams.page.answers import Answers, Pool
-from streams.page.hub import Channel, Full, Hub
+from streams.page.hub import Broadcast, Full, Hub
 from streams.page.reading import WINDOWS, View
 from streams.page.site import away, site
 
@@ -25,7 +25,7 @@ TAKEN_WITHIN_S: Final = 15.0
 DISTRICTS_READ_EVERY_MS: Final = 5_000
 
 
-class Register:
+class KnownDistricts:
     """Which districts have numbers. Mutable; of one event loop."""
 
     def __init__(self, pool: Pool, clock: Clock) -> None:
@@ -44,14 +44,14 @@ class Register:
 
 
 def application(
-    hub: Hub, register: Register, metrics: PageMetrics, token: str = "", hosts: frozenset[str] = frozenset()
+    hub: Hub, register: KnownDistricts, metrics: PageMetrics, token: str = "", hosts: frozenset[str] = frozenset()
 ) -> web.Application:
     """`token` '' lets everybody in, which is for this machine only; with one, its sign of life may be asked for by `hosts` too."""
     routes = [web.get("/districts", _districts(register)), web.get("/live", _live(hub, register, metrics))]
     return site("page.html", routes, token, hosts if token else frozenset())
 
 
-def _districts(register: Register) -> Handler:
+def _districts(register: KnownDistricts) -> Handler:
     async def districts(_: web.Request) -> web.StreamResponse:
         try:
             return web.json_response(await register.districts())
@@ -61,20 +61,20 @@ def _districts(register: Register) -> Handler:
     return districts
 
 
-def _live(hub: Hub, register: Register, metrics: PageMetrics) -> Handler:
+def _live(hub: Hub, register: KnownDistricts, metrics: PageMetrics) -> Handler:
     async def live(request: web.Request) -> web.StreamResponse:
         view = await _view(request, register)
         try:
             with hub.watching(view) as channel:
                 return await _stream(request, channel)
         except Full as full:
-            metrics.refused(Refused.FULL)
+            metrics.refused(RefusedViewer.FULL)
             raise web.HTTPServiceUnavailable(text=f"{full}: try again later\n", headers={"Retry-After": "30"}) from full
 
     return live
 
 
-async def _stream(request: web.Request, channel: Channel) -> web.StreamResponse:
+async def _stream(request: web.Request, channel: Broadcast) -> web.StreamResponse:
     """Tell what is new until the viewer has gone."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     seen = told = 0
@@ -99,7 +99,7 @@ async def _stream(request: web.Request, channel: Channel) -> web.StreamResponse:
         return response
 
 
-async def _view(request: web.Request, register: Register) -> View:
+async def _view(request: web.Request, register: KnownDistricts) -> View:
     district, window = request.query.get("district", ""), request.query.get("window", "24h")
     if window not in WINDOWS:
         raise web.HTTPBadRequest(text=f"window is one of {', '.join(WINDOWS)}\n")

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from events.exit_code import ExitCode
-from sinks.page_metrics import PageMetrics, PageStanding, Refused
+from sinks.page_metrics import PageMetrics, PageStanding, RefusedViewer
 from streams.clock import WallClock
 from streams.directory import directory_of
 from streams.http.application import application as guarded
@@ -23,7 +23,7 @@ from streams.page.hub import MOST_VIEWERS, Hub
 from streams.page.pool import ReadingPool
 from streams.page.public import Library, public_application
 from streams.page.reading import Reader
-from streams.page.server import Register, application
+from streams.page.server import KnownDistricts, application
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 
@@ -66,7 +66,7 @@ async def serve_page(stack: AsyncExitStack, settings: Settings) -> int:
     pool, directory = await _pool(stack, settings, metrics), directory_of(settings)
     hub = Hub(lambda view: Reader(view, directory.zone(view.district), clock), pool, clock, stale_after_s=settings.stale_after_s)
     stack.push_async_callback(hub.close)
-    app = application(hub, Register(pool, clock), metrics, settings.page_token.get_secret_value(), settings.allowed_hosts)
+    app = application(hub, KnownDistricts(pool, clock), metrics, settings.page_token.get_secret_value(), settings.allowed_hosts)
     await _expose(stack, settings, metrics, hub)
     return await _answer(stack, settings, app, metrics)
 
@@ -94,7 +94,7 @@ async def _answer(stack: AsyncExitStack, settings: Settings, app: web.Applicatio
         settings.page_port,
         settings.page_host,
         most_connections=MOST_CONNECTIONS,
-        crowded=lambda: metrics.refused(Refused.CROWDED),
+        crowded=lambda: metrics.refused(RefusedViewer.CROWDED),
     )
 
 

@@ -27,7 +27,7 @@ from streams.rebuild.journal import Journal
 from streams.settings import Settings
 from streams.worker.breaker import Flood
 from streams.worker.process import run_beside
-from streams.worker.processor import Desk
+from streams.worker.processor import Processor
 
 ASKED_EVERY_S: Final = 0.5
 
@@ -67,7 +67,7 @@ def count(journal: Journal, settings: Settings, advance: Callable[[Backlog], Non
     """Run a worker on the tables beside until it has counted what the log held a moment ago. Raises `Stands` or `Interrupted`."""
     ended: list[bool] = []
 
-    async def until_done(desk: Desk) -> None:
+    async def until_done(desk: Processor) -> None:
         await _until_counted(desk, settings, journal, advance)
         ended.append(True)
 
@@ -76,7 +76,7 @@ def count(journal: Journal, settings: Settings, advance: Callable[[Backlog], Non
         raise Interrupted
 
 
-async def _until_counted(desk: Desk, settings: Settings, journal: Journal, advance: Callable[[Backlog], None]) -> None:
+async def _until_counted(desk: Processor, settings: Settings, journal: Journal, advance: Callable[[Backlog], None]) -> None:
     """Twice up to the end: what was sent on to its right partition in the first round is before the end of the second."""
     for _ in range(2):
         held = await backlog(settings)

@@ -16,7 +16,7 @@ from sinks.clickhouse.ledger import dead_letter_rows
 from sinks.clickhouse.store import Store
 from streams.kafka.log_reader import LogReader
 from streams.rebuild.journal import Journal
-from streams.sorting import Intray, Record
+from streams.sorting import Record, Sorter
 from streams.worker.ports import Columns
 
 
@@ -52,7 +52,7 @@ class _Accepted:
 
     def __init__(self, number: int, partitions: int, epoch: int, revision: int) -> None:
         self._number = number
-        self._intray = Intray(partitions, anybody_allows)
+        self._intray = Sorter(partitions, anybody_allows)
         self._first_version = row_version(epoch, 0, revision)
         self.set_aside: dict[int, str] = {}
 

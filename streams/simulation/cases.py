@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from streams.simulation.district import DEPARTMENTS, TRANSPORTATION, District
+from streams.simulation.district import DEPARTMENTS, TRANSPORTATION, SimulatedDistrict
 from streams.simulation.hours import HOUR_MS, Floats, Millis, midnight
 from streams.simulation.school_year import is_school_day, volume
 
@@ -65,11 +65,11 @@ class Cases:
         return len(self.opened)
 
 
-def generator(seed: int, district: District, day: date) -> Generator:
+def generator(seed: int, district: SimulatedDistrict, day: date) -> Generator:
     return default_rng([seed, district.number, day.toordinal()])
 
 
-def cases_of(district: District, day: date, zone: ZoneInfo, rng: Generator) -> Cases:
+def cases_of(district: SimulatedDistrict, day: date, zone: ZoneInfo, rng: Generator) -> Cases:
     """All cases that open on a date: the usual ones, and those of the day's bus delays."""
     usual_school, usual_opened = _usual(district, day, zone, rng)
     burst_school, burst_opened = _bus_delays(district, day, zone, rng)
@@ -96,7 +96,7 @@ def cases_of(district: District, day: date, zone: ZoneInfo, rng: Generator) -> C
     )
 
 
-def _usual(district: District, day: date, zone: ZoneInfo, rng: Generator) -> tuple[Indices, Millis]:
+def _usual(district: SimulatedDistrict, day: date, zone: ZoneInfo, rng: Generator) -> tuple[Indices, Millis]:
     bursts = BURST_CHANCE * BURST_SHARE_OF_STUDENTS if is_school_day(day) else 0.0
     expected = district.students * (CASES_PER_STUDENT_AND_DAY * volume(day) - bursts)
     n = int(rng.poisson(expected * rng.lognormal(-(DAY_NOISE**2) / 2, DAY_NOISE)))
@@ -107,7 +107,7 @@ def _usual(district: District, day: date, zone: ZoneInfo, rng: Generator) -> tup
     return school, _at(day, zone, hour)
 
 
-def _bus_delays(district: District, day: date, zone: ZoneInfo, rng: Generator) -> tuple[Indices, Millis]:
+def _bus_delays(district: SimulatedDistrict, day: date, zone: ZoneInfo, rng: Generator) -> tuple[Indices, Millis]:
     """A school whose buses are late hears from one in twenty students within the hour, mostly in its first half."""
     late = np.flatnonzero(rng.random(len(district.schools)) < BURST_CHANCE) if is_school_day(day) else np.empty(0, dtype=np.int64)
     students = district.students * np.array(district.weights)[late]

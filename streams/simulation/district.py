@@ -15,7 +15,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Department:
+class SimulatedDepartment:
     """`share` of the cases, median working hours to a first answer and from the last one to the resolution, mean rating of 1..5."""
 
     name: str
@@ -27,16 +27,16 @@ class Department:
 
 
 DEPARTMENTS = (
-    Department("transportation", 0.15, 1.3, 2.0, 3.9, ("bus-route", "bus-stop", "lost-item", "driver-praise", "bus-late")),
-    Department("attendance", 0.2, 0.8, 1.0, 4.3, ("absence", "late-arrival", "early-pickup", "excuse-note")),
-    Department("enrollment", 0.13, 3.5, 9.0, 4.0, ("new-student", "transfer", "records", "address-change", "transcript")),
-    Department("special-education", 0.07, 6.0, 16.0, 3.7, ("iep-meeting", "evaluation", "accommodation", "aide")),
-    Department("counseling", 0.09, 4.0, 8.0, 4.4, ("schedule-change", "college", "wellbeing", "bullying")),
-    Department("technology", 0.11, 1.8, 4.0, 4.2, ("password", "device", "portal-login", "app", "wifi")),
-    Department("meals", 0.08, 2.2, 3.0, 4.1, ("balance", "allergy", "free-meals", "menu")),
-    Department("facilities", 0.05, 5.0, 14.0, 3.8, ("heating", "parking", "rental", "playground")),
-    Department("activities", 0.08, 2.8, 4.0, 4.4, ("sports", "after-school", "clubs", "field-trip")),
-    Department("human-resources", 0.04, 5.5, 12.0, 3.9, ("payroll", "benefits", "job-opening", "leave")),
+    SimulatedDepartment("transportation", 0.15, 1.3, 2.0, 3.9, ("bus-route", "bus-stop", "lost-item", "driver-praise", "bus-late")),
+    SimulatedDepartment("attendance", 0.2, 0.8, 1.0, 4.3, ("absence", "late-arrival", "early-pickup", "excuse-note")),
+    SimulatedDepartment("enrollment", 0.13, 3.5, 9.0, 4.0, ("new-student", "transfer", "records", "address-change", "transcript")),
+    SimulatedDepartment("special-education", 0.07, 6.0, 16.0, 3.7, ("iep-meeting", "evaluation", "accommodation", "aide")),
+    SimulatedDepartment("counseling", 0.09, 4.0, 8.0, 4.4, ("schedule-change", "college", "wellbeing", "bullying")),
+    SimulatedDepartment("technology", 0.11, 1.8, 4.0, 4.2, ("password", "device", "portal-login", "app", "wifi")),
+    SimulatedDepartment("meals", 0.08, 2.2, 3.0, 4.1, ("balance", "allergy", "free-meals", "menu")),
+    SimulatedDepartment("facilities", 0.05, 5.0, 14.0, 3.8, ("heating", "parking", "rental", "playground")),
+    SimulatedDepartment("activities", 0.08, 2.8, 4.0, 4.4, ("sports", "after-school", "clubs", "field-trip")),
+    SimulatedDepartment("human-resources", 0.04, 5.5, 12.0, 3.9, ("payroll", "benefits", "job-opening", "leave")),
 )
 DEPARTMENT_NAMES = tuple(department.name for department in DEPARTMENTS)
 TRANSPORTATION = DEPARTMENT_NAMES.index("transportation")
@@ -54,7 +54,7 @@ LEVELS = (("elementary", 12, 0.8), ("middle", 5, 1.2), ("high", 3, 2.2))
 
 
 @dataclass(frozen=True, slots=True)
-class District:
+class SimulatedDistrict:
     """A tenant: `weights` are the schools' shares of the students and sum to 1."""
 
     number: int
@@ -65,11 +65,13 @@ class District:
 
 
 @lru_cache(maxsize=1024)
-def district(number: int, students: int) -> District:
+def district(number: int, students: int) -> SimulatedDistrict:
     """The `number`-th district (from 0), about one school for 500 students."""
     schools = [_school(i) for i in range(max(1, round(students / STUDENTS_PER_SCHOOL)))]
     total = sum(size for _, size in schools)
-    return District(number, district_name(number), students, tuple(name for name, _ in schools), tuple(size / total for _, size in schools))
+    return SimulatedDistrict(
+        number, district_name(number), students, tuple(name for name, _ in schools), tuple(size / total for _, size in schools)
+    )
 
 
 def district_name(number: int) -> str:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from streams.simulation.cases import cases_of, generator
 from streams.simulation.conversation import converse
-from streams.simulation.district import District, district
+from streams.simulation.district import SimulatedDistrict, district
 from streams.simulation.hours import midnight, office_hours, waking_hours
 from streams.simulation.plan import Plan
 from streams.simulation.wire import encode
@@ -55,7 +55,7 @@ def _days(plan: Plan) -> Iterator[date]:
         day += timedelta(days=1)
 
 
-def _of_day(plan: Plan, where: District, day: date) -> list[Occurrence]:
+def _of_day(plan: Plan, where: SimulatedDistrict, day: date) -> list[Occurrence]:
     """Everything that ever happens to the cases of a date, without the cases from before the plan's beginning."""
     rng = generator(plan.seed, where, day)
     cases = cases_of(where, day, plan.timezone, rng)

@@ -13,7 +13,7 @@ from msgspec.json import Encoder
 from events.kinds import KINDS
 from streams.simulation.cases import AUDIENCES, CHANNELS, LANGUAGES, PRIORITIES, Cases
 from streams.simulation.conversation import ANSWER, AUTOMATIC, MESSAGE, NOTE, RATING, RESOLUTION, Happenings
-from streams.simulation.district import DEPARTMENT_NAMES, DEPARTMENTS, District
+from streams.simulation.district import DEPARTMENT_NAMES, DEPARTMENTS, SimulatedDistrict
 
 OUTCOMES = ("resolved", "no_action", "duplicate", "spam")
 TYPES = {kind.name: kind.type for kind in KINDS}
@@ -21,7 +21,7 @@ TEN_POINT_CHANNELS = frozenset({CHANNELS.index("text"), CHANNELS.index("chat")})
 """Text and chat ask for 0..10, everything else for 1..5."""
 
 
-class ContactData(Struct, omit_defaults=True, gc=False):
+class ContactMembers(Struct, omit_defaults=True, gc=False):
     district: str
     priority: str
     needs_reply: bool
@@ -34,7 +34,7 @@ class ContactData(Struct, omit_defaults=True, gc=False):
     language: str | None = None
 
 
-class ReplyData(Struct, omit_defaults=True, gc=False):
+class ReplyMembers(Struct, omit_defaults=True, gc=False):
     district: str
     author_kind: str
     visibility: str
@@ -43,24 +43,24 @@ class ReplyData(Struct, omit_defaults=True, gc=False):
     author: str | None = None
 
 
-class ResolutionData(Struct, omit_defaults=True, gc=False):
+class ResolutionMembers(Struct, omit_defaults=True, gc=False):
     district: str
     outcome: str
     school: str | None = None
     department: str | None = None
 
 
-class RatingData(Struct, omit_defaults=True, gc=False):
+class RatingMembers(Struct, omit_defaults=True, gc=False):
     district: str
     score: int
     worst: int
     best: int
 
 
-Data = ContactData | ReplyData | ResolutionData | RatingData
+Data = ContactMembers | ReplyMembers | ResolutionMembers | RatingMembers
 
 
-class Envelope(Struct, gc=False):
+class EncodedEvent(Struct, gc=False):
     id: str
     source: str
     type: str
@@ -72,7 +72,7 @@ class Envelope(Struct, gc=False):
     datacontenttype: str = "application/json"
 
 
-def encode(district: District, prefix: str, cases: Cases, happenings: Happenings) -> Iterator[bytes]:
+def encode(district: SimulatedDistrict, prefix: str, cases: Cases, happenings: Happenings) -> Iterator[bytes]:
     """The events' bytes in the order of `happenings`. Case i is `<prefix>-<i>`, its events `<prefix>-<i>.<n>`."""
     name, desk, survey = district.name, f"/{district.name}/helpdesk", f"/{district.name}/survey"
     data = _DataOfCase(district, cases)
@@ -84,7 +84,7 @@ def encode(district: District, prefix: str, cases: Cases, happenings: Happenings
         subject = f"{prefix}-{case}"
         number_in_case = seen[case] = seen[case] + 1
         yield encoded(
-            Envelope(
+            EncodedEvent(
                 f"{subject}.{number_in_case}",
                 survey if what == RATING else desk,
                 _TYPE_OF[what],
@@ -109,7 +109,7 @@ _TYPE_OF = {
 class _DataOfCase:
     """The `data` member, from the columns as lists: an index into a list costs a tenth of one into an array."""
 
-    def __init__(self, district: District, cases: Cases) -> None:
+    def __init__(self, district: SimulatedDistrict, cases: Cases) -> None:
         self.district = district
         self.school = [district.schools[i] if i >= 0 else None for i in cases.school.tolist()]
         self.department = cases.department.tolist()
@@ -125,18 +125,18 @@ class _DataOfCase:
         if what == MESSAGE:
             return self._contact(name, case, needs_reply=bool(number))
         if what == AUTOMATIC:
-            return ReplyData(name, "automatic", "public")
+            return ReplyMembers(name, "automatic", "public")
         if what == RATING:
             return self._rating(name, case, number)
         other = DEPARTMENT_NAMES[department] if department >= 0 else None
         if what == RESOLUTION:
-            return ResolutionData(name, OUTCOMES[number], None, other)
+            return ResolutionMembers(name, OUTCOMES[number], None, other)
         by = other or DEPARTMENT_NAMES[self.department[case]]
-        return ReplyData(name, "human", "internal" if what == NOTE else "public", None, other, f"{by}-{case % 7}")
+        return ReplyMembers(name, "human", "internal" if what == NOTE else "public", None, other, f"{by}-{case % 7}")
 
-    def _contact(self, name: str, case: int, *, needs_reply: bool) -> ContactData:
+    def _contact(self, name: str, case: int, *, needs_reply: bool) -> ContactMembers:
         department = self.department[case]
-        return ContactData(
+        return ContactMembers(
             name,
             PRIORITIES[self.priority[case]],
             needs_reply,
@@ -149,7 +149,7 @@ class _DataOfCase:
             LANGUAGES[self.language[case]] or None,
         )
 
-    def _rating(self, name: str, case: int, score: int) -> RatingData:
+    def _rating(self, name: str, case: int, score: int) -> RatingMembers:
         if self.channel[case] in TEN_POINT_CHANNELS:
-            return RatingData(name, (score - 1) * 5 // 2, 0, 10)
-        return RatingData(name, score, 1, 5)
+            return RatingMembers(name, (score - 1) * 5 // 2, 0, 10)
+        return RatingMembers(name, score, 1, 5)

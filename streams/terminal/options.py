@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 
-class Form(StrEnum):
+class OutputFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
 
@@ -19,7 +19,7 @@ Folder = Annotated[
     ),
 ]
 District = Annotated[str | None, typer.Option(help="Only this district.", show_default="all")]
-Format = Annotated[Form, typer.Option("--format", help="table for people, json for programs.")]
+Format = Annotated[OutputFormat, typer.Option("--format", help="table for people, json for programs.")]
 Host = Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.", show_default="that of the settings")]
 Port = Annotated[
     int | None,

@@ -18,7 +18,7 @@ from yarl import URL
 
 from streams.kafka.client import client_options
 from streams.settings import Settings
-from streams.worker.transport import Bounds, Custody, Desk, Fetched
+from streams.worker.transport import Bounds, Fetched, PartitionAssignment, Receiver
 from streams.worker.transport.away import Away
 from streams.worker.transport.consumer import Look, Transport
 from streams.worker.transport.thread import Subscription
@@ -43,7 +43,7 @@ class App(FaustApp):
 
     BootStrategy = ConsumerOnly
 
-    def __init__(self, settings: Settings, desk: Desk, custody: Custody, look: Look, note: str) -> None:
+    def __init__(self, settings: Settings, desk: Receiver, custody: PartitionAssignment, look: Look, note: str) -> None:
         self.guard = custody
         self._desk = desk
         self._look = look
@@ -73,16 +73,18 @@ class App(FaustApp):
         """Nothing: Faust would make folders in the current one."""
 
 
-def custody_of(settings: Settings, bounds: Bounds | None = None) -> Custody:
+def custody_of(settings: Settings, bounds: Bounds | None = None) -> PartitionAssignment:
     """The state of a consumer with these settings, before anything is in hand."""
-    return Custody(bounds or Bounds(), Away(settings.session_timeout_s))
+    return PartitionAssignment(bounds or Bounds(), Away(settings.session_timeout_s))
 
 
 async def _no_look() -> None:
     """All is as it was."""
 
 
-def make_app(settings: Settings, desk: Desk, custody: Custody | None = None, *, look: Look = _no_look, note: str = "") -> App:
+def make_app(
+    settings: Settings, desk: Receiver, custody: PartitionAssignment | None = None, *, look: Look = _no_look, note: str = ""
+) -> App:
     """The application, not started. Give `app.guard` to the desk before `serve`.
 
     `look` is awaited before partitions are read, and raises where that may not be; `note` is kept beside each committed offset.

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from projections.partition import Partition
 from streams.sorting import Record, Refused, Sorted
 from streams.worker.breaker import Breaker, Flood
-from streams.worker.ports import Fetched
+from streams.worker.ports import FetchedRecords
 
 
 @dataclass(frozen=True)
-class Part:
+class DeliveryPart:
     """Some of the records of what was fetched; only the last part finishes it."""
 
-    whole: Fetched
+    whole: FetchedRecords
     records: Sequence[Record]
     is_last: bool
 
@@ -47,14 +47,14 @@ class Held:
     doubtful_to: int = 0
     """Up to this offset another worker may have written rows that its state does not know."""
     flood: Flood | None = None
-    parked: deque[Fetched] = field(default_factory=deque)
+    parked: deque[FetchedRecords] = field(default_factory=deque)
 
 
 @dataclass
-class Turn:
+class Batch:
     """One round of work over all partitions."""
 
-    fetched: list[Fetched] = field(default_factory=list)
+    fetched: list[FetchedRecords] = field(default_factory=list)
     sorted: list[Sorted] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
 

@@ -18,7 +18,7 @@ END: Final = b"# EOF\n"
 """How OpenMetrics ends."""
 
 
-class Desk(Protocol):
+class CellSource(Protocol):
     """What is asked of the desk."""
 
     @property
@@ -34,7 +34,7 @@ class Desk(Protocol):
 class Cells:
     """Looks, when somebody asks."""
 
-    def __init__(self, desk: Desk, clock: Clock, limit: int, beat: Callable[[], None], is_away: Callable[[], bool]) -> None:
+    def __init__(self, desk: CellSource, clock: Clock, limit: int, beat: Callable[[], None], is_away: Callable[[], bool]) -> None:
         """`beat` ends the process if it was stopped too long; `is_away` tells whether Kafka has been silent too long."""
         self._desk = desk
         self._clock = clock

@@ -53,7 +53,7 @@ class ChangelogRestarted(Exception):
 
 
 @dataclass(frozen=True)
-class Span:
+class OffsetRange:
     """Offsets that one write got: from `first` up to and without `after`."""
 
     first: int
@@ -79,7 +79,7 @@ class Changelog:
         self._consumer = consumer
         self._progress = progress
 
-    async def write(self, partition: int, items: Sequence[Item]) -> list[Span]:
+    async def write(self, partition: int, items: Sequence[Item]) -> list[OffsetRange]:
         """Append `items` in order and return the offsets they got, once every replica has them.
 
         Raises `Oversized` at a record that is larger than the topic is made for, or than it takes.
@@ -101,7 +101,7 @@ class Changelog:
                 first = (await acknowledged).offset
             except MessageSizeTooLargeError as error:
                 raise Oversized(self.topic, *max(items, key=lambda item: len(item[1] or b""))) from error
-            spans.append(Span(first, first + count))
+            spans.append(OffsetRange(first, first + count))
         return spans
 
     async def _send(self, batch: Any, partition: int) -> "asyncio.Future[Any]":

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client.exposition import choose_encoder
 
 from projections.partition import Partition
-from sinks.metrics import PartitionStanding, Standing, WorkerMetrics
+from sinks.metrics import PartitionStanding, WorkerMetrics, WorkerStanding
 from streams.clock import Clock
 from streams.http.application import application as guarded
 from streams.http.policy import Policy
@@ -38,7 +38,7 @@ COUNTED_EVERY_MS: Final = 60_000
 log = structlog.get_logger("health")
 
 
-class Desk(Protocol):
+class ProcessorHealth(Protocol):
     """What is asked of the desk."""
 
     @property
@@ -83,7 +83,9 @@ class Progress:
         return None if partition not in self.ends else max(0, self.ends[partition] - committed)
 
 
-async def follow_log(progress: Progress, desk: Desk, committed_to: Callable[[int], int], settings: Settings, clock: Clock) -> None:
+async def follow_log(
+    progress: Progress, desk: ProcessorHealth, committed_to: Callable[[int], int], settings: Settings, clock: Clock
+) -> None:
     """Until cancelled: keep `progress` current. Kafka may be away; that is what `progress.told_at` tells."""
     async with AsyncExitStack() as stack:
         consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False, isolation_level="read_committed")
@@ -107,7 +109,7 @@ class Health:
     def __init__(
         self,
         *,
-        desk: Desk,
+        desk: ProcessorHealth,
         inserts: Inserts,
         progress: Progress,
         committed_to: Callable[[int], int],
@@ -148,12 +150,12 @@ class Health:
     def _silent_ms(self) -> int:
         return self._clock.now() - self._progress.told_at
 
-    def standing(self) -> Standing:
+    def standing(self) -> WorkerStanding:
         """The numbers of this moment, for the metrics."""
         now, states, recovering = self._clock.now(), self._desk.partitions, set(self._desk.recovering)
         floods = {flood.partition for flood in self._desk.floods}
         self._count(states, now)
-        return Standing(
+        return WorkerStanding(
             ready=not self.reasons(),
             unknown_members=self._unknown,
             partitions=[

@@ -14,7 +14,7 @@ Cell = tuple[str, str, str, str]
 """District, scope, school, department."""
 
 
-class Fetched(Protocol):
+class FetchedRecords(Protocol):
     """Some records of one partition, in order, as the consumer hands them over."""
 
     @property

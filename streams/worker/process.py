@@ -42,8 +42,8 @@ from streams.worker.changelog import Changelog, ChangelogRestarted
 from streams.worker.continuity import Continuity
 from streams.worker.health import Health, Progress, application, follow_log
 from streams.worker.outbox import Outbox
-from streams.worker.processor import Desk
-from streams.worker.transport import Custody, LostRecords
+from streams.worker.processor import Processor
+from streams.worker.transport import LostRecords, PartitionAssignment
 from streams.worker.watches.acceptances import follow_acceptances
 from streams.worker.watches.directory import follow_directory
 from streams.worker.watches.switches import follow_switches
@@ -57,27 +57,27 @@ MOST_BYTES = 4 << 20
 PARTING_S = 5.0
 """What the brokers have not acknowledged by then is not waited for: they are away, or the topic is gone."""
 
-Companion = Callable[[Desk], Coroutine[Any, Any, None]]
+Companion = Callable[[Processor], Coroutine[Any, Any, None]]
 """What runs beside the desk, and ends the worker when it ends."""
 
 log = structlog.get_logger("worker")
 
 
 @dataclass(frozen=True)
-class Parts:
+class WorkerParts:
     """What a worker writes through, in the order of writing: rows, records set aside or sent on, state; and what it may commit."""
 
     rows: Store
     outbox: Outbox
     changelog: Changelog
-    custody: Custody
+    custody: PartitionAssignment
 
 
-def as_they_are(parts: Parts) -> Parts:
+def as_they_are(parts: WorkerParts) -> WorkerParts:
     return parts
 
 
-def run_worker(settings: Settings, fitted: Callable[[Parts], Parts] = as_they_are) -> int:
+def run_worker(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts] = as_they_are) -> int:
     """Work until SIGTERM or SIGINT; 0 then. Raises what made it stop otherwise: no error is survived by ignoring it.
 
     `fitted` may put something around the parts before they are used: whoever tests a worker sees there what it writes, and when.
@@ -97,7 +97,7 @@ def keep_garbage_apart() -> None:
     gc.set_threshold(1_000_000, 50, 100)
 
 
-async def _run(settings: Settings, fitted: Callable[[Parts], Parts], *companions: Companion) -> int:
+async def _run(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts], *companions: Companion) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -117,14 +117,14 @@ async def _run(settings: Settings, fitted: Callable[[Parts], Parts], *companions
         stack.push_async_callback(store.close)
         producer = await stack.enter_async_context(_producer(settings))
         parts = fitted(
-            Parts(
+            WorkerParts(
                 rows=store,
                 outbox=Outbox(producer, settings.dead_letter_topic, settings.breach_topic, marks=[BACKFILL] if companions else []),
                 changelog=Changelog(changelog, producer, partial(_reader, settings), metrics.recovering),
                 custody=custody_of(settings),
             )
         )
-        desk = Desk(
+        desk = Processor(
             directory=directory,
             partitions=identity.partitions,
             topic_id=identity.topic_id,
@@ -158,7 +158,7 @@ async def _run(settings: Settings, fitted: Callable[[Parts], Parts], *companions
 
 
 async def _health(  # noqa: PLR0917 - the worker's parts
-    stack: AsyncExitStack, settings: Settings, app: App, desk: Desk, store: Store, metrics: WorkerMetrics
+    stack: AsyncExitStack, settings: Settings, app: App, desk: Processor, store: Store, metrics: WorkerMetrics
 ) -> Coroutine[Any, Any, None]:
     """Answer for the worker's health and metrics. Returns what has to run beside it."""
     progress, clock = Progress(), WallClock()

@@ -19,13 +19,13 @@ from projections.announcement import Announcement
 from projections.partition import Archived, Partition
 from projections.restatement import Restatement, told
 from streams.clock import Clock
-from streams.sorting import Intray, Refused, Sorted
-from streams.worker.batch import Held, Part, Turn
+from streams.sorting import Refused, Sorted, Sorter
+from streams.worker.batch import Batch, DeliveryPart, Held
 from streams.worker.breaker import BREAKER_KEY, Breaker, Flood
 from streams.worker.changelog import Changelog, ChangelogRestarted
 from streams.worker.continuity import Continuity
 from streams.worker.outbox import Outbox
-from streams.worker.ports import Fetched, Guard, Meter, Rows
+from streams.worker.ports import FetchedRecords, Guard, Meter, Rows
 from streams.worker.tables import tables_of
 
 DAY = 24 * 60 * 60_000
@@ -45,7 +45,7 @@ class Superseded(Exception):
     exit_code = ExitCode.MISTAKE
 
 
-class Desk:
+class Processor:
     """Owns the state of the partitions that this worker holds, and is the only one that writes for them."""
 
     def __init__(
@@ -76,21 +76,21 @@ class Desk:
         self._meter = meter
         self._turn_records = turn_records
         self._continuity = continuity
-        self.intray = Intray(partitions, directory.allows)
+        self.intray = Sorter(partitions, directory.allows)
         self.guard: Guard | None = None
         self._held: dict[int, Held] = {}
-        self._waiting: deque[Fetched] = deque()
+        self._waiting: deque[FetchedRecords] = deque()
         self._wake = asyncio.Event()
         self._turn: asyncio.Task[None] | None = None
         self._open = False
         self._windows_are_elsewhere = False
-        self._taken: list[Fetched] = []
+        self._taken: list[FetchedRecords] = []
         self._began_under: dict[int, int] = {}
         """Of the turn under way: the epoch of each partition when it began."""
         self._next_directory: Directory | None = None
 
     # -- what the consumer calls --------------------------------------------------------------------------------------
-    async def take(self, fetched: Fetched) -> None:
+    async def take(self, fetched: FetchedRecords) -> None:
         """Put it in the queue; the consumer bounds how much may wait."""
         self._waiting.append(fetched)
         self._wake.set()
@@ -230,8 +230,8 @@ class Desk:
         finally:
             self._taken = []
 
-    def _next(self) -> Turn:
-        turn, records = Turn(), 0
+    def _next(self) -> Batch:
+        turn, records = Batch(), 0
         while self._waiting and records < self._turn_records:
             fetched = self._waiting.popleft()
             if not self._holds(fetched.partition, fetched.epoch):
@@ -244,7 +244,7 @@ class Desk:
         return turn
 
     # -- fold ---------------------------------------------------------------------------------------------------------
-    async def _fold(self, turn: Turn) -> None:
+    async def _fold(self, turn: Batch) -> None:
         taken, turn.fetched = turn.fetched, []
         for fetched in taken:
             tray = self._let_in(turn, fetched)
@@ -275,7 +275,7 @@ class Desk:
                 await asyncio.sleep(0)
         log.warning("restated under another directory", **told(restated), revision=directory.revision)
 
-    def _let_in(self, turn: Turn, fetched: Fetched) -> Sorted:
+    def _let_in(self, turn: Batch, fetched: FetchedRecords) -> Sorted:
         """Sort it, as far as the breaker lets it pass; from there on it is parked. What passes is noted in the turn."""
         held, records = self._held[fetched.partition], fetched.records
         if held.flood is not None:
@@ -289,8 +289,8 @@ class Desk:
         log.error("breaker open", why=str(held.flood))
         passing = [record for record in records if record.offset < held.flood.offset]
         if passing:
-            turn.fetched.append(Part(fetched, passing, is_last=False))
-        held.parked.append(Part(fetched, records[len(passing) :], is_last=True))
+            turn.fetched.append(DeliveryPart(fetched, passing, is_last=False))
+        held.parked.append(DeliveryPart(fetched, records[len(passing) :], is_last=True))
         return tray.before(held.flood.offset)
 
     def _forget_old_cases(self) -> None:
@@ -310,7 +310,7 @@ class Desk:
         return await self._rows.events_of(cases) if cases else ()
 
     # -- write, in this order -----------------------------------------------------------------------------------------
-    async def _write(self, turn: Turn) -> None:
+    async def _write(self, turn: Batch) -> None:
         now = self._clock.now()
         changes = {number: state.drain(REWRITTEN_AT_ONCE, now) for number, state in self.partitions.items()}
         said = {number: change.announcements for number, change in changes.items() if change.announcements}
@@ -345,7 +345,7 @@ class Desk:
             if held.recovered:
                 held.changelog_end = span.after
 
-    def _measure(self, turn: Turn) -> None:
+    def _measure(self, turn: Batch) -> None:
         now = self._clock.now()
         for fetched in turn.fetched:
             self._meter.folded([record.timestamp for record in fetched.records], now)

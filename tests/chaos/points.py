@@ -15,8 +15,8 @@ from typing import Any, Final, cast
 
 from sinks.clickhouse.tables import WRITTEN, Columns
 from streams.settings import Settings
-from streams.worker.process import Parts
-from streams.worker.transport import Bounds, Custody
+from streams.worker.process import WorkerParts
+from streams.worker.transport import Bounds, PartitionAssignment
 from streams.worker.transport.away import Away
 
 AFTER_FOLD: Final = "after the fold"
@@ -84,7 +84,7 @@ class Orders:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class WatchedCustody(Custody):
+class WatchedCustody(PartitionAssignment):
     """Stands at the commit, and knows how many records are under way."""
 
     def __init__(self, orders: Orders, settings: Settings) -> None:
@@ -150,7 +150,7 @@ class WatchedChangelog(Watched):
         return spans
 
 
-def watched(parts: Parts, orders: Orders, settings: Settings) -> Parts:
+def watched(parts: WorkerParts, orders: Orders, settings: Settings) -> WorkerParts:
     """The parts with a watcher around each."""
     custody = WatchedCustody(orders, settings)
 

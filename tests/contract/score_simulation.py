@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from projections.score import FEWEST_RATINGS, NOTHING_KNOWN, Z90, Cell, Tally, Weights, score
+from projections.score import FEWEST_RATINGS, NOTHING_KNOWN, Z90, AnswerTally, CellTallies, ScoreWeights, score
 
 PAGE = Path(__file__).parents[2] / "docs" / "score.md"
 BEGIN, END = "<!-- simulation -->\n", "<!-- /simulation -->\n"
@@ -35,14 +35,14 @@ class Answers:
     truth: Floats
     counts: NDArray[np.int64]
 
-    def tally(self, school: int) -> Tally:
+    def tally(self, school: int) -> AnswerTally:
         return self._tally(self.counts[school])
 
-    def together(self) -> Tally:
+    def together(self) -> AnswerTally:
         return self._tally(self.counts.sum(axis=0))
 
-    def _tally(self, counts: NDArray[np.int64]) -> Tally:
-        return Tally(int(counts.sum()), float(counts @ self.levels), float(counts @ self.levels**2))
+    def _tally(self, counts: NDArray[np.int64]) -> AnswerTally:
+        return AnswerTally(int(counts.sum()), float(counts @ self.levels), float(counts @ self.levels**2))
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Row:
 
 
 def answers(rng: np.random.Generator, levels: Floats, shares: Floats, n: int) -> Answers:
-    of_schools = rng.dirichlet(shares * (Weights().m - 1), size=SCHOOLS)  # variance s² / (concentration + 1)
+    of_schools = rng.dirichlet(shares * (ScoreWeights().m - 1), size=SCHOOLS)  # variance s² / (concentration + 1)
     return Answers(levels, of_schools @ levels, rng.multinomial(n, of_schools))
 
 
@@ -68,20 +68,20 @@ def simulated(n: int) -> Row:
 
 def _schools(n: int, rng: np.random.Generator) -> Iterator[tuple[float, float, bool]]:
     """(error of the plain means, error of the score, whether its interval holds the truth)."""
-    weights, yes = Weights(), np.array([0.0, 1.0])
+    weights, yes = ScoreWeights(), np.array([0.0, 1.0])
     parts = (weights.satisfaction, weights.response, weights.quality)
     for _ in range(DISTRICTS):
         told = (answers(rng, LEVELS, RATINGS, n), answers(rng, yes, KEPT, 2 * n), answers(rng, yes, GOOD, 2 * n))
-        district = Cell(*(each.together() for each in told))
+        district = CellTallies(*(each.together() for each in told))
         for school in range(SCHOOLS):
-            cell = Cell(*(each.tally(school) for each in told))
+            cell = CellTallies(*(each.tally(school) for each in told))
             truth = 100 * sum(weight * float(each.truth[school]) for weight, each in zip(parts, told, strict=True))
             means = [tally.total / tally.n for tally in (cell.satisfaction, cell.response, cell.quality)]
             value, margin = _value(cell, district, weights)
             yield 100 * sum(w * m for w, m in zip(parts, means, strict=True)) - truth, value - truth, abs(value - truth) <= margin
 
 
-def _value(cell: Cell, district: Cell, weights: Weights) -> tuple[float, float]:
+def _value(cell: CellTallies, district: CellTallies, weights: ScoreWeights) -> tuple[float, float]:
     """The score and its margin, also where there are too few ratings to tell them."""
     found = score(cell, district, weights)
     value = found.satisfaction_points + found.response_points + found.quality_points

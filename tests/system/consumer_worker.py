@@ -18,7 +18,7 @@ import msgspec
 
 from streams.settings import Settings
 from streams.worker.app import App, custody_of, make_app, serve
-from streams.worker.transport import Bounds, Custody, Fetched
+from streams.worker.transport import Bounds, Fetched, PartitionAssignment
 
 
 class Orders(msgspec.Struct):
@@ -39,7 +39,7 @@ class Orders(msgspec.Struct):
 class Ledger:
     """A desk that processes by writing into a journal, one `Fetched` at a time, and asks before it writes."""
 
-    guard: Custody
+    guard: PartitionAssignment
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders

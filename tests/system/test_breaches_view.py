@@ -13,7 +13,7 @@ from projections.partition import Entry, Partition
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.queries import indicators
-from sinks.clickhouse.writer import Writer
+from sinks.clickhouse.writer import RowWriter
 from streams.worker.tables import tables_of
 from tests.system.observers import Deaf
 from tests.unit.plain_facts import plain_facts
@@ -35,7 +35,7 @@ Row = tuple[str, str, str, str, int, int, int | None, int]
 
 
 async def write(server: ClickHouse, partition: Partition) -> None:
-    writer = Writer(server.connect, Deaf())
+    writer = RowWriter(server.connect, Deaf())
     await writer.write(tables_of([partition.drain()], [], "topic"))
     await writer.close()
 

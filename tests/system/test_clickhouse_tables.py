@@ -16,7 +16,7 @@ from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import DirectoryRefused, write_directory
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.queries import LogChanged, cells_not_empty, claim, events_of, indicators, log_identity, newest_as_of
-from sinks.clickhouse.writer import Writer
+from sinks.clickhouse.writer import RowWriter
 from tests.system.observers import Deaf
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def client(server: ClickHouse) -> "Iterator[Client]":
 
 def write(server: ClickHouse, **tables: Any) -> None:
     async def once() -> None:
-        writer = Writer(server.connect, Deaf())
+        writer = RowWriter(server.connect, Deaf())
         await writer.write(tables)
         await writer.close()
 

@@ -18,11 +18,11 @@ from events.directory import Directory
 from events.event import Contacted
 from events.rejection import Reason, Rejection
 from projections.partition import Entry, Partition
-from projections.score import Cell, Tally, Weights, score
+from projections.score import AnswerTally, CellTallies, ScoreWeights, score
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.migration import migrate
-from sinks.clickhouse.writer import Writer
+from sinks.clickhouse.writer import RowWriter
 from streams.clock import WallClock
 from streams.simulation import Plan, simulate
 from streams.sorting import Refused
@@ -107,7 +107,7 @@ def scene(clickhouse: "ClickHouseServer") -> Scene:
     log = list(entries(now))
 
     async def written() -> None:
-        partition, writer = Partition(0, DIRECTORY), Writer(server.connect, Deaf())
+        partition, writer = Partition(0, DIRECTORY), RowWriter(server.connect, Deaf())
         for _, part in itertools.groupby(log, key=lambda entry: entry[1] // (12 * HOUR)):
             partition.fold(list(part))
             await writer.write(tables_of([partition.drain()], [], "topic"))
@@ -272,8 +272,8 @@ def test_the_score_is_that_of_the_reference(scene: Scene, ask: Ask) -> None:
     kept = sum(f["answered_at"] is not None and f["answered_at"] <= f["response_due_at"] for f in due)
     settled = [f for f in facts if is_in(f["resolved_at"]) and f["resolution_due_at"] is not None]
     good = sum(f["resolved_at"] <= f["resolution_due_at"] and f["reopens"] == 0 for f in settled)
-    tally = Tally(len(ratings), sum(ratings), sum(rating * rating for rating in ratings))
-    wanted = score(Cell(tally, Tally.of_share(len(due), kept), Tally.of_share(len(settled), good)), None, Weights())
+    tally = AnswerTally(len(ratings), sum(ratings), sum(rating * rating for rating in ratings))
+    wanted = score(CellTallies(tally, AnswerTally.of_share(len(due), kept), AnswerTally.of_share(len(settled), good)), None, ScoreWeights())
     [row] = ask("district", "Score of four weeks, 0 to 100")
     assert len(ratings) >= 10
     assert [row["score"], row["low"], row["high"]] == [pytest.approx(value) for value in (wanted.value, wanted.low, wanted.high)]

@@ -20,13 +20,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from events.directory import Directory
-from projections.score import Cell, Tally, Weights, score
+from projections.score import AnswerTally, CellTallies, ScoreWeights, score
 from sinks.clickhouse import exports
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.migration import migrate
 from streams.cli import run
-from streams.export.column import CASES, INDICATORS, Column
+from streams.export.column import CASES, INDICATORS, ExportColumn
 from streams.export.indicators import indicator_rows
 from streams.export.period import Period
 from streams.settings import Settings
@@ -64,7 +64,7 @@ score: [{satisfaction: 0.4, response: 0.4, resolution: 0.2, m: 5}]
 districts:
   district-1: {name: Far East, zone: Asia/Tokyo, schools: {north: {name: North High}}}
 """)
-WEIGHTS = Weights(0.4, 0.4, 0.2, 5)
+WEIGHTS = ScoreWeights(0.4, 0.4, 0.2, 5)
 FORMS = ("csv", "parquet", "json")
 GHOST = ("district-0", datetime(2026, 11, 1, tzinfo=ZoneInfo("UTC")), "answered-elsewhere", "/a 1", "helpers", 1)
 """Nobody is known to have asked it: it is in no export."""
@@ -81,7 +81,7 @@ class Scene:
     given: Histories
     export: Callable[..., bytes]
 
-    def rows(self, columns: tuple[Column, ...], *arguments: str, form: str = "json") -> Rows:
+    def rows(self, columns: tuple[ExportColumn, ...], *arguments: str, form: str = "json") -> Rows:
         names = [column.name for column in columns]
         return [dict(zip(names, row, strict=True)) for row in read(form, self.export(*arguments, "--format", form), columns)]
 
@@ -140,11 +140,11 @@ def counted(given: Histories, first: date, last: date, every: str) -> dict[Key, 
     return {key: tallies(values) for key, values in found.items()}
 
 
-def cell_of(n: dict[str, float]) -> Cell:
-    return Cell(
-        Tally(int(n["rating_n"]), n["rating_sum_bp"] / 1e4, n["rating_sum_squares_bp2"] / 1e8),
-        Tally.of_share(int(n["response_due_n"]), int(n["response_kept_n"])),
-        Tally.of_share(int(n["quality_n"]), int(n["quality_sum"])),
+def cell_of(n: dict[str, float]) -> CellTallies:
+    return CellTallies(
+        AnswerTally(int(n["rating_n"]), n["rating_sum_bp"] / 1e4, n["rating_sum_squares_bp2"] / 1e8),
+        AnswerTally.of_share(int(n["response_due_n"]), int(n["response_kept_n"])),
+        AnswerTally.of_share(int(n["quality_n"]), int(n["quality_sum"])),
     )
 
 

@@ -19,7 +19,7 @@ from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.port import chosen
 from events.partition import partition_of
-from sinks.clickhouse.verification import Scope
+from sinks.clickhouse.verification import VerifiedScope
 from streams.audit.forwards import is_forwarded
 from streams.cli.work.verify import verdict
 from streams.clock import WallClock
@@ -101,7 +101,7 @@ def test_records_that_librdkafka_puts_elsewhere_are_sent_on_once_and_counted_onc
         assert len(murmur.places) == PARTITIONS
         wait_until_counted(settings, child, log)
         assert metric(settings, "forwards_total") == default.astray
-        assert verdict(settings, Scope()) == 0
+        assert verdict(settings, VerifiedScope()) == 0
 
     assert query(settings, "SELECT count(), countIf(contacts = 1 AND replies = 1 AND response_ms = 3600000) FROM cases FINAL") == [
         (2 * total, 2 * total)

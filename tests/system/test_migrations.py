@@ -10,7 +10,7 @@ from clickhouse_driver.errors import ServerException
 from clickhouse_migrations.migrator import Migrator
 
 from sinks.clickhouse.connection import ClickHouse
-from sinks.clickhouse.migration import MIGRATIONS, VIEWS, MigrationError, State, migrate, status
+from sinks.clickhouse.migration import MIGRATIONS, VIEWS, MigrationError, MigrationState, migrate, status
 
 if TYPE_CHECKING:
     from deploy.embedded.clickhouse import ClickHouseServer
@@ -31,10 +31,10 @@ def tables(server: ClickHouse) -> set[str]:
 
 
 def test_a_new_database_gets_everything_and_the_second_time_nothing(server: ClickHouse) -> None:
-    assert [(step.name, step.state) for step in status(server)] == [(name, State.PENDING) for name in FILES]
+    assert [(step.name, step.state) for step in status(server)] == [(name, MigrationState.PENDING) for name in FILES]
     assert [step.name for step in migrate(server)] == FILES
     assert migrate(server) == []
-    assert {step.state for step in status(server)} == {State.APPLIED}
+    assert {step.state for step in status(server)} == {MigrationState.APPLIED}
     assert {"events", "cases", "windows", "indicators", "scores", "open_cases", "breaches"} <= tables(server)
 
 
@@ -51,7 +51,7 @@ def test_a_migration_that_broke_off_goes_on(server: ClickHouse, tmp_path: Path) 
     )
     with pytest.raises(ServerException):
         migrate(server, directory=tmp_path, views=tmp_path / "none")
-    assert [step.state for step in status(server, tmp_path)] == [State.PENDING]
+    assert [step.state for step in status(server, tmp_path)] == [MigrationState.PENDING]
     assert "one" in tables(server)
     #  when it has been mended, then it is applied from its first statement
     (tmp_path / "001_first.sql").write_text(
@@ -84,7 +84,7 @@ def test_a_file_that_changed_after_it_was_applied_is_refused(server: ClickHouse,
     (tmp_path / "001_first.sql").write_text("CREATE TABLE IF NOT EXISTS one (x UInt8) ENGINE = Memory;")
     migrate(server, directory=tmp_path, views=tmp_path / "none")
     (tmp_path / "001_first.sql").write_text("CREATE TABLE IF NOT EXISTS one (x UInt16) ENGINE = Memory;")
-    assert [step.state for step in status(server, tmp_path)] == [State.CHANGED]
+    assert [step.state for step in status(server, tmp_path)] == [MigrationState.CHANGED]
     with pytest.raises(MigrationError, match="version is 1"):
         migrate(server, directory=tmp_path, views=tmp_path / "none")
 
@@ -92,7 +92,7 @@ def test_a_file_that_changed_after_it_was_applied_is_refused(server: ClickHouse,
 def test_a_database_newer_than_the_files_is_refused(server: ClickHouse, tmp_path: Path) -> None:
     migrate(server)
     (tmp_path / FILES[0]).write_text((MIGRATIONS / FILES[0]).read_text())
-    assert status(server, tmp_path)[-1].state is State.UNKNOWN
+    assert status(server, tmp_path)[-1].state is MigrationState.UNKNOWN
     with pytest.raises(MigrationError):
         migrate(server, directory=tmp_path)
 

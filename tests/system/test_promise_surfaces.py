@@ -17,7 +17,7 @@ from sinks.clickhouse import queries
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.queries import dictionaries
-from sinks.clickhouse.writer import Writer
+from sinks.clickhouse.writer import RowWriter
 from streams.clock import WallClock
 from streams.worker.tables import tables_of
 from tests.system.observers import Deaf
@@ -149,7 +149,7 @@ def told(clickhouse: "ClickHouseServer") -> Told:
     partition.advance(now)
 
     async def written() -> None:
-        writer = Writer(server.connect, Deaf())
+        writer = RowWriter(server.connect, Deaf())
         await writer.write(tables_of([partition.drain()], [], "topic"))
         await writer.close()
 

@@ -23,7 +23,7 @@ from deploy.embedded.kafka import Kafka
 from events.partition import partition_of
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse.rebuilds import newest, record
-from sinks.clickhouse.verification import Scope, differences
+from sinks.clickhouse.verification import VerifiedScope, differences
 from streams.cli import run
 from streams.cli.work.verify import verdict
 from streams.kafka.client import administration, client_options
@@ -128,7 +128,7 @@ def test_a_damaged_archive_comes_right_from_the_topic(
     assert frontdesk(counted, monkeypatch, "rebuild", "--yes") == ExitCode.OK, capfd.readouterr().err
     now = everything(counted)
     assert (now["events"], now["cases"]) == (whole["events"], whole["cases"])
-    assert verdict(counted, Scope()) == ExitCode.OK, capfd.readouterr().out
+    assert verdict(counted, VerifiedScope()) == ExitCode.OK, capfd.readouterr().out
 
 
 def test_it_is_given_up_without_a_trace(counted: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
@@ -221,7 +221,7 @@ def test_another_topic_is_refused_then_rebuilt_and_the_worker_goes_on(  # noqa: 
     with worker(more, log) as child:
         wait_until_counted(more, child, log)
     assert len(known(more)["cases"]) == len(before["cases"]) + 50
-    assert verdict(more, Scope()) == ExitCode.OK, capfd.readouterr().out
+    assert verdict(more, VerifiedScope()) == ExitCode.OK, capfd.readouterr().out
     assert frontdesk(more, monkeypatch, "migrate") == ExitCode.OK
 
 
@@ -307,7 +307,7 @@ def test_while_a_worker_counts_and_somebody_reads(
         wait_until_counted(settings, child, log)
         wait_for(lambda: '"rebuild": 2' in log.read_text())
         assert query(settings, "SELECT count() > 0 FROM windows_history") == [(1,)]
-        assert verdict(settings, Scope()) == ExitCode.OK, capfd.readouterr().out
+        assert verdict(settings, VerifiedScope()) == ExitCode.OK, capfd.readouterr().out
     counts = [cases_n for cases_n, _ in seen]
     contacts = [contacts_n for _, contacts_n in seen]
     assert len(seen) > 10

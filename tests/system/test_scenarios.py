@@ -11,7 +11,7 @@ from deploy.embedded.kafka import Kafka
 from deploy.embedded.process import tail, until
 from events.partition import partition_of
 from sinks.clickhouse.dead_letters import accept
-from sinks.clickhouse.verification import Scope
+from sinks.clickhouse.verification import VerifiedScope
 from streams.cli.work.verify import verdict
 from streams.clock import WallClock
 from streams.kafka.client import client_options
@@ -72,5 +72,5 @@ def test_two_districts_in_one_partition_of_which_one_is_flooding(kafka: Kafka, c
             accept(client, identity.topic_id, partition_of(LOUD, 4), 10 * FLOOD)
         wait_until_counted(settings, child, log)
         assert counted(settings) == [(quiet + more, quiet + more)]
-        assert verdict(settings, Scope()) == 0
+        assert verdict(settings, VerifiedScope()) == 0
     assert query(settings, "SELECT reason, count() FROM dead_letters FINAL GROUP BY reason") == [("not_json", len(bad))]

@@ -8,7 +8,7 @@ import pytest
 
 from events.directory import Directory
 from projections.rows import WINDOW_COLUMNS
-from projections.score import Cell, Tally, Weights, score
+from projections.score import AnswerTally, CellTallies, ScoreWeights, score
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.migration import migrate
@@ -44,7 +44,7 @@ districts:
       - {satisfaction: 0.4, response: 0.4, resolution: 0.2, m: 5, valid_from: 2025-01-01}
       - {satisfaction: 1, response: 0, resolution: 0, m: 1, valid_from: 2039-01-01}
 """)
-FOR_ALL, WEIGHTS = Weights(0.6, 0.2, 0.2, 12), {"d1": Weights(0.4, 0.4, 0.2, 5)}
+FOR_ALL, WEIGHTS = ScoreWeights(0.6, 0.2, 0.2, 12), {"d1": ScoreWeights(0.4, 0.4, 0.2, 5)}
 
 Numbers = dict[str, int]
 Name = tuple[str, str, str, str]
@@ -58,11 +58,11 @@ def drawn(rng: np.random.Generator) -> Numbers:
     return dict(zip(TALLIES, map(int, told), strict=True))
 
 
-def cell(numbers: Numbers) -> Cell:
-    return Cell(
-        Tally(numbers["rating_n"], numbers["rating_sum_bp"] / 1e4, numbers["rating_sum_squares_bp2"] / 1e8),
-        Tally.of_share(numbers["response_due_n"], numbers["response_kept_n"]),
-        Tally.of_share(numbers["quality_n"], numbers["quality_sum"]),
+def cell(numbers: Numbers) -> CellTallies:
+    return CellTallies(
+        AnswerTally(numbers["rating_n"], numbers["rating_sum_bp"] / 1e4, numbers["rating_sum_squares_bp2"] / 1e8),
+        AnswerTally.of_share(numbers["response_due_n"], numbers["response_kept_n"]),
+        AnswerTally.of_share(numbers["quality_n"], numbers["quality_sum"]),
     )
 
 

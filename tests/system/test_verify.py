@@ -18,7 +18,7 @@ from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from events.partition import partition_of
 from sinks.clickhouse.migration import migrate
-from sinks.clickhouse.verification import Scope
+from sinks.clickhouse.verification import VerifiedScope
 from streams.cli.work.verify import verdict
 from streams.kafka.client import client_options
 from streams.kafka.publisher import STRUCTURED
@@ -29,7 +29,7 @@ from tests.workers import fresh_settings, publish, query, wait_until_counted, wo
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(120)]
 
 HOUR, DAY = 3_600_000, 86_400_000
-ALL_CASES = Scope(since=0)
+ALL_CASES = VerifiedScope(since=0)
 BREATH_S = 0.5
 """Between two bursts of live traffic: the machine is small, and what is shown needs no flood."""
 DISTRICTS = [f"district-{number}" for number in range(6)]
@@ -118,7 +118,7 @@ def change(settings: Settings, *statements: str) -> None:
 
 # -- nothing wrong --------------------------------------------------------------------------------------------------------
 def test_all_adds_up_after_duplicates_invalid_and_misrouted_records(counted: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verdict(counted, Scope()) == 0
+    assert verdict(counted, VerifiedScope()) == 0
     [totals] = [line for line in capsys.readouterr().out.splitlines() if "all" in line.split()]
     records, distinct, duplicates, sent_on, dead, *rest = [int(cell.replace(",", "")) for cell in re.findall(r"[0-9][0-9,]*", totals)]
     assert records == distinct + duplicates + sent_on + dead
@@ -129,9 +129,14 @@ def test_all_adds_up_after_duplicates_invalid_and_misrouted_records(counted: Set
 
 
 @pytest.mark.parametrize(
-    "scope", [Scope(sample=20), Scope(districts=("district-1", "district-2")), Scope(since=time.time_ns() // 1_000_000 - 5 * DAY)]
+    "scope",
+    [
+        VerifiedScope(sample=20),
+        VerifiedScope(districts=("district-1", "district-2")),
+        VerifiedScope(since=time.time_ns() // 1_000_000 - 5 * DAY),
+    ],
 )
-def test_a_part_can_be_asked_for(counted: Settings, scope: Scope) -> None:
+def test_a_part_can_be_asked_for(counted: Settings, scope: VerifiedScope) -> None:
     assert verdict(counted, scope) == 0
 
 
@@ -143,7 +148,7 @@ def test_it_is_exact_while_a_worker_counts_live_traffic(
     with worker(settings, log) as child:
         wait_until_counted(settings, child, log)
         with traffic(settings):
-            assert verdict(settings, Scope()) == 0, capsys.readouterr().out
+            assert verdict(settings, VerifiedScope()) == 0, capsys.readouterr().out
             change(settings, newer("cases", "reopens + 3 AS reopens", "subject = 'case-7'"))
             assert verdict(settings, ALL_CASES) == 1
         assert child.alive()
@@ -235,7 +240,7 @@ FAULTS = {
 def test_it_finds(fault: str, copied: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     statement, expected = FAULTS[fault]
     change(copied, statement)
-    assert verdict(copied, Scope()) == 1
+    assert verdict(copied, VerifiedScope()) == 1
     lines = capsys.readouterr().out.splitlines()
     for words in expected:
         assert any(words in line for line in lines), lines
@@ -247,7 +252,7 @@ def test_it_finds_an_event_that_was_never_counted_where_case_and_windows_know_no
     """All tables agree with each other; only the topic knows better."""
     gone = "subject = 'case-10'"
     change(copied, *(f"ALTER TABLE {table} DELETE WHERE {gone} {DONE}" for table in ("events", "cases")))
-    assert verdict(copied, Scope()) == 1
+    assert verdict(copied, VerifiedScope()) == 1
     lost = [line for line in capsys.readouterr().out.splitlines() if "case-10 /test" in line]
     assert lost
     assert all("has no such row in events" in line for line in lost)

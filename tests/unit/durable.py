@@ -21,8 +21,8 @@ from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WIND
 from sinks.clickhouse import queries
 from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS
 from streams.sorting import FORWARDED, Refused
-from streams.worker.changelog import Span
-from streams.worker.processor import Desk
+from streams.worker.changelog import OffsetRange
+from streams.worker.processor import Processor
 
 PARTITIONS = 2
 START = 1_790_000_000_000
@@ -133,12 +133,12 @@ class Outside:
             if row["as_of"] >= since.get(row["partition"], sys.maxsize):
                 kept[*cell, int(row["as_of"]) // 900] = version, row
 
-    async def _write_changelog(self, partition: int, items: Sequence[tuple[bytes, bytes | None]]) -> list[Span]:
+    async def _write_changelog(self, partition: int, items: Sequence[tuple[bytes, bytes | None]]) -> list[OffsetRange]:
         self._deed("changelog")
         log = self.durable.changelog[partition]
         log.extend(items)
         self._deed("changelog acknowledged")
-        return [Span(len(log) - len(items), len(log))]
+        return [OffsetRange(len(log) - len(items), len(log))]
 
     async def read(self, partition: int, start: int) -> AsyncGenerator[tuple[list[tuple[bytes, bytes | None]], int], None]:
         log = self.durable.changelog[partition]
@@ -221,9 +221,11 @@ class Fetched:
         self.durable.committed[self.partition] = self.records[-1].offset + 1
 
 
-def desk_of(outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None, continuity: Any = None) -> Desk:
+def desk_of(
+    outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None, continuity: Any = None
+) -> Processor:
     """A desk whose whole world is that rim, but for another changelog."""
-    desk = Desk(
+    desk = Processor(
         directory=directory,
         partitions=partitions,
         topic_id="",
@@ -247,7 +249,7 @@ async def at_work(
     holds: Iterable[int] = range(PARTITIONS),
     changelog: Any = None,
     continuity: Any = None,
-) -> AsyncIterator[tuple[Desk, "asyncio.Task[None]"]]:
+) -> AsyncIterator[tuple[Processor, "asyncio.Task[None]"]]:
     """A desk that runs, with these partitions in hand."""
     desk = desk_of(outside, directory, changelog=changelog, continuity=continuity)
     running = asyncio.create_task(desk.run())
@@ -268,7 +270,9 @@ async def until(condition: Callable[[], bool], running: "asyncio.Task[None]") ->
                 running.result()
 
 
-async def count_all(durable: Durable, desk: Desk, running: "asyncio.Task[None]", batch: int = 10_000, holds: Iterable[int] = ()) -> None:
+async def count_all(
+    durable: Durable, desk: Processor, running: "asyncio.Task[None]", batch: int = 10_000, holds: Iterable[int] = ()
+) -> None:
     """Hand over what is not committed of these partitions (all, where none is named), until all is folded."""
     position, mine = dict(durable.committed), list(holds) or list(range(PARTITIONS))
     while any(durable.committed[p] < len(durable.topic[p]) for p in mine):

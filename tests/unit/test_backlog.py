@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from streams.kafka.backlog import Backlog
-from streams.kafka.log_reader import Marks
+from streams.kafka.log_reader import PartitionOffsets
 from streams.rebuild import incarnation
 from streams.settings import Settings
 
 
 def log(*partitions: tuple[int, int], first: int = 0) -> Backlog:
     """Committed and end of each partition."""
-    return Backlog([Marks(number, first, *marks) for number, marks in enumerate(partitions)])
+    return Backlog([PartitionOffsets(number, first, *marks) for number, marks in enumerate(partitions)])
 
 
 HELD = log((0, 1_000), (0, 1_000))

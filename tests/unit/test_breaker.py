@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from events.partition import partition_of
 from streams.worker.breaker import MINUTE_MS, MINUTES_KEPT, MOST_REFUSED, Breaker, Flood
-from streams.worker.processor import Desk
+from streams.worker.processor import Processor
 from tests.unit.durable import PARTITIONS, START, Died, Durable, Fetched, Outside, at_work, event, until
 
 MANY = MOST_REFUSED + 1
@@ -157,7 +157,7 @@ def flooded_topic() -> Durable:
     return durable
 
 
-async def fetch(desk: Desk, durable: Durable, batch: int) -> None:
+async def fetch(desk: Processor, durable: Durable, batch: int) -> None:
     """Hand over all that is not committed, in batches."""
     for partition in (FLOODED, QUIET):
         records = durable.topic[partition][durable.committed[partition] :]

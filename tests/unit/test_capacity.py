@@ -13,7 +13,7 @@ from events.rejection import Reason
 from events.vocabulary import NAME_LENGTH
 from projections import capacity
 from projections.capacity import CASE_BYTES, FULL_OF_BYTES, FULL_OF_EVENTS, HEAVIEST, MOST_BYTES, SURELY_FIT, weigh, weight
-from projections.case import ENCODE, Case, Work, decode_case, events_of, fresh, made_of
+from projections.case import ENCODE, Case, CaseWork, decode_case, events_of, fresh, made_of
 from projections.partition import CLOCK_KEY, Archived, Partition
 from streams.worker.changelog import LARGEST_RECORD
 from tests.unit.histories import histories, logs
@@ -216,9 +216,9 @@ def test_a_case_of_its_own_events_is_the_case_a_rebuild_makes(events: list[Event
 
 
 # -- single ways in which a case grows -------------------------------------------------------------------------------------
-def full(patch: pytest.MonkeyPatch) -> tuple[Work, Event]:
+def full(patch: pytest.MonkeyPatch) -> tuple[CaseWork, Event]:
     """A case with room for no byte more, and one of its events."""
-    work, kept = Work(DISTRICT, "case-1", fresh(PROMISES), b""), contact(0, "kept", school="north")
+    work, kept = CaseWork(DISTRICT, "case-1", fresh(PROMISES), b""), contact(0, "kept", school="north")
     small(patch, weight(kept) + weight(reply(H, "r")))
     assert work.add(kept, PROMISES) is None
     assert work.add(reply(H, "r"), PROMISES) is None

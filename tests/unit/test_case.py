@@ -6,13 +6,13 @@ import pytest
 
 from events.event import Event, Replied
 from projections.capacity import FULL_OF_EVENTS, MOST_EVENTS
-from projections.case import ENCODE, Work, decode_case, decode_head, decode_kept, events_of, fresh, has_grown, made_of
+from projections.case import ENCODE, CaseWork, decode_case, decode_head, decode_kept, events_of, fresh, has_grown, made_of
 from projections.episode import finish
 from tests.unit.stories import DAY, DISTRICT, PROMISES, SOURCE, START, H, contact, reply, resolution
 
 
-def told(*events: Event) -> Work:
-    work = Work(DISTRICT, "case-1", fresh(PROMISES), b"")
+def told(*events: Event) -> CaseWork:
+    work = CaseWork(DISTRICT, "case-1", fresh(PROMISES), b"")
     for event in events:
         assert work.add(event, PROMISES) is None
     return work

@@ -15,7 +15,7 @@ from events.rejection import Reason, Rejection
 from streams.dead_letters import original_of
 from streams.kafka.claim_check import EACH_HEADER, MOST_BESIDE, MOST_COPIED, ClaimCheck, checked
 from streams.kafka.topics import BATCH_BYTES
-from streams.sorting import Intray, Refused, Sorted
+from streams.sorting import Refused, Sorted, Sorter
 from streams.worker.outbox import PREFIX, dead_letter_body, dead_letter_headers
 from streams.worker.tables import tables_of
 from tests.unit.durable import START, event
@@ -101,7 +101,7 @@ def test_a_value_that_is_too_large_for_an_event_is_given_up_when_it_is_read() ->
 def test_it_is_refused_as_the_bytes_would_be() -> None:
     left = bytes(LARGEST + 1)
     bad = record(checked(left))
-    [refused] = Intray(4).sort(3, [bad]).refused
+    [refused] = Sorter(4).sort(3, [bad]).refused
     assert refused.rejection == Decoder().decode(left, OWN, START)
     assert letter_of(bad) == letter_of(record(left))
     [row] = zip(*tables_of([], [refused], "id")["dead_letters"], strict=True)
@@ -112,7 +112,7 @@ def test_it_is_refused_as_the_bytes_would_be() -> None:
 def test_a_record_in_the_wrong_partition_is_sent_on_unless_its_headers_are_too_large_for_that(large: int, reason: Reason | None) -> None:
     elsewhere = (partition_of("riverside", 4) + 1) % 4
     astray = record(event("contact", 1, "case-1", START, "riverside"), headers=(("x", bytes(large)),), partition=elsewhere)
-    tray: Sorted = Intray(4).sort(elsewhere, [astray])
+    tray: Sorted = Sorter(4).sort(elsewhere, [astray])
     assert [refused.rejection.reason for refused in tray.refused] == ([] if reason is None else [reason])
     assert len(tray.misrouted) == (reason is None)
 

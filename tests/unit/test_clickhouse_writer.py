@@ -14,7 +14,7 @@ from projections.rows import window_version
 from sinks.clickhouse import writer as module
 from sinks.clickhouse.advice import AWAY, SLOW
 from sinks.clickhouse.retry import MERGE_PAUSE_S, code_of, pause_s
-from sinks.clickhouse.writer import Fatal, Writer
+from sinks.clickhouse.writer import Fatal, RowWriter
 
 SIZE = 17
 """Bytes of every insert."""
@@ -95,12 +95,12 @@ def failure(code: int) -> errors.ServerException:
     return errors.ServerException("DB::Exception: no\nStack trace: ...", code)
 
 
-def writer(server: Server, seen: Seen, sleeps: list[float]) -> Writer:
+def writer(server: Server, seen: Seen, sleeps: list[float]) -> RowWriter:
     async def sleep(seconds: float) -> None:
         sleeps.append(seconds)
         await asyncio.sleep(0)
 
-    return Writer(server.connect, seen, tables=TABLES, sleep=sleep, chance=lambda: 1.0)
+    return RowWriter(server.connect, seen, tables=TABLES, sleep=sleep, chance=lambda: 1.0)
 
 
 async def test_tables_are_written_in_the_order_given_and_counted() -> None:
@@ -149,7 +149,7 @@ async def test_it_says_why_it_waits_and_stops_saying_so() -> None:
     async def sleep(_: float) -> None:
         reasons.append(it.paused)
 
-    it = Writer(server.connect, Seen(), tables=TABLES, sleep=sleep)
+    it = RowWriter(server.connect, Seen(), tables=TABLES, sleep=sleep)
     await it.write(ROWS)
     assert reasons == [f"events: ServerException: Code: 210. DB::Exception: no. Next: {AWAY}"]
     assert it.paused is None
@@ -173,7 +173,7 @@ async def test_an_insert_without_an_answer_is_a_pause_until_it_has_one(monkeypat
 
 
 def test_a_window_says_after_which_records_it_was_written() -> None:
-    it = Writer(Server().connect, Seen(), tables={"windows": ("partition", "version")})
+    it = RowWriter(Server().connect, Seen(), tables={"windows": ("partition", "version")})
     versions = [window_version(29_000_000, 117, 5), window_version(29_000_001, 116, 5)]
     assert it._position("windows", [[3, 3], versions]) == "partition 3, after the records before offset 117"
 
@@ -198,7 +198,7 @@ async def test_a_write_can_be_cancelled_during_an_outage_and_another_one_made_la
         waiting.set()
         await asyncio.sleep(0)
 
-    it = Writer(server.connect, Seen(), tables=TABLES, sleep=sleep)
+    it = RowWriter(server.connect, Seen(), tables=TABLES, sleep=sleep)
     task = asyncio.create_task(it.write(ROWS))
     await asyncio.wait_for(waiting.wait(), 10)
     task.cancel()

@@ -17,8 +17,8 @@ from pydantic import SecretStr, ValidationError
 from streams.settings import Settings
 from streams.worker.app import App, make_app
 from streams.worker.transport import Fetched, LostRecords
+from streams.worker.transport.assignment import FetchedRange, FlowState
 from streams.worker.transport.consumer import Consumer
-from streams.worker.transport.custody import Gate, Span
 from streams.worker.transport.thread import DAY_MS, FetchThread
 
 TOPIC = "frontdesk.events"
@@ -53,7 +53,7 @@ class FakeKafka:
         self.calls.append(f"seek {partition} {offset}")
         self.positions[partition] = offset
 
-    async def fetch(self, partitions: Sequence[int], max_records: int, timeout_s: float) -> list[Span]:
+    async def fetch(self, partitions: Sequence[int], max_records: int, timeout_s: float) -> list[FetchedRange]:
         assert timeout_s < 1
         if self.fail_fetch is not None:
             raise self.fail_fetch
@@ -62,10 +62,12 @@ class FakeKafka:
             await self.before_return.wait()
         return spans
 
-    def _read(self, partition: int, max_records: int) -> Span:
+    def _read(self, partition: int, max_records: int) -> FetchedRange:
         before = self.positions[partition]
         after = self.positions[partition] = min(self.ends[partition], before + max_records)
-        return Span(partition, before, [record(partition, offset) for offset in range(before, after)], after, self.ends[partition], 0.0)
+        return FetchedRange(
+            partition, before, [record(partition, offset) for offset in range(before, after)], after, self.ends[partition], 0.0
+        )
 
     async def commit_offsets(self, offsets: Mapping[int, int]) -> None:
         self.calls.append(f"commit {dict(offsets)}")
@@ -212,7 +214,7 @@ async def test_a_revoke_settles_then_commits_then_forgets(bench: Bench) -> None:
     bench.kafka.calls.clear()
     await bench.revoke()
     assert bench.kafka.calls == ["revoked within 5.0", "commit {0: 500}"]
-    assert bench.app.guard.gate is Gate.HELD
+    assert bench.app.guard.gate is FlowState.HELD
     assert not bench.app.guard.holds(0, bench.desk.under_way[0].epoch)
 
 
@@ -235,7 +237,7 @@ async def test_a_rebalance_during_the_seek_makes_it_void(bench: Bench) -> None:
     bench.kafka.before_return.set()
     await seeking
     bench.consumer.resume_flow()
-    assert bench.app.guard.gate is Gate.HELD
+    assert bench.app.guard.gate is FlowState.HELD
     assert not any(call.startswith("assigned") for call in bench.kafka.calls)
 
 
@@ -250,7 +252,7 @@ async def test_a_seek_that_a_rebalance_broke_is_void_and_stops_nobody(
     monkeypatch.setattr(bench.kafka, "seek_to_start", seek_to_start)
     await bench.consumer.perform_seek()
     assert bench.app.crash_reason is None
-    assert bench.app.guard.gate is Gate.HELD
+    assert bench.app.guard.gate is FlowState.HELD
 
 
 async def test_a_seek_that_fails_without_a_rebalance_stops_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,7 +343,7 @@ async def test_a_commit_that_hangs_does_not_hold_up_the_revoke(bench: Bench, mon
     monkeypatch.setattr(bench.kafka, "commit_offsets", hang)
     await bench.revoke()
     assert bench.app.crash_reason is None
-    assert bench.app.guard.gate is Gate.HELD
+    assert bench.app.guard.gate is FlowState.HELD
 
 
 @pytest.mark.parametrize("error", [LostRecords("gone"), CorruptRecordException("crc")])
@@ -355,7 +357,7 @@ async def test_a_failed_fetch_is_raised(bench: Bench, error: Exception) -> None:
 async def test_a_failed_fetch_of_an_assignment_that_is_over_is_not(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     await bench.assign()
 
-    async def fetch(*_: Any) -> list[Span]:
+    async def fetch(*_: Any) -> list[FetchedRange]:
         await bench.revoke()
         raise IllegalStateError("not assigned")
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.worker.transport import Bounds, Custody, Fetched
+from streams.worker.transport import Bounds, Fetched, PartitionAssignment
+from streams.worker.transport.assignment import FIRST_GUESS_BYTES, LEAST_RECORDS, FetchedRange, Hole
 from streams.worker.transport.away import Away
-from streams.worker.transport.custody import FIRST_GUESS_BYTES, LEAST_RECORDS, Hole, Span
 
 
 @dataclass(frozen=True)
@@ -29,27 +29,29 @@ class Hand:
         return self.now
 
 
-def custody(bounds: Bounds | None = None, clock: Hand | None = None) -> Custody:
-    return Custody(bounds or Bounds(), Away(30, clock=clock or Hand()), clock=clock or Hand())
+def custody(bounds: Bounds | None = None, clock: Hand | None = None) -> PartitionAssignment:
+    return PartitionAssignment(bounds or Bounds(), Away(30, clock=clock or Hand()), clock=clock or Hand())
 
 
-def opened(starts: dict[int, int], bounds: Bounds | None = None, clock: Hand | None = None) -> Custody:
+def opened(starts: dict[int, int], bounds: Bounds | None = None, clock: Hand | None = None) -> PartitionAssignment:
     made = custody(bounds, clock)
     made.begin(starts)
     assert made.open()
     return made
 
 
-def span(partition: int, first: int, after: int, *, size: int = 100, highwater: int | None = None, polled_at: float = 1000.0) -> Span:
+def span(
+    partition: int, first: int, after: int, *, size: int = 100, highwater: int | None = None, polled_at: float = 1000.0
+) -> FetchedRange:
     records = [Rec(offset, size) for offset in range(first, after)]
-    return Span(partition, first, records, after, after if highwater is None else highwater, polled_at)
+    return FetchedRange(partition, first, records, after, after if highwater is None else highwater, polled_at)
 
 
-def empty(partition: int, before: int, after: int, highwater: int, polled_at: float) -> Span:
-    return Span(partition, before, (), after, highwater, polled_at)
+def empty(partition: int, before: int, after: int, highwater: int, polled_at: float) -> FetchedRange:
+    return FetchedRange(partition, before, (), after, highwater, polled_at)
 
 
-def received(of: Custody, *spans: Span) -> list[Fetched]:
+def received(of: PartitionAssignment, *spans: FetchedRange) -> list[Fetched]:
     fetched = [of.receive(s) for s in spans]
     assert None not in fetched
     return [f for f in fetched if f is not None]
@@ -120,7 +122,7 @@ def test_a_fetch_that_does_not_start_where_the_last_one_ended_is_a_hole() -> Non
 def test_positions_without_records_are_passed_over_and_committed_with_what_is_done() -> None:
     #  0..9 records, 10 a control record, 11.. records, 15..16 control records
     made = opened({0: 0})
-    first, second = received(made, Span(0, 0, [Rec(i) for i in range(10)], 11, 11, 0), span(0, 11, 15))
+    first, second = received(made, FetchedRange(0, 0, [Rec(i) for i in range(10)], 11, 11, 0), span(0, 11, 15))
     assert made.receive(empty(0, 15, 17, 17, 0)) is None
     assert made.expected(0) == 17
     assert made.committable() == {}
@@ -236,7 +238,7 @@ def test_a_fetch_gives_as_many_records_as_half_a_partition_may_hold(size: int, r
 
 def test_tombstones_have_no_bytes() -> None:
     made = opened({0: 0})
-    (fetched,) = received(made, Span(0, 0, [Rec(0, -1), Rec(1, 7)], 2, 2, 0))
+    (fetched,) = received(made, FetchedRange(0, 0, [Rec(0, -1), Rec(1, 7)], 2, 2, 0))
     assert fetched.size == 7
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from events.contract import LARGEST
 from events.rejection import Reason, Rejection
-from sinks.clickhouse.dead_letters import Place
+from sinks.clickhouse.dead_letters import LogPosition
 from streams.cli.work.dead_letters.register import up_to_an_oversized
 from streams.dead_letters import Original, mended_record, named_by, original_of
 from streams.kafka.publisher import STRUCTURED, Headers
@@ -34,14 +34,14 @@ def set_aside(*own: tuple[str, bytes]) -> SimpleNamespace:
 
 def test_it_names_the_record_and_gives_it_back() -> None:
     letter = set_aside(("content-type", b"text/plain"))
-    assert named_by(letter.headers) == (Place("events", 3, 17), 99)
+    assert named_by(letter.headers) == (LogPosition("events", 3, 17), 99)
     assert original_of(letter) == Original(b"k", b"v", [("content-type", b"text/plain")])
 
 
 def test_a_record_that_claims_to_be_a_dead_letter_itself_deceives_nobody() -> None:
     claims = tuple((PREFIX + name, b"5") for name in ("reason", "topic", "partition", "offset", "timestamp"))
     letter = set_aside(*claims)
-    assert named_by(letter.headers) == (Place("events", 3, 17), 99)
+    assert named_by(letter.headers) == (LogPosition("events", 3, 17), 99)
     assert original_of(letter).headers == list(claims)
 
 

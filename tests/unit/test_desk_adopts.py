@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 import pytest
 
 from events.directory import DEFAULT, Directory
-from streams.worker.processor import Desk
+from streams.worker.processor import Processor
 from tests.unit.test_desk import PARTITIONS, Died, Durable, Fetched, Outside, topic, until
 
 ANOTHER = Directory.parse(DEFAULT.content.replace("8 business hours", "3 business hours").replace('"revision":0', '"revision":5'))
 
 
 @asynccontextmanager
-async def at_work(outside: Outside, directory: Directory) -> AsyncIterator[tuple[Desk, "asyncio.Task[None]"]]:
-    desk = Desk(
+async def at_work(outside: Outside, directory: Directory) -> AsyncIterator[tuple[Processor, "asyncio.Task[None]"]]:
+    desk = Processor(
         directory=directory,
         partitions=PARTITIONS,
         topic_id="",

@@ -53,9 +53,9 @@ async def live(durable: Durable, batch: int, dies_at: int = 10**9, lag: int = 0)
 
 def reference(durable: Durable) -> dict[Any, str]:
     """From the rules alone."""
-    from streams.sorting import Intray  # noqa: PLC0415 - only here
+    from streams.sorting import Sorter  # noqa: PLC0415 - only here
 
-    entries = Intray(PARTITIONS).sort(RIVERSIDE, durable.topic[RIVERSIDE]).entries
+    entries = Sorter(PARTITIONS).sort(RIVERSIDE, durable.topic[RIVERSIDE]).entries
     return plain_words(entries, durable.topic[RIVERSIDE][-1].timestamp, DEFAULT)
 
 

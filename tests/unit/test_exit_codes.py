@@ -16,7 +16,7 @@ from events.exit_code import ExitCode
 from streams.dead_letters import BytesGone
 from streams.terminal.outcome import Stop, guarded, outcome_of
 from streams.worker.changelog import Oversized
-from streams.worker.transport.custody import Hole
+from streams.worker.transport.assignment import Hole
 
 ROOMS = (events, projections, sinks, streams, deploy)
 

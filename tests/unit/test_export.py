@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.directory import Directory
-from projections.score import Weights
+from projections.score import ScoreWeights
 from streams.cli import run
-from streams.export.column import CASES, INDICATORS, Column, Kind, Row
+from streams.export.column import CASES, INDICATORS, ColumnKind, ExportColumn, Row
 from streams.export.destination import destination
 from streams.export.form import BOM, WRITERS, defused
 from streams.export.indicators import weights_at
@@ -24,7 +24,7 @@ from streams.terminal.outcome import ExitCode
 from tests.exports import read
 
 ZONE = ZoneInfo("America/Los_Angeles")
-COLUMNS = tuple(Column(kind.name.lower(), kind) for kind in Kind)
+COLUMNS = tuple(ExportColumn(kind.name.lower(), kind) for kind in ColumnKind)
 INSTANTS = st.integers(0, 4_000_000_000_000)
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"])) | st.sampled_from(
     ["=1+1", "+1", "-1", "@x", "'", "'=1", 'a "b", c', "\t=1", "a\r\nb"]
@@ -56,7 +56,7 @@ def test_what_was_written_is_read(form: str, blocks: list[list[Row]]) -> None:
 
 @pytest.mark.parametrize("form", WRITERS)
 @pytest.mark.parametrize("columns", [CASES, INDICATORS])
-def test_a_form_without_rows_has_the_columns_where_it_can(form: str, columns: tuple[Column, ...]) -> None:
+def test_a_form_without_rows_has_the_columns_where_it_can(form: str, columns: tuple[ExportColumn, ...]) -> None:
     file = io.BytesIO()
     WRITERS[form](file, columns).close()
     assert read(form, file.getvalue(), columns) == []
@@ -180,8 +180,8 @@ score:
   - {satisfaction: 0.4, response: 0.4, resolution: 0.2, m: 5, valid_from: 2026-03-01}
 """)
     change = Period(date(2026, 3, 1), date(2026, 3, 1)).begin("America/Los_Angeles")
-    assert weights_at(directory, "riverside", change - 1) == Weights(0.6, 0.2, 0.2, 12)
-    assert weights_at(directory, "riverside", change) == Weights(0.4, 0.4, 0.2, 5)
+    assert weights_at(directory, "riverside", change - 1) == ScoreWeights(0.6, 0.2, 0.2, 12)
+    assert weights_at(directory, "riverside", change) == ScoreWeights(0.4, 0.4, 0.2, 5)
 
 
 # -- what is refused ------------------------------------------------------------------------------------------------------

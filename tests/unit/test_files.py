@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from events import yaml_text
 from events.directory_mistake import DirectoryError
-from events.yaml_text import DEEPEST, MOST_BYTES, PLAIN, TooMuch, Unreadable, loaded, said
+from events.yaml_text import DEEPEST, MOST_BYTES, PLAIN, TooMuch, UnreadableYaml, loaded, said
 from streams.directory import parsed
 from streams.files import FileRefused, read_secret
 from streams.intake.hook import hooks_of
@@ -55,7 +55,7 @@ TOO_MUCH = {
 @pytest.mark.parametrize("name", TOO_MUCH)
 def test_a_text_that_says_too_much_is_refused_at_once(name: str, loader: object) -> None:
     begun = time.process_time()
-    with pytest.raises((TooMuch, Unreadable)):
+    with pytest.raises((TooMuch, UnreadableYaml)):
         loaded(TOO_MUCH[name], loader)
     assert time.process_time() - begun < 5
 

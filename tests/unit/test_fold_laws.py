@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 
 import projections.partition as partition_module
 from events.event import order
-from projections.case import ENCODE, Work, decode_case, events_of, fresh, gather, refold
+from projections.case import ENCODE, CaseWork, decode_case, events_of, fresh, gather, refold
 from projections.contribution import contributions, is_measured, messages
 from projections.episode import finish
 from projections.partition import CLOCK_KEY, Entry, Partition
@@ -33,8 +33,8 @@ PASSED_OVER: list[Entry] = [
 """A window shows the resolution in a minute that an heir passes between two drains: what is claimed must be written again."""
 
 
-def told(events: list[Event]) -> Work:
-    work = Work(DISTRICT, "case-1", fresh(PROMISES), b"")
+def told(events: list[Event]) -> CaseWork:
+    work = CaseWork(DISTRICT, "case-1", fresh(PROMISES), b"")
     for event in events:
         assert work.add(event, PROMISES) is None
     return work

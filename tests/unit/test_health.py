@@ -16,7 +16,7 @@ from prometheus_client.utils import floatToGoString
 from events.directory import DEFAULT, Directory
 from events.rejection import Reason
 from projections.partition import Partition
-from sinks.metrics import FRESHNESS, NAMES_TOLD, OTHERS, PartitionStanding, Standing, WorkerMetrics
+from sinks.metrics import FRESHNESS, NAMES_TOLD, OTHERS, PartitionStanding, WorkerMetrics, WorkerStanding
 from streams.http.policy import Policy
 from streams.http.serving import answer
 from streams.worker.breaker import Flood
@@ -141,12 +141,12 @@ def value(metrics: WorkerMetrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"frontdesk_{name}", labels)
 
 
-def standing(*numbers: int, **members: int) -> Standing:
+def standing(*numbers: int, **members: int) -> WorkerStanding:
     partitions = [
         PartitionStanding(n, recovered=True, stopped=False, lag_records=7, lag_seconds=None, commit_age_seconds=0, cases=1, state_bytes=9)
         for n in numbers
     ]
-    return Standing(ready=True, partitions=partitions, unknown_members=members)
+    return WorkerStanding(ready=True, partitions=partitions, unknown_members=members)
 
 
 def test_partitions_that_are_gone_are_told_no_more_and_unknown_numbers_never() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.intake.front import DISCONNECTED, Patience
+from streams.intake.handler import DISCONNECTED, Patience
 from streams.log import configure_logging
 from tests.intakes import Door, door, event, wire
 

@@ -20,15 +20,15 @@ from backports import zstd
 from jsonschema import Draft202012Validator
 
 from streams.intake.body import MOST_CHUNKS
-from streams.intake.front import Patience
 from streams.intake.grant import Grant
+from streams.intake.handler import Patience
+from streams.intake.memory_budget import Room
 from streams.intake.openapi import document, text
 from streams.intake.problem import MEDIA_TYPE, STATUS, Problem, Refusal
-from streams.intake.room import Room
 from streams.intake.signature import signature
 from streams.intake.submission import MOST_EVENTS
+from streams.intake.throttle import Turns
 from streams.intake.token_file import Register, new_token
-from streams.intake.turns import Turns
 from streams.log import configure_logging
 from tests.intakes import BATCH, MOST_CONNECTIONS, NDJSON, STRUCTURED, Door, door, event, wire
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from streams.intake.grant import EVERYONE_HERE, Grant
 from streams.intake.hook import Hook, HookFile, hooks_of
-from streams.intake.judgement import Judge, Judgement
 from streams.intake.problem import Problem
 from streams.intake.token_file import Register, new_token
+from streams.intake.validation import Judge, Judgement
 from streams.mapping.expression import MappingError, pseudonym
 from streams.mapping.mapping import read_as
 from streams.settings import Settings

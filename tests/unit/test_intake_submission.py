@@ -20,10 +20,10 @@ from events.partition import partition_of
 from events.rejection import Rejection
 from events.schemas import example
 from streams.intake.grant import EVERYONE_HERE, Grant
-from streams.intake.judgement import Judge, Judgement, Record, Rejected
 from streams.intake.problem import Problem, Refusal
 from streams.intake.submission import MOST_EVENTS, HttpHeaders, Mode, Posted, mode_of, posted_in, refuse_doubled
 from streams.intake.unpacking import unpacked
+from streams.intake.validation import Judge, Judgement, OutgoingRecord, Rejected
 from streams.kafka.publisher import STRUCTURED
 from tests.intakes import PARTITIONS, event, wire
 from tests.unit.histories import EVENTS
@@ -38,9 +38,9 @@ def judged(*posted: Posted, grant: Grant = EVERYONE_HERE) -> Judgement:
     return judgement
 
 
-def only(judgement: Judgement) -> Record:
+def only(judgement: Judgement) -> OutgoingRecord:
     [verdict] = judgement.verdicts
-    assert isinstance(verdict, Record), verdict
+    assert isinstance(verdict, OutgoingRecord), verdict
     return verdict
 
 
@@ -226,7 +226,7 @@ def test_a_body_cannot_bring_a_second_event() -> None:
 def test_each_event_of_a_batch_is_judged_for_itself() -> None:
     body = wire([event(1), {}, event(2, channel="pigeon"), event(3)])
     verdicts = judged(*posted_in(Mode.BATCHED, [], body)).verdicts
-    assert [type(verdict) for verdict in verdicts] == [Record, Rejected, Rejected, Record]
+    assert [type(verdict) for verdict in verdicts] == [OutgoingRecord, Rejected, Rejected, OutgoingRecord]
     assert [(v.reason, v.path) for v in verdicts if isinstance(v, Rejected)] == [
         ("not_cloudevent", "$.specversion"),
         ("invalid", "$.data.channel"),

@@ -15,9 +15,9 @@ from events.contact import Contact
 from events.event import Contacted, Event
 from streams.cli import run
 from streams.intake import token_file
-from streams.intake.allowance import BURST_S, Allowances
 from streams.intake.grant import Grant
 from streams.intake.problem import Problem, Refusal
+from streams.intake.rate_limiter import BURST_S, Allowances
 from streams.intake.signature import MOST_IDS, SCHEMES, WINDOW_S, Deliveries, signature, verified
 from streams.intake.token_file import Register, TokenFileError, new_token, read, register_of
 from streams.terminal.outcome import ExitCode

@@ -17,7 +17,7 @@ from streams.http.serving import answer
 from streams.page import server
 from streams.page.hub import Hub
 from streams.page.reading import Reading, View
-from streams.page.server import DISTRICTS_READ_EVERY_MS, Register, application
+from streams.page.server import DISTRICTS_READ_EVERY_MS, KnownDistricts, application
 from tests.waiting import until
 
 MOST_VIEWERS, MOST_CONNECTIONS = 3, 10
@@ -87,7 +87,7 @@ async def page() -> AsyncIterator[Page]:
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(ClientSession())
         stack.push_async_callback(hub.close)
-        app = application(hub, Register(clickhouse, clickhouse), metrics)
+        app = application(hub, KnownDistricts(clickhouse, clickhouse), metrics)
         port = await answer(stack, app, 0, most_connections=MOST_CONNECTIONS, crowded=lambda: metrics.refused(server.Refused.CROWDED))
         yield Page(port, clickhouse, hub, metrics, session)
 
@@ -168,7 +168,7 @@ async def test_who_says_nothing_is_hung_up_on(begun: bytes, monkeypatch: pytest.
     async with AsyncExitStack() as stack:
         clickhouse = ClickHouse()
         hub = Hub(clickhouse.reader, clickhouse, clickhouse, stale_after_s=150)
-        app = application(hub, Register(clickhouse, clickhouse), PageMetrics(CollectorRegistry()))
+        app = application(hub, KnownDistricts(clickhouse, clickhouse), PageMetrics(CollectorRegistry()))
         port = await answer(stack, app, 0)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(begun)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from streams.page.hub import Channel, Full, Hub, News, State
+from streams.page.hub import Broadcast, Freshness, Full, Hub, News
 from streams.page.reading import Reading, View
 from tests.waiting import until
 
@@ -119,7 +119,7 @@ async def test_one_viewer_too_many_is_told_so_and_the_others_look_on() -> None:
 
 
 async def test_a_slow_viewer_gets_the_newest_and_no_queue() -> None:
-    channel = Channel(VIEW)
+    channel = Broadcast(VIEW)
     for edition in range(1_000):
         await channel.tell(f"edition {edition}", _live())
     news = await channel.next(0)
@@ -128,7 +128,7 @@ async def test_a_slow_viewer_gets_the_newest_and_no_queue() -> None:
 
 
 async def test_what_did_not_change_is_not_told_again() -> None:
-    channel = Channel(VIEW)
+    channel = Broadcast(VIEW)
     await channel.tell("same", _live())
     await channel.tell("same", _live())
     assert channel.news.edition == 1
@@ -160,8 +160,8 @@ async def test_an_outage_is_told_and_the_last_numbers_stay() -> None:
         assert state(await channel.next(away.edition)) == "live"
 
 
-def _live(as_of: int = NOW) -> State:
-    return State("live", as_of)
+def _live(as_of: int = NOW) -> Freshness:
+    return Freshness("live", as_of)
 
 
 async def test_a_mistake_of_ours_is_told_and_tried_again_and_ends_no_other_view() -> None:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import pytest
 
-from streams.kafka.log_reader import Marks
+from streams.kafka.log_reader import PartitionOffsets
 from streams.rebuild import switch
 from streams.settings import Settings
 
@@ -21,9 +21,9 @@ class Log:
         return self
 
     async def __aexit__(self, *_: object) -> None: ...
-    async def marks(self) -> list[Marks]:
+    async def marks(self) -> list[PartitionOffsets]:
         committed = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-        return [Marks(number, 0, committed.get(number, 0), 10) for number in (0, 1)]
+        return [PartitionOffsets(number, 0, committed.get(number, 0), 10) for number in (0, 1)]
 
 
 async def copies(monkeypatch: pytest.MonkeyPatch, looks: Sequence[dict[int, int]], *, working: bool = True, s_a_look: float = 1) -> int:

@@ -16,7 +16,7 @@ PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class BlockColumn:
     name: str
     type: str
 
@@ -25,7 +25,7 @@ class Column:
 class Header:
     """What a block said of itself."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[BlockColumn, ...]
     rows: int
 
 
@@ -49,7 +49,7 @@ class Pieces:
             self.parts, self.size = [], 0
 
 
-def empty_block(columns: Sequence[Column], marked: bool) -> bytes:
+def empty_block(columns: Sequence[BlockColumn], marked: bool) -> bytes:
     """A block of no rows, which tells a client the names and types."""
     mark = b"\0" if marked else b""
     return b"".join([varint(len(columns)), b"\0", *(string(c.name) + string(c.type) + mark for c in columns)])
@@ -69,8 +69,8 @@ def copy_block(source: Any, marked_in: bool, marked_out: bool, write: Callable[[
     return Header(columns, rows)
 
 
-def copy_column(source: Any, rows: int, marked_in: bool, marked_out: bool, pieces: Pieces) -> Column:
-    column = Column(read_string(source), read_string(source))
+def copy_column(source: Any, rows: int, marked_in: bool, marked_out: bool, pieces: Pieces) -> BlockColumn:
+    column = BlockColumn(read_string(source), read_string(source))
     if marked_in and source.read(1) != b"\0":
         raise ProtocolError("a column in custom (sparse) serialization")
     pieces.add(string(column.name) + string(column.type) + (b"\0" if marked_out else b""))

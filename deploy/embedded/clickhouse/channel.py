@@ -5,13 +5,13 @@ import socket
 from deploy.embedded.clickhouse.block import Header, copy_block
 from deploy.embedded.clickhouse.failure import Failure
 from deploy.embedded.clickhouse.frame import unpacked
-from deploy.embedded.clickhouse.reply import Reply
+from deploy.embedded.clickhouse.reply import ReplyWriter
 from deploy.embedded.clickhouse.request import Query, read_data_head, read_query, skip_block_info
 from deploy.embedded.clickhouse.source import BUFFER_BYTES, FrameSource, SocketSource, Write
 from events.exit_code import ExitCode
 
 
-class Unreadable(Exception):
+class UnreadablePacket(Exception):
     """A block whose end cannot be found: the client is told, and the connection ends."""
 
     exit_code = ExitCode.MISTAKE
@@ -21,10 +21,10 @@ class Unreadable(Exception):
         self.failure = failure
 
 
-class Channel:
+class ClientChannel:
     """`raw` reads the socket, `reply` writes to it; both sides speak `reply.revision`."""
 
-    def __init__(self, sock: socket.socket, raw: SocketSource, reply: Reply) -> None:
+    def __init__(self, sock: socket.socket, raw: SocketSource, reply: ReplyWriter) -> None:
         self.sock = sock
         self.raw = raw
         self.reply = reply
@@ -50,4 +50,4 @@ class Channel:
         try:
             return table, copy_block(source, marked_in=self.reply.marked, marked_out=False, write=write)
         except Failure as failure:
-            raise Unreadable(failure) from failure
+            raise UnreadablePacket(failure) from failure

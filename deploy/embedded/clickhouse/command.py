@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.embedded import Unavailable
-from deploy.embedded.clickhouse.door import DEFAULT_MEMORY_BYTES, Options, run
+from deploy.embedded.clickhouse.door import DEFAULT_MEMORY_BYTES, DoorOptions, run
 
 OK, USAGE, UNAVAILABLE = 0, 2, 3
 LAST_PORT = 65535
@@ -36,7 +36,7 @@ def start_log(folder: Path) -> None:
         raise Unavailable(f"the data folder {folder} cannot be written: {error.strerror}") from error
 
 
-def parsed(arguments: Sequence[str]) -> Options:
+def parsed(arguments: Sequence[str]) -> DoorOptions:
     parser = argparse.ArgumentParser(prog="python -m deploy.embedded.clickhouse", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the data; made if it does not exist")
     parser.add_argument("--native-port", type=port, default=0, help="native protocol; 0 (the default) is any free port")
@@ -49,7 +49,7 @@ def parsed(arguments: Sequence[str]) -> Options:
     tls = tuple(path and path.absolute() for path in (given.tls_cert, given.tls_key))
     if given.secure_native_port is not None and not all(path and path.is_file() for path in tls):
         parser.error("--secure-native-port needs --tls-cert and --tls-key, and both files must exist")
-    return Options(
+    return DoorOptions(
         data=given.data.absolute(),
         native_port=given.native_port,
         secure_native_port=given.secure_native_port,

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class DoorOptions:
     """What the command line says. Port 0 is any free port, None no port. `tls` is (certificate file, key file)."""
 
     data: Path
@@ -46,7 +46,7 @@ class Ready:
     secure_native_port: int | None
 
 
-def run(options: Options) -> None:
+def run(options: DoorOptions) -> None:
     """Serves until SIGTERM or SIGINT. Unavailable if it cannot begin."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -55,7 +55,7 @@ def run(options: Options) -> None:
         serve(options, engine, stop)
 
 
-def serve(options: Options, engine: Engine, stop: threading.Event) -> None:
+def serve(options: DoorOptions, engine: Engine, stop: threading.Event) -> None:
     running = Running(engine)
     doors = [NativeDoor(port, engine, running, options.password, tls) for port, tls in native_ports(options)]
     for door in doors:
@@ -78,7 +78,7 @@ def leave(doors: Sequence[NativeDoor], running: Running) -> None:
         os._exit(0)  # the engine cannot be closed under a running statement; its parts are whole at any moment
 
 
-def native_ports(options: Options) -> list[tuple[int, ssl.SSLContext | None]]:
+def native_ports(options: DoorOptions) -> list[tuple[int, ssl.SSLContext | None]]:
     ports: list[tuple[int, ssl.SSLContext | None]] = [(options.native_port, None)]
     if options.secure_native_port is not None and options.tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

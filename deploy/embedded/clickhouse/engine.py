@@ -22,7 +22,7 @@ from deploy.embedded import Unavailable
 from deploy.embedded.clickhouse.config import ENGINE, SESSION_SETTINGS, TEMPORARY, write_config
 from deploy.embedded.clickhouse.failure import Failure, refused
 from deploy.embedded.clickhouse.guard import guarded
-from deploy.embedded.clickhouse.policy import Policy
+from deploy.embedded.clickhouse.policy import StatementPolicy
 from deploy.embedded.clickhouse.session import Session
 from deploy.embedded.clickhouse.statement import quoted
 
@@ -53,7 +53,7 @@ class Engine:
         self._admin_lock = threading.Lock()
         ((self.version,),) = self._admin.rows("SELECT version()")
         self._admin.query("SET max_query_size = 0, max_parser_depth = 1000")
-        self._policy = Policy({name for (name,) in self._admin.rows("SELECT name FROM system.table_functions")})
+        self._policy = StatementPolicy({name for (name,) in self._admin.rows("SELECT name FROM system.table_functions")})
 
     def session(self) -> Session:
         """A new session; the caller closes it."""

@@ -7,7 +7,7 @@ written, as with a server, and nothing of the block that it was sending.
 from collections.abc import Callable
 from contextlib import closing
 
-from deploy.embedded.clickhouse.channel import Channel
+from deploy.embedded.clickhouse.channel import ClientChannel
 from deploy.embedded.clickhouse.column import skimmer
 from deploy.embedded.clickhouse.failure import Failure
 from deploy.embedded.clickhouse.ingest import Ingest
@@ -37,7 +37,7 @@ class Intake:
         return self._ingest.finish()
 
 
-def take_insert(channel: Channel, session: Session, insert: Insert, mark: str, abort: Callable[[], None]) -> None:
+def take_insert(channel: ClientChannel, session: Session, insert: Insert, mark: str, abort: Callable[[], None]) -> None:
     """Carries the client's blocks into the engine and answers when they are written. Failure if it refuses."""
     columns = session.insert_columns(insert)
     for column in columns:
@@ -49,7 +49,7 @@ def take_insert(channel: Channel, session: Session, insert: Insert, mark: str, a
     channel.reply.end()
 
 
-def taken(channel: Channel, intake: Intake) -> tuple[int, int]:
+def taken(channel: ClientChannel, intake: Intake) -> tuple[int, int]:
     while channel.receive_block(intake.write)[1].rows:
         channel.reply.block_taken()
     written = intake.finish()

@@ -20,11 +20,11 @@ from functools import partial
 from typing import Any
 
 from deploy.embedded import Unavailable
-from deploy.embedded.clickhouse.channel import Channel, Unreadable
+from deploy.embedded.clickhouse.channel import ClientChannel, UnreadablePacket
 from deploy.embedded.clickhouse.engine import Engine
 from deploy.embedded.clickhouse.failure import Failure, refused
 from deploy.embedded.clickhouse.insert import take_insert
-from deploy.embedded.clickhouse.reply import REVISION, Reply
+from deploy.embedded.clickhouse.reply import REVISION, ReplyWriter
 from deploy.embedded.clickhouse.request import ADDENDUM, CANCEL, HELLO_LIMIT, PING, QUERY, Hello, Query, read_hello
 from deploy.embedded.clickhouse.running import Running
 from deploy.embedded.clickhouse.select import send_result
@@ -46,7 +46,7 @@ NOT_IMPLEMENTED = 48
 log = logging.getLogger(__name__)
 
 
-class Connection:
+class ClientConnection:
     """One client, from hello to its end."""
 
     def __init__(self, door: "NativeDoor", sock: socket.socket) -> None:
@@ -65,9 +65,9 @@ class Connection:
         finally:
             session.close()
 
-    def _welcome(self, raw: SocketSource) -> tuple[Session, Channel]:
+    def _welcome(self, raw: SocketSource) -> tuple[Session, ClientChannel]:
         hello = read_hello(raw)
-        reply = Reply(self._sock, min(hello.revision, REVISION))
+        reply = ReplyWriter(self._sock, min(hello.revision, REVISION))
         try:
             self._door.authenticate(hello)
             self._door.known(self._sock)
@@ -87,13 +87,13 @@ class Connection:
         except BaseException:
             session.close()
             raise
-        return session, Channel(self._sock, raw, reply)
+        return session, ClientChannel(self._sock, raw, reply)
 
-    def _tell(self, reply: Reply, failure: Failure) -> None:
+    def _tell(self, reply: ReplyWriter, failure: Failure) -> None:
         self._door.engine.look_after(failure)
         reply.exception(failure)
 
-    def _answer(self, packet: int, session: Session, channel: Channel) -> None:
+    def _answer(self, packet: int, session: Session, channel: ClientChannel) -> None:
         if packet == QUERY:
             self._query(channel.receive_query(), session, channel)
         elif packet == PING:
@@ -101,7 +101,7 @@ class Connection:
         elif packet != CANCEL:  # a cancel may come when the query is over
             raise ProtocolError(f"packet {packet} where a query belongs")
 
-    def _query(self, query: Query, session: Session, channel: Channel) -> None:
+    def _query(self, query: Query, session: Session, channel: ClientChannel) -> None:
         try:
             if channel.pass_over_tables():
                 raise refused(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "External tables cannot pass this door; use a temporary table")
@@ -109,11 +109,11 @@ class Connection:
             self._run(query, session, channel)
         except Failure as failure:
             self._tell(channel.reply, failure)
-        except Unreadable as unreadable:
+        except UnreadablePacket as unreadable:
             channel.reply.exception(unreadable.failure)
             raise
 
-    def _run(self, query: Query, session: Session, channel: Channel) -> None:
+    def _run(self, query: Query, session: Session, channel: ClientChannel) -> None:
         session.borrow(query.settings, query.important)
         running, insert = self._door.running, insert_of(query.sql)
         query_id = query.query_id or str(uuid.uuid4())
@@ -197,8 +197,8 @@ class NativeDoor(socketserver.ThreadingTCPServer):
             with self._wrapped(request) as sock, self._entered(sock, request):
                 if isinstance(sock, ssl.SSLSocket):
                     sock.do_handshake()
-                Connection(self, sock).serve()
-        except (EOFError, OSError, Failure, Unreadable):
+                ClientConnection(self, sock).serve()
+        except (EOFError, OSError, Failure, UnreadablePacket):
             log.debug("client %s is gone", client_address)
         except (ValueError, MemoryError) as error:
             log.warning("client %s: %s", client_address, error)

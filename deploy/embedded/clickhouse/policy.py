@@ -37,7 +37,7 @@ ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r", "\0
 Ask = Callable[[str, dict[str, str]], list[list[Any]]]
 
 
-class Policy:
+class StatementPolicy:
     """`table_functions` are those that the engine knows."""
 
     def __init__(self, table_functions: set[str]) -> None:

@@ -7,7 +7,7 @@ clickhouse-driver's `defines.py`.
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
-from deploy.embedded.clickhouse.block import BLOCK_INFO, Column, empty_block
+from deploy.embedded.clickhouse.block import BLOCK_INFO, BlockColumn, empty_block
 from deploy.embedded.clickhouse.failure import Failure
 from deploy.embedded.clickhouse.frame import packed
 from deploy.embedded.clickhouse.wire import int32, string, varint
@@ -25,7 +25,7 @@ QUERY_TIME_IN_PROGRESS = 54460
 DISPLAY = "Frontdesk embedded ClickHouse"
 
 
-class Reply:
+class ReplyWriter:
     """Writes packets to one client."""
 
     def __init__(self, sock: socket.socket, revision: int) -> None:
@@ -52,7 +52,7 @@ class Reply:
         text = string(f"DB::Exception: {failure.text}")
         self._send(varint(EXCEPTION), int32(failure.code), string("DB::Exception"), text, string(""), b"\0")
 
-    def header(self, columns: Sequence[Column]) -> None:
+    def header(self, columns: Sequence[BlockColumn]) -> None:
         self.block(empty_block(columns, self.marked))
 
     def block(self, block: bytes) -> None:

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 
-from deploy.embedded.clickhouse.block import Column, copy_block
-from deploy.embedded.clickhouse.channel import Channel
+from deploy.embedded.clickhouse.block import BlockColumn, copy_block
+from deploy.embedded.clickhouse.channel import ClientChannel
 from deploy.embedded.clickhouse.failure import Failure
-from deploy.embedded.clickhouse.reply import Reply
+from deploy.embedded.clickhouse.reply import ReplyWriter
 from deploy.embedded.clickhouse.running import Statement
 from deploy.embedded.clickhouse.session import Chunk, Session
 from deploy.embedded.clickhouse.source import MemorySource
@@ -15,7 +15,7 @@ from deploy.embedded.clickhouse.source import MemorySource
 QUERY_WAS_CANCELLED = 394
 
 
-def send_result(channel: Channel, session: Session, sql: str, statement: Statement, parameters: Mapping[str, str]) -> None:
+def send_result(channel: ClientChannel, session: Session, sql: str, statement: Statement, parameters: Mapping[str, str]) -> None:
     """Runs a statement and sends what it gives. A statement that its own client cancelled just ends."""
     result = Result(channel.reply, session)
     try:
@@ -35,7 +35,7 @@ def send_result(channel: Channel, session: Session, sql: str, statement: Stateme
 class Result:
     """Counts what has been sent, for the packets that say so."""
 
-    def __init__(self, reply: Reply, session: Session) -> None:
+    def __init__(self, reply: ReplyWriter, session: Session) -> None:
         self._reply = reply
         self._session = session
         self._reported: Counter[str] = Counter()
@@ -55,7 +55,7 @@ class Result:
             self._size += source.position - start
         self._report()
 
-    def send_header(self, columns: Sequence[Column]) -> None:
+    def send_header(self, columns: Sequence[BlockColumn]) -> None:
         if columns:
             self._reply.header(columns)
 
@@ -74,6 +74,6 @@ class Result:
             self._reported.update(increment)
 
 
-def columns_of(chunk: Chunk) -> Sequence[Column]:
+def columns_of(chunk: Chunk) -> Sequence[BlockColumn]:
     """The columns of the chunk's first block."""
     return copy_block(MemorySource(chunk.data), marked_in=False, marked_out=False, write=lambda _: None).columns

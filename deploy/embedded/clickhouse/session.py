@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.embedded.clickhouse.block import Column
+from deploy.embedded.clickhouse.block import BlockColumn
 from deploy.embedded.clickhouse.failure import Failure
 from deploy.embedded.clickhouse.guard import guarded
 from deploy.embedded.clickhouse.ingest import Ingest
@@ -121,26 +121,26 @@ class Session:
         if stream is not None:
             guarded(stream.cancel)
 
-    def header(self, sql: str, parameters: Mapping[str, str]) -> list[Column]:
+    def header(self, sql: str, parameters: Mapping[str, str]) -> list[BlockColumn]:
         """Names and types of a SELECT that gave no rows, for which the engine gives no bytes at all."""
         if not is_streamed(sql):
             return []
         described = self.rows(f"DESCRIBE ({without_format(sql)}\n)", parameters)
-        return [Column(name, type_name) for name, type_name, *_ in described]
+        return [BlockColumn(name, type_name) for name, type_name, *_ in described]
 
     # ---- inserts
 
-    def insert_columns(self, insert: Insert) -> list[Column]:
+    def insert_columns(self, insert: Insert) -> list[BlockColumn]:
         """The columns that the client is to send, in its order."""
         described = self.rows(f"DESCRIBE TABLE {insert.table}")
         types = {name: type_name for name, type_name, *_ in described}
         if not insert.columns:
-            return [Column(name, type_name) for name, type_name, kind, *_ in described if kind in ("", "DEFAULT")]
+            return [BlockColumn(name, type_name) for name, type_name, kind, *_ in described if kind in ("", "DEFAULT")]
         names = [name.strip().strip('`"') for name in insert.columns[1:-1].split(",")]
         if all(name in types for name in names):
-            return [Column(name, types[name]) for name in names]
+            return [BlockColumn(name, types[name]) for name in names]
         chosen = self.rows(f"DESCRIBE (SELECT {insert.columns[1:-1]} FROM {insert.table})")  # noqa: S608 - the client's own text
-        return [Column(name, type_name) for name, type_name, *_ in chosen]
+        return [BlockColumn(name, type_name) for name, type_name, *_ in chosen]
 
     def ingest(self, insert: Insert, data_format: str, mark: str, abort: Callable[[], None]) -> Ingest:
         return Ingest(self.connection, insert, data_format, mark, abort)

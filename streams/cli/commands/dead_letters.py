@@ -13,10 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from events.rejection import Reason
-from streams.terminal.options import Folder, Form, Format
+from streams.terminal.options import Folder, Format, OutputFormat
 
 
-class State(StrEnum):
+class LetterState(StrEnum):
     OPEN = "open"
     REDRIVEN = "redriven"
     DISCARDED = "discarded"
@@ -67,16 +67,16 @@ OneOffset = Annotated[int, typer.Option("--offset", min=0, help="Offset of the r
 def list_letters(
     filters: Filters,
     *,
-    state: Annotated[State, typer.Option(help="Only those in this state.")] = State.OPEN,
+    state: Annotated[LetterState, typer.Option(help="Only those in this state.")] = LetterState.OPEN,
     limit: Limit = 100,
-    form: Format = Form.TABLE,
+    form: Format = OutputFormat.TABLE,
     folder: Folder = None,
 ) -> None:
     """Show which records were set aside, where they are and what is wrong with them."""
     from streams.cli.work.dead_letters.register import selection, show_list
     from streams.terminal.configuration import load_settings
 
-    wanted = selection(**vars(filters), state=None if state is State.ANY else state)
+    wanted = selection(**vars(filters), state=None if state is LetterState.ANY else state)
     show_list(load_settings(folder), wanted, limit, form)
 
 
@@ -86,7 +86,7 @@ def show(
     offset: OneOffset,
     topic: Topic = None,
     raw: Annotated[bool, typer.Option("--raw", help="Only the record's bytes, unchanged: to mend them in a file.")] = False,
-    form: Format = Form.TABLE,
+    form: Format = OutputFormat.TABLE,
     folder: Folder = None,
 ) -> None:
     """Show one record that was set aside: what is wrong, its headers and its bytes."""
@@ -116,7 +116,7 @@ def redrive(
     from streams.cli.work.dead_letters.register import redrive_selected, selection
     from streams.terminal.configuration import load_settings
 
-    wanted = selection(**vars(filters), state=State.OPEN, everything=everything)
+    wanted = selection(**vars(filters), state=LetterState.OPEN, everything=everything)
     redrive_selected(load_settings(folder), wanted, limit, mended, backfill=backfill)
 
 
@@ -126,7 +126,7 @@ def discard(filters: Filters, *, everything: All = False, limit: Limit = 100_000
     from streams.cli.work.dead_letters.register import discard_selected, selection
     from streams.terminal.configuration import load_settings
 
-    wanted = selection(**vars(filters), state=State.OPEN, everything=everything)
+    wanted = selection(**vars(filters), state=LetterState.OPEN, everything=everything)
     discard_selected(load_settings(folder), wanted, limit)
 
 

@@ -12,13 +12,13 @@ import typer
 from streams.terminal.options import District, Folder
 
 
-class Form(StrEnum):
+class ExportFormat(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     JSON = "json"
 
 
-class Scope(StrEnum):
+class ExportScope(StrEnum):
     DISTRICT = "district"
     SCHOOL = "school"
     DEPARTMENT = "department"
@@ -33,7 +33,7 @@ class Every(StrEnum):
 
 FORMATS = ["%Y-%m-%d"]
 Format: TypeAlias = Annotated[
-    Form,
+    ExportFormat,
     typer.Option(
         "--format",
         help="csv for spreadsheets (UTF-8; texts that look like formulas begin with an apostrophe), json for programs (one object a line), "
@@ -84,7 +84,7 @@ def indicators(
     every: Annotated[
         Every | None, typer.Option("--every", help="A row for each day, week (from Monday) or month.", show_default="one for all of it")
     ] = None,
-    by: Annotated[Scope | None, typer.Option("--by", help="Only rows of this sort.", show_default="all four")] = None,
+    by: Annotated[ExportScope | None, typer.Option("--by", help="Only rows of this sort.", show_default="all four")] = None,
     district: District = None,
     school: School = None,
     department: Department = None,
@@ -96,10 +96,10 @@ def indicators(
     Days are those of each district's own calendar. Unlike the trailing windows of the page these numbers hold for any period, with
     exact percentiles. Ctrl-C leaves no half file behind.
     """
-    from streams.cli.work.export import Exportation, Wanted
+    from streams.cli.work.export import Exportation, ExportRequest
     from streams.terminal.configuration import load_settings
 
-    wanted = Wanted(first and first.date(), last and last.date(), district, school, department)
+    wanted = ExportRequest(first and first.date(), last and last.date(), district, school, department)
     Exportation(load_settings(folder), wanted, form, output).indicators(every or "", by)
 
 
@@ -119,8 +119,8 @@ def cases(
     Days are those of each district's own calendar. There are pseudonyms in it, as the publishers issue them, and no names. Ctrl-C
     leaves no half file behind.
     """
-    from streams.cli.work.export import Exportation, Wanted
+    from streams.cli.work.export import Exportation, ExportRequest
     from streams.terminal.configuration import load_settings
 
-    wanted = Wanted(first and first.date(), last and last.date(), district, school, department)
+    wanted = ExportRequest(first and first.date(), last and last.date(), district, school, department)
     Exportation(load_settings(folder), wanted, form, output).cases()

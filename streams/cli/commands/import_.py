@@ -32,10 +32,10 @@ def import_history(
     was stopped goes on where it was when it is called again. Importing twice changes nothing; of a later export of the same
     tickets it is told how many rows are as they were, say something new, or differ under the same ids.
     """
-    from streams.cli.work.import_.run import Importation, Options
+    from streams.cli.work.import_.run import Importation, ImportOptions
     from streams.terminal.configuration import load_settings
 
-    importation = Importation(load_settings(folder), file, mapping, Options(backfill, shift_to_now, skip_bad))
+    importation = Importation(load_settings(folder), file, mapping, ImportOptions(backfill, shift_to_now, skip_bad))
     if dry_run:
         importation.dry_run()
     else:

@@ -10,7 +10,7 @@ import typer
 from streams.terminal.options import District, Folder
 
 
-class Scope(StrEnum):
+class IndicatorsScope(StrEnum):
     DISTRICT = "district"
     SCHOOL = "school"
     DEPARTMENT = "department"
@@ -24,7 +24,7 @@ class Window(StrEnum):
     MONTH = "28d"
 
 
-class Form(StrEnum):
+class IndicatorsFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
@@ -33,11 +33,13 @@ class Form(StrEnum):
 def indicators(
     *,
     by: Annotated[
-        Scope, typer.Option("--by", help="One line for each district, school, department, or department of a school.")
-    ] = Scope.DEPARTMENT,
+        IndicatorsScope, typer.Option("--by", help="One line for each district, school, department, or department of a school.")
+    ] = IndicatorsScope.DEPARTMENT,
     window: Annotated[Window, typer.Option(help="The trailing period.")] = Window.MONTH,
     district: District = None,
-    form: Annotated[Form, typer.Option("--format", help="table for people, json or csv for programs.")] = Form.TABLE,
+    form: Annotated[
+        IndicatorsFormat, typer.Option("--format", help="table for people, json or csv for programs.")
+    ] = IndicatorsFormat.TABLE,
     folder: Folder = None,
 ) -> None:
     """Show how many contacted, how long responses and resolutions took, and how content people were.

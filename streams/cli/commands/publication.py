@@ -6,19 +6,19 @@ from typing import Annotated
 
 import typer
 
-from streams.terminal.options import District, Folder, Form, Format
+from streams.terminal.options import District, Folder, Format, OutputFormat
 
 Months = Annotated[list[str] | None, typer.Option("--month", metavar="YYYY-MM", help="Only this month.", show_default="all")]
 
 
-def list_months(*, district: District = None, form: Format = Form.TABLE, folder: Folder = None) -> None:
+def list_months(*, district: District = None, form: Format = OutputFormat.TABLE, folder: Folder = None) -> None:
     """Show which months are public, which were withdrawn, and which are ready to be released.
 
     A month is ready on the eighth day after its last Sunday, when a worker has counted so far. Times are the district's own.
     """
     from streams.cli.work.publication import show
 
-    show(folder, district, as_json=form is Form.JSON)
+    show(folder, district, as_json=form is OutputFormat.JSON)
 
 
 def release(

@@ -10,7 +10,7 @@ import typer
 from streams.terminal.options import Folder
 
 
-class Form(StrEnum):
+class SqlFormat(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
@@ -18,7 +18,7 @@ class Form(StrEnum):
 
 def sql(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One SQL statement; - reads it from standard input.")],
-    form: Annotated[Form, typer.Option("--format", help="table for people; csv; json: one object a line.")] = Form.TABLE,
+    form: Annotated[SqlFormat, typer.Option("--format", help="table for people; csv; json: one object a line.")] = SqlFormat.TABLE,
     folder: Folder = None,
 ) -> None:
     """Put one SQL statement to ClickHouse, and print what it answers.

@@ -26,9 +26,9 @@ def verify(
     Workers may go on meanwhile. Prints how the records of each partition add up and one line for each difference. Exit code 0 when
     all is equal, 1 when something differs, 3 when a server is away.
     """
-    from sinks.clickhouse.verification import Scope
+    from sinks.clickhouse.verification import VerifiedScope
     from streams.cli.work.verify import verdict
     from streams.terminal.configuration import load_settings
 
     at = None if since is None else int(since.replace(tzinfo=UTC).timestamp() * 1000)
-    return verdict(load_settings(folder), Scope(tuple(district or ()), at, sample))
+    return verdict(load_settings(folder), VerifiedScope(tuple(district or ()), at, sample))

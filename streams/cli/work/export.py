@@ -20,9 +20,9 @@ from sinks.clickhouse.overview import true_as_of
 from streams.cli.work.places import refuse_unknown
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.export.column import CASES, INDICATORS, Column, Row
+from streams.export.column import CASES, INDICATORS, ExportColumn, Row
 from streams.export.destination import destination
-from streams.export.form import WRITERS, Writer
+from streams.export.form import WRITERS, FileWriter
 from streams.export.indicators import Tallies, indicator_rows
 from streams.export.period import MINUTE_MS, Period
 from streams.settings import Settings
@@ -35,7 +35,7 @@ FARTHEST_EAST: Final = timedelta(hours=14)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportRequest:
     """Days of each district's calendar, and places; None is any."""
 
     first: date | None
@@ -63,7 +63,7 @@ class Asked:
 class Exportation:
     """One export."""
 
-    def __init__(self, settings: Settings, wanted: Wanted, form: str, output: Path | None) -> None:
+    def __init__(self, settings: Settings, wanted: ExportRequest, form: str, output: Path | None) -> None:
         self._settings = settings
         self._wanted = wanted
         self._form = form
@@ -95,7 +95,7 @@ class Exportation:
                     self._write(writer, block, asked.directory.zone(district), advance)
         self._conclude()
 
-    def _write(self, writer: Writer, block: Sequence[Row], zone: str, advance: Advance) -> None:
+    def _write(self, writer: FileWriter, block: Sequence[Row], zone: str, advance: Advance) -> None:
         writer.write(block, ZoneInfo(zone))
         self._rows += len(block)
         advance(self._rows)
@@ -152,7 +152,7 @@ class Exportation:
         return known if wanted is None else [wanted]
 
     @contextmanager
-    def _begun(self, columns: Sequence[Column]) -> Iterator[Writer]:
+    def _begun(self, columns: Sequence[ExportColumn]) -> Iterator[FileWriter]:
         """A writer, whose file is whole at the end or not there."""
         with destination(self._output) as file:
             writer = WRITERS[self._form](file, columns)

@@ -45,7 +45,7 @@ S_PER_MIN, MIN_PER_H, H_PER_DAY = 60, 60, 24
 
 
 @dataclass(frozen=True)
-class Wanted:
+class OncallFilter:
     """Which contacts; None is any."""
 
     district: str | None
@@ -66,7 +66,7 @@ class Waiting:
         return self.rows[0]["total"] if self.rows else 0
 
 
-def show(settings: Settings, wanted: Wanted, form: str) -> None:
+def show(settings: Settings, wanted: OncallFilter, form: str) -> None:
     """Print the list once to standard output."""
     waiting = read(settings, wanted, directory_of(settings))
     if form == "json":
@@ -77,7 +77,7 @@ def show(settings: Settings, wanted: Wanted, form: str) -> None:
         remarks().print("nobody waits there; `frontdesk status` shows whether all is counted", markup=False)
 
 
-def follow(settings: Settings, wanted: Wanted, every_s: float) -> None:
+def follow(settings: Settings, wanted: OncallFilter, every_s: float) -> None:
     """Show the list and read it anew, until Ctrl-C; once where nobody would see it move."""
     if not sys.stdout.isatty():
         show(settings, wanted, "table")
@@ -91,7 +91,7 @@ def follow(settings: Settings, wanted: Wanted, every_s: float) -> None:
             waiting = read_again(waiting, settings, wanted, directory)
 
 
-def read(settings: Settings, wanted: Wanted, directory: Directory) -> Waiting:
+def read(settings: Settings, wanted: OncallFilter, directory: Directory) -> Waiting:
     """Ask ClickHouse. Raises `Stop` for a place of which nothing is known."""
     with clickhouse_of(settings).connect() as client:
         refuse_unknown(client, directory, wanted.district, school=wanted.school, department=wanted.department)
@@ -99,7 +99,7 @@ def read(settings: Settings, wanted: Wanted, directory: Directory) -> Waiting:
     return Waiting([_local(row, directory.zone(row["district"])) for row in rows])
 
 
-def read_again(known: Waiting, settings: Settings, wanted: Wanted, directory: Directory) -> Waiting:
+def read_again(known: Waiting, settings: Settings, wanted: OncallFilter, directory: Directory) -> Waiting:
     """Ask once more; a server that is away for now leaves what is known, and says so."""
     try:
         return read(settings, wanted, directory)

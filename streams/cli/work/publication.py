@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 
 from events.directory import Directory
-from sinks.clickhouse.releases import Standing, published, release, standings, withdraw
+from sinks.clickhouse.releases import MonthStanding, published, release, standings, withdraw
 from streams.cli.work.places import refuse_unknown
 from streams.directory import directory_of
 from streams.terminal.configuration import load_settings
@@ -57,7 +57,7 @@ def take_back(folder: Path | None, district: str, month: str) -> None:
     remarks().print(f"{month} of {district} is withdrawn; a page that has just read it shows it for ten minutes more", markup=False)
 
 
-def _refuse_incomplete(known: Sequence[Standing], district: str | None, months: Sequence[date]) -> None:
+def _refuse_incomplete(known: Sequence[MonthStanding], district: str | None, months: Sequence[date]) -> None:
     """A name that is mistyped must not pass for a month that is public already."""
     where = "" if district is None else f" of {district}"
     missing = [_name(month) for month in months if not any(each.month == month and each.has_cells for each in known)]
@@ -77,7 +77,7 @@ def _name(month: date) -> str:
     return f"{month:%Y-%m}"
 
 
-def _plain(standing: Standing) -> dict[str, object]:
+def _plain(standing: MonthStanding) -> dict[str, object]:
     return {
         "district": standing.district,
         "month": _name(standing.month),
@@ -88,7 +88,7 @@ def _plain(standing: Standing) -> dict[str, object]:
     }
 
 
-def _table(standings: Sequence[Standing], directory: Directory) -> Table:
+def _table(standings: Sequence[MonthStanding], directory: Directory) -> Table:
     """Times are the district's own."""
     table = Table()
     for heading in ("district", "month", "state", "since"):

@@ -9,7 +9,7 @@ from rich.table import Table
 from events.partition import partition_of
 from sinks.clickhouse import ledger
 from sinks.clickhouse.queries import log_identity
-from sinks.clickhouse.verification import Scope, Verdict, confirmed
+from sinks.clickhouse.verification import Verdict, VerifiedScope, confirmed
 from streams.audit.records import Account, Audit, Report
 from streams.audit.settling import settled
 from streams.cli.work.places import refuse_unknown
@@ -25,7 +25,7 @@ from streams.warehouse import clickhouse_of
 COLUMNS = ("partition", "offsets", "records", "distinct", "duplicates", "sent on", "dead letters", "lost", "markers", "missing", "to come")
 
 
-def verdict(settings: Settings, scope: Scope) -> int:
+def verdict(settings: Settings, scope: VerifiedScope) -> int:
     """Print what was found; the exit code says whether anything was. A sample leaves the topic alone."""
     topic = asyncio.run(topic_identity(settings, settings.topic))
     with clickhouse_of(settings).connect() as client:
@@ -51,7 +51,7 @@ def _other_log(client: Client, topic: TopicIdentity) -> str | None:
 
 
 # -- the topic ------------------------------------------------------------------------------------------------------------
-def _topic(settings: Settings, client: Client, topic: TopicIdentity, scope: Scope) -> int:
+def _topic(settings: Settings, client: Client, topic: TopicIdentity, scope: VerifiedScope) -> int:
     homes = {partition_of(district, topic.partitions) for district in scope.districts}
     report = asyncio.run(_audit(settings, client, topic, sorted(homes) or range(topic.partitions)))
     results().print(_table(report.accounts))
@@ -96,7 +96,7 @@ def _remarks(report: Report) -> list[str]:
 
 
 # -- the numbers ----------------------------------------------------------------------------------------------------------
-def _numbers(settings: Settings, client: Client, partitions: int, scope: Scope) -> int:
+def _numbers(settings: Settings, client: Client, partitions: int, scope: VerifiedScope) -> int:
     with step("computing cases and windows again from the events" if scope.windows else "computing cases again from the events"):
         found = confirmed(client, lambda: asyncio.run(settled(settings, ledger.reach(client), partitions)), scope)
     for difference in found.differences:

@@ -5,9 +5,9 @@ the delivery, the acknowledgement and the commit of its consumer, and leaves it 
 agent. `lane` and `custody` hold the rules and do no I/O; `thread` talks to aiokafka; `consumer` ties both to Faust.
 """
 
-from streams.worker.transport.custody import Bounds, Custody
-from streams.worker.transport.desk import Desk
-from streams.worker.transport.lane import Fetched
+from streams.worker.transport.assignment import Bounds, PartitionAssignment
+from streams.worker.transport.offset_tracker import Fetched
+from streams.worker.transport.receiver import Receiver
 from streams.worker.transport.thread import LostRecords
 
-__all__ = ["Bounds", "Custody", "Desk", "Fetched", "LostRecords"]
+__all__ = ["Bounds", "Fetched", "LostRecords", "PartitionAssignment", "Receiver"]

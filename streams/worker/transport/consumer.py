@@ -16,9 +16,9 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 from mode import Service, ServiceT
 
-from streams.worker.transport.custody import Custody, Hole, Span
-from streams.worker.transport.desk import Desk
-from streams.worker.transport.lane import Fetched
+from streams.worker.transport.assignment import FetchedRange, Hole, PartitionAssignment
+from streams.worker.transport.offset_tracker import Fetched
+from streams.worker.transport.receiver import Receiver
 from streams.worker.transport.thread import FetchThread, LostRecords, Subscription
 
 BEAT_S = 0.2
@@ -152,7 +152,7 @@ class Consumer(driver.Consumer):
             if self._custody.delivers(epoch):  # else it is about an assignment that is over: the next one starts anew
                 raise
 
-    def _deliver(self, span: Span) -> bool:
+    def _deliver(self, span: FetchedRange) -> bool:
         """Hand over without a pause in which anything could change. False when records are missing before these."""
         try:
             fetched = self._custody.receive(span)
@@ -241,7 +241,7 @@ class Transport(driver.Transport):
 
     Consumer: ClassVar[type[Consumer]] = Consumer
 
-    def __init__(self, *args: Any, custody: Custody, desk: Desk, look: Look, subscription: Subscription) -> None:
+    def __init__(self, *args: Any, custody: PartitionAssignment, desk: Receiver, look: Look, subscription: Subscription) -> None:
         super().__init__(*args)
         self.look = look
         self.custody = custody

@@ -17,8 +17,8 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from events.exit_code import ExitCode
 from streams.kafka.claim_check import checked
+from streams.worker.transport.assignment import FetchedRange
 from streams.worker.transport.away import now_s
-from streams.worker.transport.custody import Span
 
 T = TypeVar("T")
 
@@ -181,7 +181,7 @@ class FetchThread(AIOKafkaConsumerThread):
         """Fetch from that offset next."""
         self._ensure_consumer().seek(TopicPartition(self.subscription.topic, partition), offset)
 
-    async def fetch(self, partitions: Sequence[int], max_records: int, timeout_s: float) -> list[Span]:
+    async def fetch(self, partitions: Sequence[int], max_records: int, timeout_s: float) -> list[FetchedRange]:
         """What aiokafka has for these partitions, waiting at most `timeout_s` for a first record: one span for each of them.
 
         Raises `LostRecords`; IllegalStateError when one of them is not assigned any more.
@@ -196,7 +196,7 @@ class FetchThread(AIOKafkaConsumerThread):
         finally:
             self._fetching = None
 
-    async def _fetch(self, partitions: Sequence[int], max_records: int, timeout_s: float) -> list[Span]:
+    async def _fetch(self, partitions: Sequence[int], max_records: int, timeout_s: float) -> list[FetchedRange]:
         consumer = self._ensure_consumer()
         tps = [TopicPartition(self.subscription.topic, p) for p in partitions]
         before = [await consumer.position(tp) for tp in tps]
@@ -209,7 +209,7 @@ class FetchThread(AIOKafkaConsumerThread):
         ends = [self._polled(consumer, tp) for tp in tps]
         after = [await consumer.position(tp) for tp in tps]
         return [
-            Span(tp.partition, begin, records.get(tp, ()), end, highwater, polled_at)
+            FetchedRange(tp.partition, begin, records.get(tp, ()), end, highwater, polled_at)
             for tp, begin, end, (highwater, polled_at) in zip(tps, before, after, ends, strict=True)
         ]
 

@@ -18,7 +18,7 @@ ASKED_EVERY_S: Final = 2.0
 log = structlog.get_logger("acceptance")
 
 
-class Standing(Protocol):
+class StandingPartitions(Protocol):
     """What is asked of the desk."""
 
     @property
@@ -26,7 +26,7 @@ class Standing(Protocol):
     def accept(self, number: int, until: int) -> None: ...
 
 
-async def follow_acceptances(desk: Standing, server: ClickHouse, topic_id: str) -> None:
+async def follow_acceptances(desk: StandingPartitions, server: ClickHouse, topic_id: str) -> None:
     """Until cancelled: tell the desk what was accepted. An outage of ClickHouse passes; another error of it is raised."""
     while True:
         await asyncio.sleep(ASKED_EVERY_S)

@@ -39,7 +39,7 @@ WEEK: Final = timedelta(weeks=1)
 
 
 @dataclass(frozen=True)
-class Options:
+class ImportOptions:
     """How it is imported."""
 
     backfill: bool
@@ -82,7 +82,7 @@ class Review:
 class Importation:
     """One call of the command. Raises `Stop`, `MappingError` and OSError."""
 
-    def __init__(self, settings: Settings, file: Path, mapping: Path, options: Options) -> None:
+    def __init__(self, settings: Settings, file: Path, mapping: Path, options: ImportOptions) -> None:
         self._settings = settings
         self._file = file
         self._options = options
@@ -234,7 +234,7 @@ def _shift(latest: datetime | None, now: int) -> timedelta:
     return timedelta() if latest is None else (timedelta(milliseconds=now - int(latest.timestamp() * 1000)) // WEEK) * WEEK
 
 
-def _fingerprint(file: Path, mapping: Path, key: bytes | None, options: Options) -> str:
+def _fingerprint(file: Path, mapping: Path, key: bytes | None, options: ImportOptions) -> str:
     """Of everything that decides which events the first rows are."""
     hashed = hashlib.sha256(repr((options, hashlib.sha256(key or b"").hexdigest())).encode())
     hashed.update(mapping.read_bytes())

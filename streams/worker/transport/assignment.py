@@ -14,7 +14,7 @@ from typing import Any
 
 from events.exit_code import ExitCode
 from streams.worker.transport.away import Away, now_s
-from streams.worker.transport.lane import Fetched, Lane
+from streams.worker.transport.offset_tracker import Fetched, OffsetTracker
 
 FRESH_S = 5.0
 """How old the news that a partition has nothing more may be."""
@@ -39,7 +39,7 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Span:
+class FetchedRange:
     """What one fetch gave for a partition: it went from position `before` to `after`, with these records on the way."""
 
     partition: int
@@ -50,7 +50,7 @@ class Span:
     polled_at: float
 
 
-class Gate(Enum):
+class FlowState(Enum):
     HELD = auto()
     SOUGHT = auto()
     OPEN = auto()
@@ -63,20 +63,20 @@ class Hole(Exception):
     exit_code = ExitCode.MISTAKE
 
 
-class Custody:
+class PartitionAssignment:
     """State of the consumer, for one thread of control. Mutable; nothing here waits or does I/O."""
 
     def __init__(self, bounds: Bounds, away: Away, *, clock: Callable[[], float] = now_s) -> None:
         self.bounds = bounds
         self.epoch = 0
-        self.gate = Gate.HELD
+        self.gate = FlowState.HELD
         self.changed = asyncio.Event()
         """Set when more may be fetched than before."""
         self.finished = asyncio.Event()
         """Set when more may be committed than before."""
         self._away = away
         self._clock = clock
-        self._lanes: dict[int, Lane] = {}
+        self._lanes: dict[int, OffsetTracker] = {}
         self._full: set[int] = set()
         self._heavy: set[int] = set()
         self._mean_bytes = FIRST_GUESS_BYTES
@@ -99,7 +99,7 @@ class Custody:
     def caught_up(self, partition: int) -> bool:
         """Whether everything in the partition is done, by news less than 5 s old."""
         lane = self._lanes.get(partition)
-        if lane is None or self.gate is not Gate.OPEN or lane.highwater is None:
+        if lane is None or self.gate is not FlowState.OPEN or lane.highwater is None:
             return False
         return lane.idle and lane.expected >= lane.highwater and self._clock() - lane.polled_at < FRESH_S
 
@@ -107,35 +107,35 @@ class Custody:
     def begin(self, starts: Mapping[int, int]) -> int:
         """These partitions are in hand from these offsets on. Returns the new epoch."""
         self.epoch += 1
-        self._lanes = {p: Lane(p, self.epoch, start, self._settled) for p, start in starts.items()}
+        self._lanes = {p: OffsetTracker(p, self.epoch, start, self._settled) for p, start in starts.items()}
         self._full.clear()
-        self.gate = Gate.SOUGHT
+        self.gate = FlowState.SOUGHT
         return self.epoch
 
     def open(self) -> bool:
         """Deliver from here on; only where `begin` came before."""
-        if self.gate is Gate.SOUGHT:
-            self.gate = Gate.OPEN
+        if self.gate is FlowState.SOUGHT:
+            self.gate = FlowState.OPEN
             self.changed.set()
-        return self.gate is Gate.OPEN
+        return self.gate is FlowState.OPEN
 
     def close(self) -> bool:
         """Deliver no more. True when there is something to settle."""
-        if self.gate in (Gate.SOUGHT, Gate.OPEN):
-            self.gate = Gate.CLOSED
+        if self.gate in (FlowState.SOUGHT, FlowState.OPEN):
+            self.gate = FlowState.CLOSED
             return True
         return False
 
     def forget(self) -> None:
         """Nothing is in hand any more."""
         self.epoch += 1
-        self.gate = Gate.HELD
+        self.gate = FlowState.HELD
         self._lanes = {}
         self._full.clear()
 
     def delivers(self, epoch: int) -> bool:
         """Whether records of that epoch may be delivered now."""
-        return self.gate is Gate.OPEN and epoch == self.epoch
+        return self.gate is FlowState.OPEN and epoch == self.epoch
 
     # -- fetching -----------------------------------------------------------------------------------------------------
     def wanted(self) -> list[int]:
@@ -143,7 +143,7 @@ class Custody:
 
         So partitions that stand, because their breaker is open, cannot stop the others.
         """
-        if self.gate is not Gate.OPEN:
+        if self.gate is not FlowState.OPEN:
             return []
         self._full = {p for p, lane in self._lanes.items() if self._is_full(lane)}
         self._heavy = {p for p, lane in self._lanes.items() if self._is_heavy(lane)} if self._over_total() else set()
@@ -159,7 +159,7 @@ class Custody:
         likely = int(self.bounds.bytes / 2 / max(1.0, self._mean_bytes))
         return max(LEAST_RECORDS, min(self.bounds.fetch_records, likely))
 
-    def receive(self, span: Span) -> Fetched | None:
+    def receive(self, span: FetchedRange) -> Fetched | None:
         """Take a fetch's records; None when there were none. Raises `Hole` when it did not start where the last one ended."""
         lane = self._lanes[span.partition]
         if span.before != lane.expected:
@@ -197,10 +197,10 @@ class Custody:
         lanes = self._lanes.values()
         return sum(x.records for x in lanes) >= self.bounds.total_records or sum(x.bytes for x in lanes) >= self.bounds.total_bytes
 
-    def _is_heavy(self, lane: Lane) -> bool:
+    def _is_heavy(self, lane: OffsetTracker) -> bool:
         count = len(self._lanes)
         return lane.records * count >= self.bounds.total_records or lane.bytes * count >= self.bounds.total_bytes
 
-    def _is_full(self, lane: Lane) -> bool:
+    def _is_full(self, lane: OffsetTracker) -> bool:
         share = 0.5 if lane.partition in self._full else 1.0
         return lane.records >= share * self.bounds.records or lane.bytes >= share * self.bounds.bytes

@@ -21,7 +21,7 @@ FORBIDDEN = "forbidden"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class OutgoingRecord:
     """One event for Kafka, in structured mode; `timestamp` in ms."""
 
     partition: int
@@ -39,7 +39,7 @@ class Rejected:
     message: str
 
 
-Verdict = Record | Rejected
+Verdict = OutgoingRecord | Rejected
 
 
 @dataclass
@@ -50,8 +50,8 @@ class Judgement:
     dropped: dict[str, int] = field(default_factory=dict)
 
     @property
-    def records(self) -> list[Record]:
-        return [verdict for verdict in self.verdicts if isinstance(verdict, Record)]
+    def records(self) -> list[OutgoingRecord]:
+        return [verdict for verdict in self.verdicts if isinstance(verdict, OutgoingRecord)]
 
     @property
     def rejected(self) -> list[Rejected]:
@@ -79,7 +79,7 @@ class Judge:
         if forbidden is not None:
             return Rejected(FORBIDDEN, forbidden, "this token may not publish that")
         dropped.update({name: dropped.get(name, 0) + 1 for name in unknown})
-        return Record(partition_of(district, self._partitions), district.encode(), rewritten(district, subject, event), now)
+        return OutgoingRecord(partition_of(district, self._partitions), district.encode(), rewritten(district, subject, event), now)
 
     def _unknown(self) -> Iterator[str]:
         """What the decoder has counted since it was asked last: of one event."""

@@ -17,7 +17,7 @@ class Fetched:
 
     __slots__ = ("_lane", "end", "epoch", "finished", "partition", "records", "size")
 
-    def __init__(self, lane: "Lane", records: Sequence[Any], end: int) -> None:
+    def __init__(self, lane: "OffsetTracker", records: Sequence[Any], end: int) -> None:
         self._lane = lane
         self.partition = lane.partition
         self.epoch = lane.epoch
@@ -36,7 +36,7 @@ class Fetched:
         return f"<Fetched {self.partition}/{self.epoch}: {len(self.records)} records up to {self.end}>"
 
 
-class Lane:
+class OffsetTracker:
     """The delivered records of one partition under one epoch. Mutable, owned by `Custody`."""
 
     def __init__(self, partition: int, epoch: int, start: int, settled: Callable[[], None]) -> None:

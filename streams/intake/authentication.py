@@ -21,7 +21,7 @@ SIGNER: Final = "signer"
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="frontdesk"'}
 
 
-class Gate:
+class Authentication:
     """`register` is exchanged when the token file is read again; None where there is no file."""
 
     def __init__(self, register: Register | None) -> None:

@@ -22,20 +22,20 @@ from streams.clock import Clock
 from streams.http.application import HEADERS
 from streams.http.policy import Policy
 from streams.intake import body as bodies
-from streams.intake.allowance import Allowances
 from streams.intake.answer import ACCEPTED, REJECTED, UNKNOWN, answer
+from streams.intake.authentication import SIGNER, Authentication, is_from_here
 from streams.intake.body import ClientGone
-from streams.intake.gate import SIGNER, Gate, is_from_here
 from streams.intake.grant import Grant
 from streams.intake.hook import Hook
-from streams.intake.judgement import Judge, Judgement, Record
-from streams.intake.kafka_link import Place
+from streams.intake.kafka_link import AcknowledgedAt
+from streams.intake.memory_budget import Claim, Room
 from streams.intake.openapi import text as openapi_text
 from streams.intake.problem import MEDIA_TYPE, Problem, Refusal
-from streams.intake.room import Claim, Room
+from streams.intake.rate_limiter import Allowances
 from streams.intake.signature import Deliveries, Verify, verified
 from streams.intake.submission import Mode, Posted, mode_of, posted_in, refuse_doubled, refuse_other_than_json
-from streams.intake.turns import Turns
+from streams.intake.throttle import Turns
+from streams.intake.validation import Judge, Judgement, OutgoingRecord
 
 ANSWERED_WITHIN_S: Final = 15.0
 JUDGED_AT_ONCE: Final = 100
@@ -68,7 +68,7 @@ class Link(Protocol):
     @property
     def away(self) -> str | None: ...
     def judge(self) -> Judge: ...
-    async def send(self, records: Sequence[Record], claim: Claim) -> list[Place | None]: ...
+    async def send(self, records: Sequence[OutgoingRecord], claim: Claim) -> list[AcknowledgedAt | None]: ...
 
 
 class Front:
@@ -77,7 +77,7 @@ class Front:
     def __init__(
         self,
         *,
-        gate: Gate,
+        gate: Authentication,
         policy: Policy,
         link: Link,
         room: Room,
@@ -272,7 +272,7 @@ class Front:
             await asyncio.sleep(0)
         return judgement
 
-    def _count(self, grant: Grant, judgement: Judgement, places: list[Place | None]) -> None:
+    def _count(self, grant: Grant, judgement: Judgement, places: list[AcknowledgedAt | None]) -> None:
         unknown = places.count(None)
         self._metrics.counted(grant.id, ACCEPTED, len(places) - unknown)
         self._metrics.counted(grant.id, UNKNOWN, unknown)

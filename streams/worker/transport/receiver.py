@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from streams.worker.transport.lane import Fetched
+from streams.worker.transport.offset_tracker import Fetched
 
 
-class Desk(Protocol):
+class Receiver(Protocol):
     """The receiver of records. It may hold several `Fetched` and finish them later, each partition's in order."""
 
     async def take(self, fetched: Fetched) -> None:
