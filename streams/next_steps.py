@@ -12,11 +12,11 @@ AGAIN: Final = "see that ClickHouse runs and can be reached; it is tried until i
 OFTEN: Final = f"{NOTHING}. If it comes often, see why partitions change hands: workers that restart, or are starved of CPU"
 
 NEXT_STEPS: Final = {
-    "turn given up at a rebalance": (
+    "batch given up at a rebalance": (
         f"{NOTHING}. If it comes often, ClickHouse answers too slowly for the session timeout: see frontdesk_insert_seconds, or raise "
         "FRONTDESK_SESSION_TIMEOUT_S"
     ),
-    "turn given up": OFTEN,
+    "batch given up": OFTEN,
     "flood accepted": "nothing: the partition goes on",
     "breaker open": "stop the publisher that is broken, then let what it sent pass: the commands are in `why`",
     "foreign records in the changelog": (
@@ -26,7 +26,7 @@ NEXT_STEPS: Final = {
         "let its supervisor start it again. If it comes often, the machine is starved or sleeps, or FRONTDESK_SESSION_TIMEOUT_S is short"
     ),
     "not committed in time: these records will be read again": NOTHING,
-    "the desk did not settle in time: what it still wants to write is fenced off": NOTHING,
+    "the receiver did not settle in time: what it still wants to write is fenced off": NOTHING,
     "records were dropped on the way, fetching them again": NOTHING,
     "not committed, the group has moved on: these records will be read again": OFTEN,
     "not committed, the consumer's thread has ended: these records will be read again": NOTHING,

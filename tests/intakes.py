@@ -20,15 +20,15 @@ from sinks.intake_metrics import IntakeMetrics
 from streams.clock import WallClock
 from streams.http.policy import Policy
 from streams.intake.authentication import Authentication
-from streams.intake.handler import Front, Patience
+from streams.intake.handler import IntakeHandler, Patience
 from streams.intake.hook import Hook
 from streams.intake.kafka_link import AcknowledgedAt
-from streams.intake.memory_budget import Claim, Room
+from streams.intake.memory_budget import Claim, MemoryBudget
 from streams.intake.problem import Problem, Refusal
 from streams.intake.server import HttpServer
-from streams.intake.throttle import Turns
+from streams.intake.throttle import Throttle
 from streams.intake.token_file import Register
-from streams.intake.validation import Judge, OutgoingRecord
+from streams.intake.validation import OutgoingRecord, Validator
 from streams.settings import Settings
 from streams.terminal.configuration import environment_of
 
@@ -58,16 +58,16 @@ def wire(content: object) -> bytes:
 
 
 class RememberingLink:
-    """Kafka that keeps everything in a list. `forgets` makes it acknowledge nothing; `gate` makes it wait."""
+    """Kafka that keeps everything in a list. `forgets` makes it acknowledge nothing; `authentication` makes it wait."""
 
     def __init__(self) -> None:
         self.away: str | None = None
         self.records: list[OutgoingRecord] = []
         self.acknowledges = True
         self.waits: asyncio.Event | None = None
-        self._judge = Judge(PARTITIONS)
+        self._judge = Validator(PARTITIONS)
 
-    def judge(self) -> Judge:
+    def validator(self) -> Validator:
         if self.away is not None:
             raise Problem(Refusal.KAFKA_AWAY, self.away, retry_after_s=5, closes=True)
         return self._judge
@@ -85,22 +85,28 @@ class Door:
     """A running door in this process."""
 
     def __init__(  # noqa: PLR0917 - `door` names them
-        self, register: Register | None, hooks: Mapping[str, Hook], room_bytes: int, patience: Patience, silent_s: float, turns: Turns
+        self,
+        register: Register | None,
+        hooks: Mapping[str, Hook],
+        budget_bytes: int,
+        patience: Patience,
+        silent_s: float,
+        throttle: Throttle,
     ) -> None:
         self.link = RememberingLink()
         self.metrics = IntakeMetrics(CollectorRegistry())
-        self.room = Room(room_bytes)
-        self.front = Front(
-            gate=Authentication(register),
+        self.budget = MemoryBudget(budget_bytes)
+        self.handler = IntakeHandler(
+            authentication=Authentication(register),
             policy=Policy(),
             link=self.link,
-            room=self.room,
+            budget=self.budget,
             metrics=self.metrics,
             clock=WallClock(),
             connections=lambda: len(self.server.connections),
             hooks=hooks,
             patience=patience,
-            turns=turns,
+            throttle=throttle,
         )
         self.silent_s = silent_s
         self.port = 0
@@ -120,7 +126,7 @@ class Door:
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Door"]:
         self.server = HttpServer(
-            self.front.handle, self.front.refused, self.front.overcrowded, silent_s=self.silent_s, most_connections=MOST_CONNECTIONS
+            self.handler.handle, self.handler.refused, self.handler.overcrowded, silent_s=self.silent_s, most_connections=MOST_CONNECTIONS
         )
         runner = web.ServerRunner(self.server, handle_signals=False, shutdown_timeout=5.0)
         await runner.setup()
@@ -136,12 +142,12 @@ def door(
     register: Register | None = None,
     *,
     hooks: Mapping[str, Hook] | None = None,
-    room_bytes: int = 32 << 20,
+    budget_bytes: int = 32 << 20,
     patience: Patience | None = None,
     silent_s: float = 15.0,
-    turns: Turns | None = None,
+    throttle: Throttle | None = None,
 ) -> Door:
-    return Door(register, hooks or {}, room_bytes, patience or Patience(), silent_s, turns or Turns())
+    return Door(register, hooks or {}, budget_bytes, patience or Patience(), silent_s, throttle or Throttle())
 
 
 @contextmanager

@@ -124,7 +124,7 @@ class _Part:
         self._marks = marks
         self._forwards = forwards
         self._oldest_in_time = now + AHEAD - REMEMBERED_MS
-        self._intray = Sorter(partitions, anybody_allows)
+        self._sorter = Sorter(partitions, anybody_allows)
         self._rows: dict[int, int] = {}
         self._seen: dict[int, int] = {}
         self._dead: dict[int, str] = {}
@@ -149,7 +149,7 @@ class _Part:
     def _count(self, records: Sequence[Record]) -> None:
         self.account.records += len(records)
         self._follow(record.offset for record in records)
-        sorted_ = self._intray.sort(self._marks.partition, records)
+        sorted_ = self._sorter.sort(self._marks.partition, records)
         for entry in sorted_.entries:
             self._valid(*entry)
         for refused in sorted_.refused:

@@ -9,17 +9,17 @@ from typing import Any
 
 from streams.intake.kafka_link import RETRY_AFTER_S, AcknowledgedAt
 from streams.intake.problem import Problem, Refusal
-from streams.intake.validation import FORBIDDEN, Judgement, Rejected
+from streams.intake.validation import FORBIDDEN, Rejected, Validated
 
 ACCEPTED, REJECTED, UNKNOWN = "accepted", "rejected", "unknown"
 
 
-def outcomes(judgement: Judgement, places: Sequence[AcknowledgedAt | None]) -> list[dict[str, Any]]:
+def outcomes(validated: Validated, places: Sequence[AcknowledgedAt | None]) -> list[dict[str, Any]]:
     """One entry for each event; `places` are of the records in their order."""
     of_records = iter(places)
     return [
         _rejected(index, verdict) if isinstance(verdict, Rejected) else _placed(index, next(of_records))
-        for index, verdict in enumerate(judgement.verdicts)
+        for index, verdict in enumerate(validated.verdicts)
     ]
 
 
@@ -33,17 +33,17 @@ def _placed(index: int, place: AcknowledgedAt | None) -> dict[str, Any]:
     return {"index": index, "status": ACCEPTED, "partition": place.partition, "offset": place.offset}
 
 
-def answer(judgement: Judgement, places: Sequence[AcknowledgedAt | None]) -> tuple[int, dict[str, Any]]:
+def answer(validated: Validated, places: Sequence[AcknowledgedAt | None]) -> tuple[int, dict[str, Any]]:
     """Status and body where something was accepted. Raises `Problem` where nothing was, or where it is not known."""
-    told = outcomes(judgement, places)
-    rejected = len(judgement.rejected)
+    told = outcomes(validated, places)
+    rejected = len(validated.rejected)
     counts = {ACCEPTED: sum(place is not None for place in places), REJECTED: rejected}
-    body = counts | ({"dropped": sorted(judgement.dropped)} if judgement.dropped else {}) | {"events": told}
+    body = counts | ({"dropped": sorted(validated.dropped)} if validated.dropped else {}) | {"events": told}
     if None in places:
         detail = "Kafka has not acknowledged all events in time; send them again, which does no harm"
         raise Problem(Refusal.KAFKA_AWAY, detail, retry_after_s=RETRY_AFTER_S, more=body)
     if rejected and not places:
-        raise Problem(_why_none(judgement.rejected), "no event was taken: `events` says why", more=body)
+        raise Problem(_why_none(validated.rejected), "no event was taken: `events` says why", more=body)
     return 207 if rejected else 202, body
 
 

@@ -28,14 +28,14 @@ from streams.intake.body import ClientGone
 from streams.intake.grant import Grant
 from streams.intake.hook import Hook
 from streams.intake.kafka_link import AcknowledgedAt
-from streams.intake.memory_budget import Claim, Room
+from streams.intake.memory_budget import Claim, MemoryBudget
 from streams.intake.openapi import text as openapi_text
 from streams.intake.problem import MEDIA_TYPE, Problem, Refusal
-from streams.intake.rate_limiter import Allowances
+from streams.intake.rate_limiter import RateLimiter
 from streams.intake.signature import Deliveries, Verify, verified
 from streams.intake.submission import Mode, Posted, mode_of, posted_in, refuse_doubled, refuse_other_than_json
-from streams.intake.throttle import Turns
-from streams.intake.validation import Judge, Judgement, OutgoingRecord
+from streams.intake.throttle import Throttle
+from streams.intake.validation import OutgoingRecord, Validated, Validator
 
 ANSWERED_WITHIN_S: Final = 15.0
 JUDGED_AT_ONCE: Final = 100
@@ -50,7 +50,7 @@ REQUESTS_A_MINUTE: Final = "*"
 Handler = Callable[[BaseRequest], Awaitable[Response]]
 Told = tuple[int, dict[str, Any]]
 """Status and body of an answer."""
-Taking = Callable[[BaseRequest, Grant, Judge, Claim], Awaitable[Told]]
+Taking = Callable[[BaseRequest, Grant, Validator, Claim], Awaitable[Told]]
 log = structlog.get_logger("intake")
 
 
@@ -67,39 +67,39 @@ class Link(Protocol):
 
     @property
     def away(self) -> str | None: ...
-    def judge(self) -> Judge: ...
+    def validator(self) -> Validator: ...
     async def send(self, records: Sequence[OutgoingRecord], claim: Claim) -> list[AcknowledgedAt | None]: ...
 
 
-class Front:
+class IntakeHandler:
     """Everything that is asked of one intake. `stopping` is set when it is about to end. `policy` is that of what needs no token."""
 
     def __init__(
         self,
         *,
-        gate: Authentication,
+        authentication: Authentication,
         policy: Policy,
         link: Link,
-        room: Room,
+        budget: MemoryBudget,
         metrics: IntakeMetrics,
         clock: Clock,
         connections: Callable[[], int],
         hooks: Mapping[str, Hook] = MappingProxyType({}),
         patience: Patience = Patience(),
-        turns: Turns | None = None,
+        throttle: Throttle | None = None,
     ) -> None:
-        self.gate = gate
+        self.authentication = authentication
         self._policy = policy
         self.stopping = False
-        self.allowances = Allowances(time.monotonic)
+        self.rate_limiter = RateLimiter(time.monotonic)
         self._link = link
         self._patience = patience
-        self._room = room
+        self._budget = budget
         self._metrics = metrics
         self._clock = clock
         self._connections = connections
         self._deliveries = Deliveries()
-        self._turns = turns or Turns()
+        self._throttle = throttle or Throttle()
         self._openapi = openapi_text().encode()
         self._routes: dict[str, dict[str, Handler]] = {
             "/events": {"POST": self._events, "OPTIONS": self._handshake},
@@ -125,7 +125,7 @@ class Front:
         except Exception:
             log.exception("a mistake in the intake")
             response = self.refused(request, Problem(Refusal.MISTAKE, "the intake made a mistake; its log says which", closes=True))
-        if refusal is not Refusal.TOO_LARGE or await self._turns.come():
+        if refusal is not Refusal.TOO_LARGE or await self._throttle.come():
             try:
                 await _send(request, response, self._patience.answer_s)
             except ConnectionError:
@@ -173,18 +173,18 @@ class Front:
 
     # -- events --------------------------------------------------------------------------------------------------------
     async def _events(self, request: BaseRequest) -> Response:
-        return await self._answered(request, self.gate.of_token, self._taken)
+        return await self._answered(request, self.authentication.of_token, self._taken)
 
     async def _signed_events(self, request: BaseRequest) -> Response:
-        return await self._answered(request, self.gate.of_signer, self._taken_once)
+        return await self._answered(request, self.authentication.of_signer, self._taken_once)
 
     async def _answered(self, request: BaseRequest, asked: Callable[[BaseRequest, int], Grant], take: Taking) -> Response:
         begun = time.monotonic()
         grant = self._admitted(request, asked)
-        judge = self._link.judge()
-        claim = self._room.claim()
+        validator = self._link.validator()
+        claim = self._budget.claim()
         try:
-            status, told = await take(request, grant, judge, claim)
+            status, told = await take(request, grant, validator, claim)
         finally:
             claim.let_go()
             self._metrics.answered(time.monotonic() - begun)
@@ -196,15 +196,15 @@ class Front:
             raise Problem(Refusal.STOPPING, "this process is about to end: ask again", retry_after_s=1, closes=True)
         refuse_doubled(_headers(request))
         grant = asked(request, self._clock.now())
-        self.allowances.ask(grant)
+        self.rate_limiter.ask(grant)
         return grant
 
-    async def _taken(self, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim) -> Told:
+    async def _taken(self, request: BaseRequest, grant: Grant, validator: Validator, claim: Claim) -> Told:
         mode = mode_of(_headers(request))
         body = bodies.unpack(request, await bodies.read(request, claim, self._patience.body_s), claim)
-        return await self._published(grant, judge, claim, posted_in(mode, _headers(request), body))
+        return await self._published(grant, validator, claim, posted_in(mode, _headers(request), body))
 
-    async def _taken_once(self, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim) -> Told:
+    async def _taken_once(self, request: BaseRequest, grant: Grant, validator: Validator, claim: Claim) -> Told:
         mode = mode_of(_headers(request))
         if mode is Mode.BINARY:
             raise Problem(Refusal.MEDIA_TYPE, "a signature covers the body only: send the event in structured mode", closes=True)
@@ -212,24 +212,24 @@ class Front:
 
         async def take() -> Told:
             body = bodies.unpack(request, packed, claim)
-            return await self._published(grant, judge, claim, posted_in(mode, _headers(request), body))
+            return await self._published(grant, validator, claim, posted_in(mode, _headers(request), body))
 
         return await self._once(grant, verified, request, packed, take)
 
     async def _hooked(self, hook: Hook, request: BaseRequest) -> Response:
         """A webhook of another system, with a token or signed."""
         if SIGNER in request.rel_url.query:
-            return await self._answered(request, self.gate.of_signer, partial(self._translated, hook, hook.verified))
-        return await self._answered(request, self.gate.of_token, partial(self._translated, hook, None))
+            return await self._answered(request, self.authentication.of_signer, partial(self._translated, hook, hook.verified))
+        return await self._answered(request, self.authentication.of_token, partial(self._translated, hook, None))
 
     async def _translated(  # noqa: PLR0917 - the first two are of the hook
-        self, hook: Hook, verify: Verify | None, request: BaseRequest, grant: Grant, judge: Judge, claim: Claim
+        self, hook: Hook, verify: Verify | None, request: BaseRequest, grant: Grant, validator: Validator, claim: Claim
     ) -> Told:
         refuse_other_than_json(_headers(request))
         packed = await bodies.read(request, claim, self._patience.body_s)
 
         async def take() -> Told:
-            return await self._published(grant, judge, claim, hook.posted(bodies.unpack(request, packed, claim)))
+            return await self._published(grant, validator, claim, hook.posted(bodies.unpack(request, packed, claim)))
 
         return await take() if verify is None else await self._once(grant, verify, request, packed, take)
 
@@ -252,42 +252,42 @@ class Front:
         try:
             delivery = verify(grant, request.headers, packed, now_s)
         except Problem:
-            self.gate.signed(request, grant, good=False)
+            self.authentication.signed(request, grant, good=False)
             raise
-        self.gate.signed(request, grant, good=True)
+        self.authentication.signed(request, grant, good=True)
         return delivery
 
-    async def _published(self, grant: Grant, judge: Judge, claim: Claim, posted: list[Posted]) -> Told:
-        self.allowances.charge(grant, len(posted))
-        judgement = await self._judged(judge, posted, grant)
-        records = judgement.records
+    async def _published(self, grant: Grant, validator: Validator, claim: Claim, posted: list[Posted]) -> Told:
+        self.rate_limiter.charge(grant, len(posted))
+        validated = await self._judged(validator, posted, grant)
+        records = validated.records
         places = await self._link.send(records, claim) if records else []
-        self._count(grant, judgement, places)
-        return answer(judgement, places)
+        self._count(grant, validated, places)
+        return answer(validated, places)
 
-    async def _judged(self, judge: Judge, posted: list[Posted], grant: Grant) -> Judgement:
-        judgement = Judgement()
+    async def _judged(self, validator: Validator, posted: list[Posted], grant: Grant) -> Validated:
+        validated = Validated()
         for begin in range(0, len(posted), JUDGED_AT_ONCE):
-            judge.judged(posted[begin : begin + JUDGED_AT_ONCE], grant, self._clock.now(), judgement)
+            validator.judged(posted[begin : begin + JUDGED_AT_ONCE], grant, self._clock.now(), validated)
             await asyncio.sleep(0)
-        return judgement
+        return validated
 
-    def _count(self, grant: Grant, judgement: Judgement, places: list[AcknowledgedAt | None]) -> None:
+    def _count(self, grant: Grant, validated: Validated, places: list[AcknowledgedAt | None]) -> None:
         unknown = places.count(None)
         self._metrics.counted(grant.id, ACCEPTED, len(places) - unknown)
         self._metrics.counted(grant.id, UNKNOWN, unknown)
-        self._metrics.dropped(judgement.dropped)
-        reasons = Counter(each.reason for each in judgement.rejected)
+        self._metrics.dropped(validated.dropped)
+        reasons = Counter(each.reason for each in validated.rejected)
         if reasons:
             self._metrics.counted(grant.id, REJECTED, reasons.total())
             self._metrics.rejected(reasons)
-            log.warning("rejected", token=grant.id, events=len(judgement.verdicts), **reasons)
+            log.warning("rejected", token=grant.id, events=len(validated.verdicts), **reasons)
 
     async def _handshake(self, request: BaseRequest) -> Response:
-        return self._agreed(request, self.gate.of_token)
+        return self._agreed(request, self.authentication.of_token)
 
     async def _handshake_of_signer(self, request: BaseRequest) -> Response:
-        return self._agreed(request, self.gate.of_signer)
+        return self._agreed(request, self.authentication.of_signer)
 
     def _agreed(self, request: BaseRequest, asked: Callable[[BaseRequest, int], Grant]) -> Response:
         """CloudEvents' protection against abuse: whoever is known may send here. Without an origin it only tells the methods."""
@@ -318,9 +318,9 @@ class Front:
 
     async def _exposed(self, request: BaseRequest) -> Response:
         """For programs on this machine, and for tokens that may read it: it tells what whom sends how much."""
-        if not is_from_here(request) and not self.gate.of_token(request, self._clock.now()).reads_metrics:
+        if not is_from_here(request) and not self.authentication.of_token(request, self._clock.now()).reads_metrics:
             raise Problem(Refusal.FORBIDDEN, "this token may not read the metrics")
-        self._metrics.stands(IntakeStanding(not self._reasons(), self._room.held, self._room.most_bytes, self._connections()))
+        self._metrics.stands(IntakeStanding(not self._reasons(), self._budget.held, self._budget.most_bytes, self._connections()))
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
         return Response(body=encode(self._metrics.registry), headers={"Content-Type": kind})
 

@@ -19,7 +19,7 @@ from events.exit_code import ExitCode
 from events.personal_data import Allows
 from streams.intake.memory_budget import Claim
 from streams.intake.problem import Problem, Refusal
-from streams.intake.validation import Judge, OutgoingRecord
+from streams.intake.validation import OutgoingRecord, Validator
 from streams.kafka.client import client_options
 from streams.kafka.identity import topic_identity
 from streams.kafka.publisher import STRUCTURED
@@ -50,17 +50,17 @@ class ProducerLost(Exception):
 
 
 class KafkaLink:
-    """`run` keeps it up; `judge` is there once the topic is known; `away` says why nothing can be sent."""
+    """`run` keeps it up; `validator` is there once the topic is known; `away` says why nothing can be sent."""
 
     def __init__(self, settings: Settings, allows: Allows) -> None:
         """`allows` is the directory's; it may be exchanged while the link is up."""
         self.allows = allows
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
-        self._judge: Judge | None = None
+        self._judge: Validator | None = None
         self.away: str | None = "Kafka has not answered yet"
 
-    def judge(self) -> Judge:
+    def validator(self) -> Validator:
         """For the topic as it is. Raises `Problem` while Kafka is away."""
         if self.away is not None or self._judge is None:
             raise _away(self.away or "")
@@ -121,7 +121,7 @@ class KafkaLink:
         )
         try:
             await producer.start()
-            self._judge, self._producer = Judge(identity.partitions, self._allowed), producer
+            self._judge, self._producer = Validator(identity.partitions, self._allowed), producer
             self._is_there()
             log.info("Kafka is there", topic=self._settings.topic, partitions=identity.partitions)
             yield

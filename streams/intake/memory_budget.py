@@ -10,7 +10,7 @@ from streams.intake.problem import Problem, Refusal
 RETRY_AFTER_S = 2
 
 
-class Room:
+class MemoryBudget:
     """Mutable, shared by all requests: how many bytes there are and how many are held."""
 
     def __init__(self, most_bytes: int) -> None:
@@ -25,16 +25,16 @@ class Room:
 class Claim:
     """What one request holds. It ends when everyone who kept it has let go."""
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget = budget
         self._bytes = 0
         self._keepers = 1
 
     def grow(self, count: int) -> None:
         """Hold so many bytes more. Raises `Problem` where there is no room."""
-        if self._bytes + count > self._room.most_bytes - self._room.held - count:
+        if self._bytes + count > self._budget.most_bytes - self._budget.held - count:
             raise Problem(Refusal.CROWDED, "too much is under way: come again in a moment", retry_after_s=RETRY_AFTER_S, closes=True)
-        self._room.held += count
+        self._budget.held += count
         self._bytes += count
 
     def keep(self) -> None:
@@ -44,5 +44,5 @@ class Claim:
     def let_go(self) -> None:
         self._keepers -= 1
         if self._keepers == 0:
-            self._room.held -= self._bytes
+            self._budget.held -= self._bytes
             self._bytes = 0

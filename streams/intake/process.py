@@ -17,10 +17,10 @@ from streams.directory import directory_of
 from streams.http.host import is_loopback
 from streams.http.policy import Policy
 from streams.intake.authentication import Authentication
-from streams.intake.handler import Front
+from streams.intake.handler import IntakeHandler
 from streams.intake.hook import hooks_of
 from streams.intake.kafka_link import KafkaLink
-from streams.intake.memory_budget import Room
+from streams.intake.memory_budget import MemoryBudget
 from streams.intake.server import HttpServer
 from streams.intake.token_file import Register, TokenFileError, register_of
 from streams.settings import Settings
@@ -43,25 +43,25 @@ async def _run(settings: Settings) -> int:
         loop.add_signal_handler(number, stop.set)
     register = _register(settings)
     link = KafkaLink(settings, directory_of(settings).allows)
-    metrics, room = IntakeMetrics(CollectorRegistry()), Room(settings.intake_memory_mib * MIB)
-    front = Front(
-        gate=Authentication(register),
+    metrics, budget = IntakeMetrics(CollectorRegistry()), MemoryBudget(settings.intake_memory_mib * MIB)
+    handler = IntakeHandler(
+        authentication=Authentication(register),
         policy=Policy(settings.allowed_hosts),
         link=link,
-        room=room,
+        budget=budget,
         metrics=metrics,
         clock=WallClock(),
         connections=lambda: len(server.connections),
         hooks=hooks_of(settings),
     )
-    server = HttpServer(front.handle, front.refused, front.overcrowded)
-    loop.add_signal_handler(signal.SIGHUP, lambda: _read_again(settings, front, link, metrics))
+    server = HttpServer(handler.handle, handler.refused, handler.overcrowded)
+    loop.add_signal_handler(signal.SIGHUP, lambda: _read_again(settings, handler, link, metrics))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_ended, asyncio.create_task(link.run()))
         port = await _listen(stack, server, settings)
         log.info("intake starts", host=settings.intake_host, port=port, tokens=None if register is None else len(register.grants))
         await stop.wait()
-        front.stopping = True
+        handler.stopping = True
         log.info("intake drains", connections=len(server.connections))
     log.info("intake stopped")
     return 0
@@ -79,25 +79,25 @@ def _register(settings: Settings) -> Register | None:
     return None
 
 
-def _read_again(settings: Settings, front: Front, link: KafkaLink, metrics: IntakeMetrics) -> None:
+def _read_again(settings: Settings, handler: IntakeHandler, link: KafkaLink, metrics: IntakeMetrics) -> None:
     """On SIGHUP. A file that cannot be used changes nothing."""
     try:
         link.allows = directory_of(settings).allows
     except (DirectoryError, OSError) as error:
         log.error("directory refused: the old one stays in force", why=str(error).splitlines())  # noqa: TRY400 - its text says it all
     if settings.intake_tokens is not None:
-        _read_tokens_again(settings.intake_tokens, front, metrics)
+        _read_tokens_again(settings.intake_tokens, handler, metrics)
 
 
-def _read_tokens_again(file: Path, front: Front, metrics: IntakeMetrics) -> None:
+def _read_tokens_again(file: Path, handler: IntakeHandler, metrics: IntakeMetrics) -> None:
     try:
         register = register_of(file)
     except (TokenFileError, OSError) as error:
         metrics.reloaded("refused")
         log.error("the token file stays as it was read before", why=str(error))  # noqa: TRY400 - its text says it all
         return
-    front.gate.register = register
-    front.allowances.only(set(register.grants))
+    handler.authentication.register = register
+    handler.rate_limiter.only(set(register.grants))
     metrics.reloaded("read")
     log.info("token file read again", tokens=len(register.grants))
 

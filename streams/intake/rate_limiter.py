@@ -20,7 +20,7 @@ class _Bucket:
     filled_at: float
 
 
-class Allowances:
+class RateLimiter:
     """The buckets of all tokens, mutable. `clock` gives seconds that never go back."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -10,7 +10,7 @@ EVERY_S: Final = 0.05
 WAITED_AT_MOST_S: Final = 5.0
 
 
-class Turns:
+class Throttle:
     """When the next one may be answered. Mutable, shared by all requests."""
 
     def __init__(self, every_s: float = EVERY_S, waited_at_most_s: float = WAITED_AT_MOST_S) -> None:

@@ -43,7 +43,7 @@ Verdict = OutgoingRecord | Rejected
 
 
 @dataclass
-class Judgement:
+class Validated:
     """Verdicts in the order of the request, and the names of members that were left out, with how many events had them."""
 
     verdicts: list[Verdict] = field(default_factory=list)
@@ -58,14 +58,14 @@ class Judgement:
         return [verdict for verdict in self.verdicts if isinstance(verdict, Rejected)]
 
 
-class Judge:
+class Validator:
     """Judges for a topic with so many partitions; `allows` is the directory's."""
 
     def __init__(self, partitions: int, allows: Allows = nobody_allows) -> None:
         self._partitions = partitions
         self._decoder = Decoder(allows)
 
-    def judged(self, posted: Sequence[Posted], grant: Grant, now: int, into: Judgement) -> None:
+    def judged(self, posted: Sequence[Posted], grant: Grant, now: int, into: Validated) -> None:
         """Add a verdict on each of these; `now` (ms) becomes the timestamp of the records."""
         into.verdicts.extend(self._verdict(each, grant, now, into.dropped) for each in posted)
 

@@ -67,8 +67,8 @@ def count(journal: Journal, settings: Settings, advance: Callable[[Backlog], Non
     """Run a worker on the tables beside until it has counted what the log held a moment ago. Raises `Stands` or `Interrupted`."""
     ended: list[bool] = []
 
-    async def until_done(desk: Processor) -> None:
-        await _until_counted(desk, settings, journal, advance)
+    async def until_done(processor: Processor) -> None:
+        await _until_counted(processor, settings, journal, advance)
         ended.append(True)
 
     run_beside(settings.model_copy(update={"clickhouse_database": journal.now.database, "metrics_port": 0}), until_done)
@@ -76,15 +76,15 @@ def count(journal: Journal, settings: Settings, advance: Callable[[Backlog], Non
         raise Interrupted
 
 
-async def _until_counted(desk: Processor, settings: Settings, journal: Journal, advance: Callable[[Backlog], None]) -> None:
+async def _until_counted(processor: Processor, settings: Settings, journal: Journal, advance: Callable[[Backlog], None]) -> None:
     """Twice up to the end: what was sent on to its right partition in the first round is before the end of the second."""
     for _ in range(2):
         held = await backlog(settings)
         while not (state := await backlog(settings)).has_counted(held):
             advance(state)
             await asyncio.to_thread(journal.beat)
-            if desk.floods:
-                raise Stands(_told(desk.floods[0], journal.now.database))
+            if processor.floods:
+                raise Stands(_told(processor.floods[0], journal.now.database))
             await asyncio.sleep(ASKED_EVERY_S)
 
 

@@ -52,13 +52,13 @@ class _Accepted:
 
     def __init__(self, number: int, partitions: int, epoch: int, revision: int) -> None:
         self._number = number
-        self._intray = Sorter(partitions, anybody_allows)
+        self._sorter = Sorter(partitions, anybody_allows)
         self._first_version = row_version(epoch, 0, revision)
         self.set_aside: dict[int, str] = {}
 
     def rows(self, records: Sequence[Record]) -> Columns:
         values: list[object] = []
-        for offset, timestamp, backfill, district, subject, event in self._intray.sort(self._number, records).entries:
+        for offset, timestamp, backfill, district, subject, event in self._sorter.sort(self._number, records).entries:
             if offset not in self.set_aside:
                 version = self._first_version + (offset << OFFSET_SHIFT)
                 delivery: Row = (self._number, offset, timestamp, 1 if backfill else 0, version)

@@ -1,7 +1,7 @@
-"""The Faust application: one agent on one topic, which hands what was fetched to the desk.
+"""The Faust application: one agent on one topic, which hands what was fetched to the processor.
 
 Faust gives the group membership, the assignment, the agent's life and the order of start and stop. There are no tables
-(the desk keeps its state in a changelog of its own), no leader, no web server, no producer and nothing on disk.
+(the processor keeps its state in a changelog of its own), no leader, no web server, no producer and nothing on disk.
 """
 
 import asyncio
@@ -39,13 +39,13 @@ class ConsumerOnly(BootStrategy):
 
 
 class App(FaustApp):
-    """Faust's application on our transport. `guard` is what the desk asks before it writes."""
+    """Faust's application on our transport. `guard` is what the processor asks before it writes."""
 
     BootStrategy = ConsumerOnly
 
-    def __init__(self, settings: Settings, desk: Receiver, custody: PartitionAssignment, look: Look, note: str) -> None:
-        self.guard = custody
-        self._desk = desk
+    def __init__(self, settings: Settings, processor: Receiver, assignment: PartitionAssignment, look: Look, note: str) -> None:
+        self.guard = assignment
+        self._processor = processor
         self._look = look
         self._subscription = Subscription(settings.topic, settings.group, settings.session_timeout_s, client_options(settings), note)
         super().__init__(
@@ -66,14 +66,19 @@ class App(FaustApp):
 
     def _new_transport(self) -> TransportT:
         return Transport(
-            self.conf.broker_consumer, self, custody=self.guard, desk=self._desk, look=self._look, subscription=self._subscription
+            self.conf.broker_consumer,
+            self,
+            assignment=self.guard,
+            receiver=self._processor,
+            look=self._look,
+            subscription=self._subscription,
         )
 
     def _create_directories(self) -> None:
         """Nothing: Faust would make folders in the current one."""
 
 
-def custody_of(settings: Settings, bounds: Bounds | None = None) -> PartitionAssignment:
+def assignment_of(settings: Settings, bounds: Bounds | None = None) -> PartitionAssignment:
     """The state of a consumer with these settings, before anything is in hand."""
     return PartitionAssignment(bounds or Bounds(), Away(settings.session_timeout_s))
 
@@ -83,20 +88,20 @@ async def _no_look() -> None:
 
 
 def make_app(
-    settings: Settings, desk: Receiver, custody: PartitionAssignment | None = None, *, look: Look = _no_look, note: str = ""
+    settings: Settings, processor: Receiver, assignment: PartitionAssignment | None = None, *, look: Look = _no_look, note: str = ""
 ) -> App:
-    """The application, not started. Give `app.guard` to the desk before `serve`.
+    """The application, not started. Give `app.guard` to the processor before `serve`.
 
     `look` is awaited before partitions are read, and raises where that may not be; `note` is kept beside each committed offset.
     Raises OSError or ssl.SSLError when the certificate authority's file cannot be read.
     """
-    app = App(settings, desk, custody or custody_of(settings), look, note)
+    app = App(settings, processor, assignment or assignment_of(settings), look, note)
 
-    @app.agent(app.topic(settings.topic), name="desk", supervisor_strategy=CrashingSupervisor)
+    @app.agent(app.topic(settings.topic), name="processor", supervisor_strategy=CrashingSupervisor)
     async def hand_over(stream: StreamT[Fetched]) -> None:
         async for fetched in stream:
             if app.guard.delivers(fetched.epoch):
-                await desk.take(fetched)
+                await processor.take(fetched)
 
     return app
 
@@ -104,7 +109,7 @@ def make_app(
 async def serve(app: App, stop: asyncio.Event, *companions: Coroutine[Any, Any, None]) -> None:
     """Run the app, and these coroutines beside it, until `stop` is set or one of them fails or ends.
 
-    On the way out the app stops first (the desk settles, offsets are committed, the group is left), then the companions are
+    On the way out the app stops first (the processor settles, offsets are committed, the group is left), then the companions are
     cancelled. Raises what made it fail.
     """
     beside = [asyncio.create_task(companion) for companion in companions]

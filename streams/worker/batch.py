@@ -1,4 +1,4 @@
-"""What one turn of the desk works on: the partitions in hand, and what was taken of them this time."""
+"""What one batch of the processor works on: the partitions in hand, and what was taken of them this time."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class DeliveryPart:
 
 @dataclass
 class Held:
-    """A partition in hand. `state` is None until it has been recovered, and again when a turn with it did not end.
+    """A partition in hand. `state` is None until it has been recovered, and again when a batch with it did not end.
 
     While there is a `flood`, what was fetched is `parked`: neither folded nor set aside.
     """

@@ -19,7 +19,7 @@ END: Final = b"# EOF\n"
 
 
 class CellSource(Protocol):
-    """What is asked of the desk."""
+    """What is asked of the processor."""
 
     @property
     def is_assigned(self) -> bool: ...
@@ -34,9 +34,9 @@ class CellSource(Protocol):
 class Cells:
     """Looks, when somebody asks."""
 
-    def __init__(self, desk: CellSource, clock: Clock, limit: int, beat: Callable[[], None], is_away: Callable[[], bool]) -> None:
+    def __init__(self, processor: CellSource, clock: Clock, limit: int, beat: Callable[[], None], is_away: Callable[[], bool]) -> None:
         """`beat` ends the process if it was stopped too long; `is_away` tells whether Kafka has been silent too long."""
-        self._desk = desk
+        self._processor = processor
         self._clock = clock
         self._limit = limit
         self._beat = beat
@@ -53,13 +53,13 @@ class Cells:
         return body.removesuffix(END) + self.exposition().encode() + end
 
     def _told(self) -> Mapping[int, Partition]:
-        if not self._desk.is_assigned or self._is_away():
+        if not self._processor.is_assigned or self._is_away():
             return {}
-        recovering = set(self._desk.recovering)
-        return {number: partition for number, partition in self._desk.partitions.items() if number not in recovering}
+        recovering = set(self._processor.recovering)
+        return {number: partition for number, partition in self._processor.partitions.items() if number not in recovering}
 
     def _seen(self, partition: Partition) -> Seen:
-        now, directory = self._clock.now(), self._desk.directory
+        now, directory = self._clock.now(), self._processor.directory
         found = overview(partition, directory.schedule_of)
         districts = [cell.district for cell in found.cells if cell.scope == "district"]
         schedules = {district: directory.schedule_of(district, "", "") for district in districts}

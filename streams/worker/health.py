@@ -1,6 +1,6 @@
 """What a worker says about itself over HTTP: `/health/live`, `/health/ready` with reasons, `/metrics`.
 
-Everything is looked up when somebody asks, from what the desk and its neighbours know anyway, so that events pay nothing
+Everything is looked up when somebody asks, from what the processor and its neighbours know anyway, so that events pay nothing
 for it. Only the end of the log has to be asked of Kafka, by a consumer of its own: the worker's fetches nothing while
 ClickHouse is away, which is when the lag is worth knowing.
 """
@@ -39,7 +39,7 @@ log = structlog.get_logger("health")
 
 
 class ProcessorHealth(Protocol):
-    """What is asked of the desk."""
+    """What is asked of the processor."""
 
     @property
     def is_assigned(self) -> bool: ...
@@ -84,7 +84,7 @@ class Progress:
 
 
 async def follow_log(
-    progress: Progress, desk: ProcessorHealth, committed_to: Callable[[int], int], settings: Settings, clock: Clock
+    progress: Progress, processor: ProcessorHealth, committed_to: Callable[[int], int], settings: Settings, clock: Clock
 ) -> None:
     """Until cancelled: keep `progress` current. Kafka may be away; that is what `progress.told_at` tells."""
     async with AsyncExitStack() as stack:
@@ -92,7 +92,7 @@ async def follow_log(
         stack.push_async_callback(consumer.stop)
         await consumer.start()
         while True:
-            numbers = {TopicPartition(settings.topic, number): number for number in desk.held}
+            numbers = {TopicPartition(settings.topic, number): number for number in processor.held}
             try:
                 async with asyncio.timeout(ANSWER_WITHIN_S):
                     ends = await consumer.end_offsets(list(numbers)) if numbers else {}
@@ -109,7 +109,7 @@ class Health:
     def __init__(
         self,
         *,
-        desk: ProcessorHealth,
+        processor: ProcessorHealth,
         inserts: Inserts,
         progress: Progress,
         committed_to: Callable[[int], int],
@@ -117,7 +117,7 @@ class Health:
         clock: Clock,
     ) -> None:
         """`unknown` counts members of `data` that the contract does not know, by name."""
-        self._desk = desk
+        self._processor = processor
         self._inserts = inserts
         self._progress = progress
         self._committed_to = committed_to
@@ -131,13 +131,13 @@ class Health:
         return list(self._reasons())
 
     def _reasons(self) -> Iterable[str]:
-        if not self._desk.is_assigned:
+        if not self._processor.is_assigned:
             yield "the group has not told which partitions are ours: starting, or a rebalance is under way"
-        elif self._desk.recovering:
-            yield f"partitions not recovered yet: {', '.join(map(str, self._desk.recovering))}"
+        elif self._processor.recovering:
+            yield f"partitions not recovered yet: {', '.join(map(str, self._processor.recovering))}"
         if self._inserts.paused is not None:
             yield f"inserts are paused: {self._inserts.paused}"
-        yield from (f"breaker open: {flood}" for flood in self._desk.floods)
+        yield from (f"breaker open: {flood}" for flood in self._processor.floods)
         if not self._progress.told_at:
             yield "Kafka has not told the end of the log yet"
         elif self.is_away():
@@ -152,8 +152,8 @@ class Health:
 
     def standing(self) -> WorkerStanding:
         """The numbers of this moment, for the metrics."""
-        now, states, recovering = self._clock.now(), self._desk.partitions, set(self._desk.recovering)
-        floods = {flood.partition for flood in self._desk.floods}
+        now, states, recovering = self._clock.now(), self._processor.partitions, set(self._processor.recovering)
+        floods = {flood.partition for flood in self._processor.floods}
         self._count(states, now)
         return WorkerStanding(
             ready=not self.reasons(),
@@ -169,7 +169,7 @@ class Health:
                     cases=len(states[number]) if number in states else 0,
                     state_bytes=self._bytes.get(number, 0),
                 )
-                for number in self._desk.held
+                for number in self._processor.held
             ],
         )
 
@@ -177,7 +177,7 @@ class Health:
         """Age of the oldest record that is not committed: of the oldest in hand, else since when we know that there is one."""
         if lag is None:
             return None
-        oldest = self._desk.oldest_waiting(number)
+        oldest = self._processor.oldest_waiting(number)
         since = oldest if oldest is not None else self._progress.due_since.get(number, now) if lag else now
         return max(0, now - since) / 1000
 

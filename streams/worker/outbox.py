@@ -1,6 +1,6 @@
 """What a worker sends to Kafka beside its changelog: dead letters, records that came to the wrong partition, breaches.
 
-Every send is awaited by the desk before it goes on; one that fails stops the worker, for a record that was neither
+Every send is awaited by the processor before it goes on; one that fails stops the worker, for a record that was neither
 counted nor set aside would be lost.
 """
 

@@ -1,4 +1,4 @@
-"""What the desk needs of the world around it: records, permission to write, a place for rows, somebody who counts.
+"""What the processor needs of the world around it: records, permission to write, a place for rows, somebody who counts.
 
 Tests put small fakes here; the worker puts the consumer, ClickHouse and the metrics.
 """

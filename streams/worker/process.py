@@ -36,7 +36,7 @@ from streams.kafka.publisher import BACKFILL
 from streams.kafka.topics import TopicMismatch, changelog_of
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
-from streams.worker.app import App, custody_of, make_app, serve
+from streams.worker.app import App, assignment_of, make_app, serve
 from streams.worker.cells import Cells
 from streams.worker.changelog import Changelog, ChangelogRestarted
 from streams.worker.continuity import Continuity
@@ -58,7 +58,7 @@ PARTING_S = 5.0
 """What the brokers have not acknowledged by then is not waited for: they are away, or the topic is gone."""
 
 Companion = Callable[[Processor], Coroutine[Any, Any, None]]
-"""What runs beside the desk, and ends the worker when it ends."""
+"""What runs beside the processor, and ends the worker when it ends."""
 
 log = structlog.get_logger("worker")
 
@@ -70,7 +70,7 @@ class WorkerParts:
     rows: Store
     outbox: Outbox
     changelog: Changelog
-    custody: PartitionAssignment
+    assignment: PartitionAssignment
 
 
 def as_they_are(parts: WorkerParts) -> WorkerParts:
@@ -86,7 +86,7 @@ def run_worker(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts] 
 
 
 def run_beside(settings: Settings, companion: Companion) -> None:
-    """Work until the companion, which is given the desk, ends or fails (then that is raised), or until SIGTERM or SIGINT."""
+    """Work until the companion, which is given the processor, ends or fails (then that is raised), or until SIGTERM or SIGINT."""
     asyncio.run(_run(settings, as_they_are, companion))
 
 
@@ -121,10 +121,10 @@ async def _run(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts],
                 rows=store,
                 outbox=Outbox(producer, settings.dead_letter_topic, settings.breach_topic, marks=[BACKFILL] if companions else []),
                 changelog=Changelog(changelog, producer, partial(_reader, settings), metrics.recovering),
-                custody=custody_of(settings),
+                assignment=assignment_of(settings),
             )
         )
-        desk = Processor(
+        processor = Processor(
             directory=directory,
             partitions=identity.partitions,
             topic_id=identity.topic_id,
@@ -137,19 +137,19 @@ async def _run(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts],
             meter=metrics,
             continuity=Continuity(settings.topic, partial(_reader, settings), partial(has_offset, settings)),
         )
-        app = make_app(settings, desk, parts.custody, look=watch.look, note=watch.note)
-        desk.guard = app.guard
-        health = [await _health(stack, settings, app, desk, store, metrics)] if settings.metrics_port else []
+        app = make_app(settings, processor, parts.assignment, look=watch.look, note=watch.note)
+        processor.guard = app.guard
+        health = [await _health(stack, settings, app, processor, store, metrics)] if settings.metrics_port else []
         keep_garbage_apart()
         log.info("worker starts", topic=settings.topic, partitions=identity.partitions, epoch=epoch, directory=directory.revision)
         follow = (
-            follow_acceptances(desk, server, identity.topic_id),
-            follow_switches(desk, server, switch),
-            follow_directory(desk, server, settings, hangup, directory),
+            follow_acceptances(processor, server, identity.topic_id),
+            follow_switches(processor, server, switch),
+            follow_directory(processor, server, settings, hangup, directory),
             watch.follow(),
         )
         try:
-            await serve(app, stop, desk.run(), *follow, *health, *(companion(desk) for companion in companions))
+            await serve(app, stop, processor.run(), *follow, *health, *(companion(processor) for companion in companions))
         except (KafkaError, LostRecords, ChangelogRestarted):
             await watch.explain()
             raise
@@ -158,22 +158,22 @@ async def _run(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts],
 
 
 async def _health(  # noqa: PLR0917 - the worker's parts
-    stack: AsyncExitStack, settings: Settings, app: App, desk: Processor, store: Store, metrics: WorkerMetrics
+    stack: AsyncExitStack, settings: Settings, app: App, processor: Processor, store: Store, metrics: WorkerMetrics
 ) -> Coroutine[Any, Any, None]:
     """Answer for the worker's health and metrics. Returns what has to run beside it."""
     progress, clock = Progress(), WallClock()
     health = Health(
-        desk=desk,
+        processor=processor,
         inserts=store,
         progress=progress,
         committed_to=app.guard.committed_to,
-        unknown=desk.intray.decoder.unknown_members,
+        unknown=processor.sorter.decoder.unknown_members,
         clock=clock,
     )
-    cells = Cells(desk, clock, settings.metric_cells, app.guard.beat, health.is_away)
+    cells = Cells(processor, clock, settings.metric_cells, app.guard.beat, health.is_away)
     policy = Policy(settings.allowed_hosts)
     await answer(stack, application(health, metrics, cells, policy), settings.metrics_port, settings.metrics_host)
-    return follow_log(progress, desk, app.guard.committed_to, settings, clock)
+    return follow_log(progress, processor, app.guard.committed_to, settings, clock)
 
 
 def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """The worker's loop: what was fetched is folded, written and acknowledged, strictly in that order.
 
-One turn takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters, forwarded
+One batch takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters, forwarded
 records and breaches to Kafka, then the state to the changelog, and only then may the offset be committed. State is never
-ahead of the rows (or a retraction would be lost in a crash), the commit never ahead of the state. A turn that does not
+ahead of the rows (or a retraction would be lost in a crash), the commit never ahead of the state. A batch that does not
 end takes its partitions' memory with it: they are read again from the changelog.
 """
 
@@ -32,15 +32,15 @@ DAY = 24 * 60 * 60_000
 AHEAD = 5 * 60_000
 """A record whose timestamp is further ahead of the wall clock does not move a partition's clock."""
 REWRITTEN_AT_ONCE = 20_000
-"""Cases of another directory revision or fold version that one turn writes anew beside what it folds: keeps turns short."""
-MOST_OFFSETS_A_TURN = 100_000
-"""A turn has at most 40,000 records (`turn_records` and one fetch more); the log's own markers lie between them."""
+"""Cases of another directory revision or fold version that one batch writes anew beside what it folds: keeps batches short."""
+MOST_OFFSETS_A_BATCH = 100_000
+"""A batch has at most 40,000 records (`batch_records` and one fetch more); the log's own markers lie between them."""
 
-log = structlog.get_logger("desk")
+log = structlog.get_logger("processor")
 
 
 class Superseded(Exception):
-    """The partition went to another worker in the middle of a turn."""
+    """The partition went to another worker in the middle of a batch."""
 
     exit_code = ExitCode.MISTAKE
 
@@ -61,7 +61,7 @@ class Processor:
         clock: Clock,
         follow_wall: bool,
         meter: Meter,
-        turn_records: int = 20_000,
+        batch_records: int = 20_000,
         continuity: Continuity | None = None,
     ) -> None:
         """`epoch` numbers the topic's incarnation (row versions); `follow_wall` is `clock = "wall"` of the settings."""
@@ -74,19 +74,19 @@ class Processor:
         self._clock = clock
         self._follow_wall = follow_wall
         self._meter = meter
-        self._turn_records = turn_records
+        self._batch_records = batch_records
         self._continuity = continuity
-        self.intray = Sorter(partitions, directory.allows)
+        self.sorter = Sorter(partitions, directory.allows)
         self.guard: Guard | None = None
         self._held: dict[int, Held] = {}
         self._waiting: deque[FetchedRecords] = deque()
         self._wake = asyncio.Event()
-        self._turn: asyncio.Task[None] | None = None
+        self._batch: asyncio.Task[None] | None = None
         self._open = False
         self._windows_are_elsewhere = False
         self._taken: list[FetchedRecords] = []
         self._began_under: dict[int, int] = {}
-        """Of the turn under way: the epoch of each partition when it began."""
+        """Of the batch under way: the epoch of each partition when it began."""
         self._next_directory: Directory | None = None
 
     # -- what the consumer calls --------------------------------------------------------------------------------------
@@ -106,15 +106,15 @@ class Processor:
         self._wake.set()
 
     async def revoked(self, deadline_s: float) -> None:
-        """Finish the turn under way, or give it up at the deadline; what waited is forgotten, its new owner fetches it again."""
+        """Finish the batch under way, or give it up at the deadline; what waited is forgotten, its new owner fetches it again."""
         self._open = False
         self._waiting.clear()
-        if self._turn is not None and not self._turn.done():
-            done, _ = await asyncio.wait({self._turn}, timeout=deadline_s)
+        if self._batch is not None and not self._batch.done():
+            done, _ = await asyncio.wait({self._batch}, timeout=deadline_s)
             if not done:
-                log.warning("turn given up at a rebalance", after_s=deadline_s)
-                self._turn.cancel()
-                await asyncio.wait({self._turn})
+                log.warning("batch given up at a rebalance", after_s=deadline_s)
+                self._batch.cancel()
+                await asyncio.wait({self._batch})
 
     # -- how it is doing ----------------------------------------------------------------------------------------------
     @property
@@ -170,12 +170,12 @@ class Processor:
         self._wake.set()
 
     def adopt(self, directory: Directory) -> None:
-        """Go on under another directory, which ClickHouse knows already: between two turns everything is restated under it."""
+        """Go on under another directory, which ClickHouse knows already: between two batches everything is restated under it."""
         self._next_directory = directory
         self._wake.set()
 
     def write_windows_again(self) -> None:
-        """Rows of windows may have gone to a table that nobody reads any more: the next turn writes every cell."""
+        """Rows of windows may have gone to a table that nobody reads any more: the next batch writes every cell."""
         self._windows_are_elsewhere = True
         self._wake.set()
 
@@ -186,15 +186,15 @@ class Processor:
             await self._sleep()
             if not self._open:
                 continue
-            turn = self._turn = asyncio.create_task(self._work())
+            batch = self._batch = asyncio.create_task(self._work())
             try:
-                await asyncio.wait({turn})
+                await asyncio.wait({batch})
             except asyncio.CancelledError:
-                turn.cancel()
-                await asyncio.wait({turn})
+                batch.cancel()
+                await asyncio.wait({batch})
                 raise
-            if not turn.cancelled():
-                turn.result()
+            if not batch.cancelled():
+                batch.result()
 
     async def _sleep(self) -> None:
         """Until there is something to do, at most a second (time passes also where nothing happens)."""
@@ -212,49 +212,49 @@ class Processor:
                 await self._recover(number, held)
         if self._windows_are_elsewhere:
             await self._claim_all()
-        turn = self._next()
-        self._taken = turn.fetched
+        batch = self._next()
+        self._taken = batch.fetched
         try:
             await self._restate()
-            await self._fold(turn)
-            await self._write(turn)
+            await self._fold(batch)
+            await self._write(batch)
         except Superseded as why:
-            log.warning("turn given up", why=str(why))
+            log.warning("batch given up", why=str(why))
             self._forget_all()
         except BaseException:
             self._forget_all()
             raise
         else:
-            for fetched in turn.fetched:
+            for fetched in batch.fetched:
                 fetched.finish()
         finally:
             self._taken = []
 
     def _next(self) -> Batch:
-        turn, records = Batch(), 0
-        while self._waiting and records < self._turn_records:
+        batch, records = Batch(), 0
+        while self._waiting and records < self._batch_records:
             fetched = self._waiting.popleft()
             if not self._holds(fetched.partition, fetched.epoch):
                 continue
             if self._held[fetched.partition].flood is not None:
                 self._held[fetched.partition].parked.append(fetched)
                 continue
-            turn.fetched.append(fetched)
+            batch.fetched.append(fetched)
             records += len(fetched.records)
-        return turn
+        return batch
 
     # -- fold ---------------------------------------------------------------------------------------------------------
-    async def _fold(self, turn: Batch) -> None:
-        taken, turn.fetched = turn.fetched, []
+    async def _fold(self, batch: Batch) -> None:
+        taken, batch.fetched = batch.fetched, []
         for fetched in taken:
-            tray = self._let_in(turn, fetched)
+            tray = self._let_in(batch, fetched)
             state = self._state(fetched.partition)
             for archived in await self._archive_of(state.absent(tray.entries)):
                 state.lend(archived)
             rejections = state.fold(tray.entries, self._clock.now() + AHEAD)
             tray.refused += [Refused(tray.records[i], rejection) for i, rejection in rejections]
-            turn.sorted.append(tray)
-            turn.refused += tray.refused
+            batch.sorted.append(tray)
+            batch.refused += tray.refused
         if self._follow_wall:
             now = self._clock.now()
             for number, state in self.partitions.items():
@@ -268,33 +268,33 @@ class Processor:
         if directory is None:
             return
         self._directory, restated = directory, Restatement()
-        self.intray.decoder.allows = directory.allows
+        self.sorter.decoder.allows = directory.allows
         for state in list(self.partitions.values()):
             for _ in state.adopt(directory, restated):
                 self._guard.beat()
                 await asyncio.sleep(0)
         log.warning("restated under another directory", **told(restated), revision=directory.revision)
 
-    def _let_in(self, turn: Batch, fetched: FetchedRecords) -> Sorted:
-        """Sort it, as far as the breaker lets it pass; from there on it is parked. What passes is noted in the turn."""
+    def _let_in(self, batch: Batch, fetched: FetchedRecords) -> Sorted:
+        """Sort it, as far as the breaker lets it pass; from there on it is parked. What passes is noted in the batch."""
         held, records = self._held[fetched.partition], fetched.records
         if held.flood is not None:
             held.parked.append(fetched)
             return Sorted()
-        tray = self.intray.sort(fetched.partition, records)
+        tray = self.sorter.sort(fetched.partition, records)
         held.flood = held.breaker.judge(records, {refused.record.offset for refused in tray.refused})
         if held.flood is None:
-            turn.fetched.append(fetched)
+            batch.fetched.append(fetched)
             return tray
         log.error("breaker open", why=str(held.flood))
         passing = [record for record in records if record.offset < held.flood.offset]
         if passing:
-            turn.fetched.append(DeliveryPart(fetched, passing, is_last=False))
+            batch.fetched.append(DeliveryPart(fetched, passing, is_last=False))
         held.parked.append(DeliveryPart(fetched, records[len(passing) :], is_last=True))
         return tray.before(held.flood.offset)
 
     def _forget_old_cases(self) -> None:
-        """Once for every day of a partition's clock: a look at each case costs too much for every turn.
+        """Once for every day of a partition's clock: a look at each case costs too much for every batch.
 
         Not before all has been folded of which a worker that died may have written rows: what it added to a case would be too late
         here once the case is forgotten.
@@ -310,22 +310,22 @@ class Processor:
         return await self._rows.events_of(cases) if cases else ()
 
     # -- write, in this order -----------------------------------------------------------------------------------------
-    async def _write(self, turn: Batch) -> None:
+    async def _write(self, batch: Batch) -> None:
         now = self._clock.now()
         changes = {number: state.drain(REWRITTEN_AT_ONCE, now) for number, state in self.partitions.items()}
         said = {number: change.announcements for number, change in changes.items() if change.announcements}
         logs = {number: change.changelog + self._held[number].breaker.news() for number, change in changes.items()}
         logs = {number: items for number, items in logs.items() if items}
-        tables = tables_of(changes.values(), turn.refused, self._topic_id)
-        touched = logs.keys() | turn.partitions()
+        tables = tables_of(changes.values(), batch.refused, self._topic_id)
+        touched = logs.keys() | batch.partitions()
         if tables:
             self._check(touched)
             await self._rows.write(tables)
-        self._measure(turn)
-        if turn.refused or any(s.misrouted for s in turn.sorted):
+        self._measure(batch)
+        if batch.refused or any(s.misrouted for s in batch.sorted):
             self._check(touched)
-            await self._outbox.set_aside(turn.refused)
-            await self._outbox.send_on([m for s in turn.sorted for m in s.misrouted])
+            await self._outbox.set_aside(batch.refused)
+            await self._outbox.send_on([m for s in batch.sorted for m in s.misrouted])
         if said:
             self._check(said)
             await self._announce([each for announcements in said.values() for each in announcements])
@@ -334,7 +334,7 @@ class Processor:
             await self._log(number, items)
 
     async def _log(self, number: int, items: list[tuple[bytes, bytes | None]]) -> None:
-        """Write state, and notice if somebody else wrote to this changelog since: then that is read before the next turn."""
+        """Write state, and notice if somebody else wrote to this changelog since: then that is read before the next batch."""
         held = self._held[number]
         for span in await self._changelog.write(number, items):
             if 0 <= span.first < held.changelog_end:
@@ -345,13 +345,13 @@ class Processor:
             if held.recovered:
                 held.changelog_end = span.after
 
-    def _measure(self, turn: Batch) -> None:
+    def _measure(self, batch: Batch) -> None:
         now = self._clock.now()
-        for fetched in turn.fetched:
+        for fetched in batch.fetched:
             self._meter.folded([record.timestamp for record in fetched.records], now)
-        for refused in turn.refused:
+        for refused in batch.refused:
             self._meter.refused(refused.rejection.reason.value)
-        self._meter.forwarded(sum(len(s.misrouted) for s in turn.sorted))
+        self._meter.forwarded(sum(len(s.misrouted) for s in batch.sorted))
 
     async def _announce(self, said: Sequence[Announcement]) -> None:
         await self._outbox.announce(said)
@@ -387,7 +387,7 @@ class Processor:
             state.restored()
             state.claim(await self._rows.cells_not_empty(number))
         held.state, held.changelog_end, held.recovered = state, end, True
-        held.doubtful_to = state.next_offset + MOST_OFFSETS_A_TURN
+        held.doubtful_to = state.next_offset + MOST_OFFSETS_A_BATCH
         log.info("partition recovered", partition=number, records=records, kept=not new)
 
     async def _claim_all(self) -> None:
@@ -402,7 +402,7 @@ class Processor:
     @property
     def _guard(self) -> Guard:
         if self.guard is None:
-            raise RuntimeError("the desk works only with a consumer: set `guard` first")
+            raise RuntimeError("the processor works only with a consumer: set `guard` first")
         return self.guard
 
     def _holds(self, number: int, epoch: int) -> bool:
@@ -410,7 +410,7 @@ class Processor:
         return held is not None and held.epoch == epoch and self._guard.holds(number, epoch)
 
     def _check(self, numbers: Iterable[int]) -> None:
-        """Of the assignment under which the turn began: what was read before the next one may be older than what stands now."""
+        """Of the assignment under which the batch began: what was read before the next one may be older than what stands now."""
         self._guard.beat()
         for number in numbers:
             if number not in self._began_under or not self._holds(number, self._began_under[number]):

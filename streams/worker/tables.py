@@ -1,4 +1,4 @@
-"""The rows of one turn as the columns of one insert for each table, over all partitions."""
+"""The rows of one batch as the columns of one insert for each table, over all partitions."""
 
 from collections.abc import Collection, Sequence
 from itertools import chain

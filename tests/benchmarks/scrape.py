@@ -54,16 +54,16 @@ def filled(cells: int, questions: int) -> Desk:
     for begin in range(0, len(log), BATCH):
         partition.fold(log[begin : begin + BATCH])
         partition.drain(wall=log[begin][1])
-    desk = Desk({0: partition}, wall=MONDAY + 4 * HOUR)
-    partition.advance(desk.wall)
-    partition.drain(wall=desk.wall)
-    return desk
+    processor = Desk({0: partition}, wall=MONDAY + 4 * HOUR)
+    partition.advance(processor.wall)
+    partition.drain(wall=processor.wall)
+    return processor
 
 
 def measure(cells: int, questions: int) -> dict[str, Any]:
     """Median of five."""
-    desk = filled(cells, questions)
-    page = Cells(desk, desk, cells + 1, lambda: None, lambda: False)
+    processor = filled(cells, questions)
+    page = Cells(processor, processor, cells + 1, lambda: None, lambda: False)
     times = []
     keep_garbage_apart()  # as the worker does
     for _ in range(5):

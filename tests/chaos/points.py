@@ -84,7 +84,7 @@ class Orders:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class WatchedCustody(PartitionAssignment):
+class WatchedAssignment(PartitionAssignment):
     """Stands at the commit, and knows how many records are under way."""
 
     def __init__(self, orders: Orders, settings: Settings) -> None:
@@ -93,15 +93,15 @@ class WatchedCustody(PartitionAssignment):
 
     def under_way(self) -> int:
         """Records that were delivered and are not finished."""
-        return sum(lane.records for lane in self._lanes.values())
+        return sum(tracker.records for tracker in self._trackers.values())
 
     def committable(self) -> dict[int, int]:
         offsets = super().committable()
-        self._orders.obey(BEFORE_COMMIT, sum(offset - self._lanes[p].committed for p, offset in offsets.items()))
+        self._orders.obey(BEFORE_COMMIT, sum(offset - self._trackers[p].committed for p, offset in offsets.items()))
         return offsets
 
     def committed(self, offsets: Mapping[int, int], epoch: int) -> None:
-        self._orders.obey(AFTER_COMMIT, sum(offset - self._lanes[p].committed for p, offset in offsets.items() if p in self._lanes))
+        self._orders.obey(AFTER_COMMIT, sum(offset - self._trackers[p].committed for p, offset in offsets.items() if p in self._trackers))
         super().committed(offsets, epoch)
 
 
@@ -152,15 +152,15 @@ class WatchedChangelog(Watched):
 
 def watched(parts: WorkerParts, orders: Orders, settings: Settings) -> WorkerParts:
     """The parts with a watcher around each."""
-    custody = WatchedCustody(orders, settings)
+    assignment = WatchedAssignment(orders, settings)
 
     def pass_by(point: str) -> None:
-        orders.obey(point, custody.under_way())
+        orders.obey(point, assignment.under_way())
 
     return replace(
         parts,
         rows=cast("Any", WatchedRows(parts.rows, pass_by)),
         outbox=cast("Any", WatchedOutbox(parts.outbox, pass_by)),
         changelog=cast("Any", WatchedChangelog(parts.changelog, pass_by)),
-        custody=custody,
+        assignment=assignment,
     )

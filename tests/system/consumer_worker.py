@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from streams.settings import Settings
-from streams.worker.app import App, custody_of, make_app, serve
+from streams.worker.app import App, assignment_of, make_app, serve
 from streams.worker.transport import Bounds, Fetched, PartitionAssignment
 
 
@@ -37,7 +37,7 @@ class Orders(msgspec.Struct):
 
 
 class Ledger:
-    """A desk that processes by writing into a journal, one `Fetched` at a time, and asks before it writes."""
+    """A processor that processes by writing into a journal, one `Fetched` at a time, and asks before it writes."""
 
     guard: PartitionAssignment
 
@@ -107,27 +107,27 @@ class Ledger:
 
     def _fail(self, fetched: Fetched, here: bool) -> None:
         if here and fetched.records[0].offset <= self._orders.fail_at <= fetched.records[-1].offset:
-            raise RuntimeError("the desk fails here")
+            raise RuntimeError("the processor fails here")
 
 
 def made(orders: Orders) -> tuple[App, Ledger]:
     settings = Settings(kafka_bootstrap=orders.bootstrap, topic=orders.topic, group=orders.group, session_timeout_s=orders.session_s)
-    desk = Ledger(orders)
-    app = make_app(settings, desk, custody_of(settings, Bounds(records=orders.records, fetch_records=500)))
-    desk.guard = app.guard
-    return app, desk
+    processor = Ledger(orders)
+    app = make_app(settings, processor, assignment_of(settings, Bounds(records=orders.records, fetch_records=500)))
+    processor.guard = app.guard
+    return app, processor
 
 
 async def ours(orders: Orders) -> None:
-    app, desk = made(orders)
+    app, processor = made(orders)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await serve(app, stop, desk.run())
+    await serve(app, stop, processor.run())
 
 
 def fausts(orders: Orders) -> None:
-    app, desk = made(orders)
-    app.task(desk.run)
+    app, processor = made(orders)
+    app.task(processor.run)
     app.Worker(loglevel="warning").execute_from_commandline()
 
 

@@ -1,6 +1,6 @@
 """Recovery from a changelog as a real broker leaves it: compacted, with tombstones, with nothing, ahead of the committed offset.
 
-The desk and the changelog are the worker's own, Kafka is real; the rest of the world is `tests.unit.durable`.
+The processor and the changelog are the worker's own, Kafka is real; the rest of the world is `tests.unit.durable`.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -73,16 +73,16 @@ def history(durable: Durable, first: int = 0, count: int = 8) -> Durable:
 
 async def count_with(durable: Durable, changelog: Any, batch: int = 1, **outside: Any) -> None:
     """One worker until all is counted."""
-    async with at_work(Outside(durable, **outside), holds=[HOME], changelog=changelog) as (desk, running):
-        await until(lambda: desk.ready, running)
-        await count_all(durable, desk, running, batch, holds=[HOME])
+    async with at_work(Outside(durable, **outside), holds=[HOME], changelog=changelog) as (processor, running):
+        await until(lambda: processor.ready, running)
+        await count_all(durable, processor, running, batch, holds=[HOME])
 
 
 async def plainly(durable: Durable, **outside: Any) -> Durable:
     """The same log counted by one worker that never dies, with a changelog that keeps everything."""
     plain = Durable(topic=durable.topic)
-    async with at_work(Outside(plain, **outside), holds=[HOME]) as (desk, running):
-        await count_all(plain, desk, running, holds=[HOME])
+    async with at_work(Outside(plain, **outside), holds=[HOME]) as (processor, running):
+        await count_all(plain, processor, running, holds=[HOME])
     return plain
 
 
@@ -110,16 +110,16 @@ async def test_a_changelog_that_holds_a_tombstone_and_one_whose_tombstone_is_gon
     await count_with(durable, changelog)
     far = START + 102 * DAY
     durable.publish(event("contact", "n", "case-9", far, DISTRICT, school="north"), far, HOME)
-    async with at_work(Outside(durable, wall=far, follows=True), holds=[HOME], changelog=changelog) as (desk, running):
-        await count_all(durable, desk, running, holds=[HOME])
-        await until(lambda: desk.ready and len(desk.partitions[HOME]) == 1, running)
-        await desk.revoked(WITHIN_S)
+    async with at_work(Outside(durable, wall=far, follows=True), holds=[HOME], changelog=changelog) as (processor, running):
+        await count_all(durable, processor, running, holds=[HOME])
+        await until(lambda: processor.ready and len(processor.partitions[HOME]) == 1, running)
+        await processor.revoked(WITHIN_S)
 
     for _ in range(2):
         durable.publish(event("reply", 2, "case-1", START + 2 * MINUTE, DISTRICT, school="north"), far, HOME)
-        async with at_work(Outside(durable, wall=far), holds=[HOME], changelog=changelog) as (desk, running):
-            await count_all(durable, desk, running, holds=[HOME])
-            assert len(desk.partitions[HOME]) == 1
+        async with at_work(Outside(durable, wall=far), holds=[HOME], changelog=changelog) as (processor, running):
+            await count_all(durable, processor, running, holds=[HOME])
+            assert len(processor.partitions[HOME]) == 1
         left = await compacted(changelog, HOME)
         assert [key for key, _ in left if key.startswith(b"riverside")] == [b"riverside case-9"]
     assert durable.dead_letters == ["too_late", "too_late"]
@@ -129,8 +129,8 @@ async def test_a_changelog_that_holds_a_tombstone_and_one_whose_tombstone_is_gon
 async def test_an_empty_changelog_begins_with_the_log(changelog: Changelog) -> None:
     """Nothing was ever written: a new service, or a new changelog topic and a new group beside old rows."""
     durable = history(Durable())
-    async with at_work(Outside(durable), holds=[HOME], changelog=changelog) as (desk, running):
-        await until(lambda: desk.ready, running)
+    async with at_work(Outside(durable), holds=[HOME], changelog=changelog) as (processor, running):
+        await until(lambda: processor.ready, running)
     assert [items async for items, _ in changelog.read(HOME, 0)] == [[]]
     await live(history(Durable(tables=durable.tables)), 3)
     await count_with(durable, changelog)
@@ -140,15 +140,15 @@ async def test_an_empty_changelog_begins_with_the_log(changelog: Changelog) -> N
 async def test_a_changelog_of_which_only_the_clock_is_left(changelog: Changelog) -> None:
     durable = history(Durable(), count=6)
     await count_with(durable, changelog)
-    async with at_work(Outside(durable, wall=START + 102 * DAY, follows=True), holds=[HOME], changelog=changelog) as (desk, running):
-        await until(lambda: desk.ready and not len(desk.partitions[HOME]), running)
-        await desk.revoked(WITHIN_S)  # ends the turn that forgets
+    async with at_work(Outside(durable, wall=START + 102 * DAY, follows=True), holds=[HOME], changelog=changelog) as (processor, running):
+        await until(lambda: processor.ready and not len(processor.partitions[HOME]), running)
+        await processor.revoked(WITHIN_S)  # ends the turn that forgets
     assert [key for key, _ in await compacted(changelog, HOME) if key.startswith(b"riverside")] == []
 
-    async with at_work(Outside(durable, wall=START), holds=[HOME], changelog=changelog) as (desk, running):
-        await until(lambda: desk.ready, running)
-        assert desk.partitions[HOME].clock == START + 102 * DAY
-        assert len(desk.partitions[HOME]) == 0
+    async with at_work(Outside(durable, wall=START), holds=[HOME], changelog=changelog) as (processor, running):
+        await until(lambda: processor.ready, running)
+        assert processor.partitions[HOME].clock == START + 102 * DAY
+        assert len(processor.partitions[HOME]) == 0
 
 
 @pytest.mark.parametrize("between", [False, True], ids=["as it was", "compacted"])
@@ -173,13 +173,13 @@ async def test_a_stopped_and_continued_worker_writes_an_old_record_and_the_topic
     await count_with(durable, changelog, batch=2)
     old = [item async for items, _ in changelog.read(HOME, 0) for item in items if item[0] == CASE]
     history(durable, first=2, count=4)
-    async with at_work(Outside(durable), holds=[HOME], changelog=changelog) as (desk, running):
-        await count_all(durable, desk, running, holds=[HOME])
+    async with at_work(Outside(durable), holds=[HOME], changelog=changelog) as (processor, running):
+        await count_all(durable, processor, running, holds=[HOME])
 
         await changelog.write(HOME, old)
         history(durable, first=7, count=1)  # of the other case
-        await count_all(durable, desk, running, holds=[HOME])
-        await until(lambda: desk.ready, running)
+        await count_all(durable, processor, running, holds=[HOME])
+        await until(lambda: processor.ready, running)
 
     [(_, kept)] = [item for item in await compacted(changelog, HOME) if item[0] == CASE]
     assert kept != old[-1][1]
@@ -194,13 +194,13 @@ async def test_a_stopped_and_continued_worker_forgets_a_case_that_has_gone_on(ch
     await count_with(durable, changelog)
     far = START + 102 * DAY
     durable.publish(event("rating", "again", "case-1", far, DISTRICT, score=2), far, HOME)
-    async with at_work(Outside(durable, wall=far), holds=[HOME], changelog=changelog) as (desk, running):
-        await count_all(durable, desk, running, holds=[HOME])
+    async with at_work(Outside(durable, wall=far), holds=[HOME], changelog=changelog) as (processor, running):
+        await count_all(durable, processor, running, holds=[HOME])
         await changelog.write(HOME, [(CASE, None)])
         durable.publish(event("rating", "more", "case-2", far, DISTRICT, score=2), far, HOME)
-        await count_all(durable, desk, running, holds=[HOME])
-        await until(lambda: desk.ready, running)
-        assert len(desk.partitions[HOME]) == 2
+        await count_all(durable, processor, running, holds=[HOME])
+        await until(lambda: processor.ready, running)
+        assert len(processor.partitions[HOME]) == 2
     left = dict(await compacted(changelog, HOME))
     assert CASE in left
 

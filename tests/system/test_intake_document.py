@@ -52,4 +52,4 @@ def test_every_answer_is_one_of_the_document(tmp_path: Path) -> None:
         assert int(generated) == int(passed) >= CASES
         assert door.link.records, "no case was an event"
         assert door.refusals().keys() >= {"rejected", "unauthorized", "media_type", "method"}
-        assert door.room.held == 0
+        assert door.budget.held == 0

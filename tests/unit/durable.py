@@ -1,6 +1,6 @@
 """A worker's world in memory: what survives it, and a rim that can end its life at any deed.
 
-Kafka and ClickHouse are small fakes. A crash is an exception at the n-th thing that the desk does to the outside, or
+Kafka and ClickHouse are small fakes. A crash is an exception at the n-th thing that the processor does to the outside, or
 before the first deed of a name; the next worker starts from what is durable: rows, changelog and committed offset.
 """
 
@@ -221,11 +221,11 @@ class Fetched:
         self.durable.committed[self.partition] = self.records[-1].offset + 1
 
 
-def desk_of(
+def processor_of(
     outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None, continuity: Any = None
 ) -> Processor:
-    """A desk whose whole world is that rim, but for another changelog."""
-    desk = Processor(
+    """A processor whose whole world is that rim, but for another changelog."""
+    processor = Processor(
         directory=directory,
         partitions=partitions,
         topic_id="",
@@ -238,8 +238,8 @@ def desk_of(
         meter=outside,
         continuity=continuity,
     )
-    desk.guard = outside
-    return desk
+    processor.guard = outside
+    return processor
 
 
 @asynccontextmanager
@@ -250,19 +250,19 @@ async def at_work(
     changelog: Any = None,
     continuity: Any = None,
 ) -> AsyncIterator[tuple[Processor, "asyncio.Task[None]"]]:
-    """A desk that runs, with these partitions in hand."""
-    desk = desk_of(outside, directory, changelog=changelog, continuity=continuity)
-    running = asyncio.create_task(desk.run())
-    await desk.assigned(holds, 1)
+    """A processor that runs, with these partitions in hand."""
+    processor = processor_of(outside, directory, changelog=changelog, continuity=continuity)
+    running = asyncio.create_task(processor.run())
+    await processor.assigned(holds, 1)
     try:
-        yield desk, running
+        yield processor, running
     finally:
         running.cancel()
         await asyncio.wait({running})
 
 
 async def until(condition: Callable[[], bool], running: "asyncio.Task[None]") -> None:
-    """Let the desk work until the condition holds; raises what it died of."""
+    """Let the processor work until the condition holds; raises what it died of."""
     async with asyncio.timeout(WITHIN_S):
         while not condition():
             await asyncio.wait({running}, timeout=0.001)
@@ -271,7 +271,7 @@ async def until(condition: Callable[[], bool], running: "asyncio.Task[None]") ->
 
 
 async def count_all(
-    durable: Durable, desk: Processor, running: "asyncio.Task[None]", batch: int = 10_000, holds: Iterable[int] = ()
+    durable: Durable, processor: Processor, running: "asyncio.Task[None]", batch: int = 10_000, holds: Iterable[int] = ()
 ) -> None:
     """Hand over what is not committed of these partitions (all, where none is named), until all is folded."""
     position, mine = dict(durable.committed), list(holds) or list(range(PARTITIONS))
@@ -281,14 +281,14 @@ async def count_all(
             records = durable.topic[p][start : start + batch]
             if records:
                 position[p] = start + len(records)
-                await desk.take(Fetched(durable, p, records))
+                await processor.take(Fetched(durable, p, records))
         await until(lambda: all(durable.committed[p] >= position.get(p, 0) for p in mine), running)
 
 
 async def live(durable: Durable, batch: int, dies_at: int = NEVER, *, dies_before: str = "", directory: Any = DEFAULT) -> None:
     """One worker from its assignment until all is folded, or until it dies."""
-    async with at_work(Outside(durable, dies_at, dies_before=dies_before), directory) as (desk, running):
-        await count_all(durable, desk, running, batch)
+    async with at_work(Outside(durable, dies_at, dies_before=dies_before), directory) as (processor, running):
+        await count_all(durable, processor, running, batch)
 
 
 def event(kind: str, number: int | str, subject: str, at: int, district: str, **data: Any) -> bytes:

@@ -142,7 +142,7 @@ def _in_lives(records: Sequence[Record], bad: set[int], cuts: list[int], repeate
     return None
 
 
-# -- at the desk -------------------------------------------------------------------------------------------------------
+# -- at the processor -------------------------------------------------------------------------------------------------------
 FLOODED = partition_of("riverside", PARTITIONS)
 QUIET = partition_of("hillside", PARTITIONS)
 
@@ -157,34 +157,34 @@ def flooded_topic() -> Durable:
     return durable
 
 
-async def fetch(desk: Processor, durable: Durable, batch: int) -> None:
+async def fetch(processor: Processor, durable: Durable, batch: int) -> None:
     """Hand over all that is not committed, in batches."""
     for partition in (FLOODED, QUIET):
         records = durable.topic[partition][durable.committed[partition] :]
         for begin in range(0, len(records), batch):
             fetched: Any = Fetched(durable, partition, records[begin : begin + batch])
-            await desk.take(fetched)
+            await processor.take(fetched)
 
 
 @pytest.mark.parametrize("batch", [2_000, 100, 7])
 async def test_a_flood_stops_its_partition_until_it_is_accepted_and_no_other(batch: int) -> None:
     durable = flooded_topic()
-    async with at_work(Outside(durable)) as (desk, running):
-        await fetch(desk, durable, batch)
-        await until(lambda: bool(desk.floods) and durable.committed[QUIET] == 1, running)
+    async with at_work(Outside(durable)) as (processor, running):
+        await fetch(processor, durable, batch)
+        await until(lambda: bool(processor.floods) and durable.committed[QUIET] == 1, running)
 
-        assert [flood.offset for flood in desk.floods] == [1_001]
-        assert not desk.ready
+        assert [flood.offset for flood in processor.floods] == [1_001]
+        assert not processor.ready
         assert durable.committed[FLOODED] == 1_001 // batch * batch
         await until(lambda: len(durable.dead_letters) == 1_000, running)
-        assert desk.oldest_waiting(FLOODED) == START
+        assert processor.oldest_waiting(FLOODED) == START
 
-        desk.accept(FLOODED, 1_000)
-        assert desk.floods, "it stands one further"
-        desk.accept(FLOODED, 1_500)
+        processor.accept(FLOODED, 1_000)
+        assert processor.floods, "it stands one further"
+        processor.accept(FLOODED, 1_500)
         await until(lambda: durable.committed[FLOODED] == 1_501, running)
 
-    assert desk.ready
+    assert processor.ready
     assert len(durable.dead_letters) == 1_500
     assert {key[0] for key in durable.rows("cases")} == {"riverside", "hillside"}
 
@@ -192,11 +192,11 @@ async def test_a_flood_stops_its_partition_until_it_is_accepted_and_no_other(bat
 async def test_the_next_worker_stands_at_the_same_record() -> None:
     durable = flooded_topic()
     for batch in (400, 300, 2_000):
-        async with at_work(Outside(durable)) as (desk, running):
-            await fetch(desk, durable, batch)
-            await until(lambda: bool(desk.floods) and durable.committed[QUIET] == 1, running)
+        async with at_work(Outside(durable)) as (processor, running):
+            await fetch(processor, durable, batch)
+            await until(lambda: bool(processor.floods) and durable.committed[QUIET] == 1, running)
 
-            assert [flood.offset for flood in desk.floods] == [1_001]
+            assert [flood.offset for flood in processor.floods] == [1_001]
 
 
 @pytest.mark.parametrize("dies_at", range(1, 12))
@@ -204,11 +204,11 @@ async def test_a_worker_that_dies_does_not_move_where_it_stands(dies_at: int) ->
     durable = flooded_topic()
     outside = Outside(durable, dies_at)
     with suppress(Died):
-        async with at_work(outside) as (desk, running):
-            await fetch(desk, durable, 300)
-            await until(lambda: bool(desk.floods), running)
+        async with at_work(outside) as (processor, running):
+            await fetch(processor, durable, 300)
+            await until(lambda: bool(processor.floods), running)
 
-    async with at_work(Outside(durable)) as (desk, running):
-        await fetch(desk, durable, 50)
-        await until(lambda: bool(desk.floods), running)
-        assert [flood.offset for flood in desk.floods] == [1_001]
+    async with at_work(Outside(durable)) as (processor, running):
+        await fetch(processor, durable, 50)
+        await until(lambda: bool(processor.floods), running)
+        assert [flood.offset for flood in processor.floods] == [1_001]

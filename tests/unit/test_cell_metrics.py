@@ -93,9 +93,9 @@ def test_a_question_that_waits_is_told_in_its_three_cells() -> None:
 
 
 def test_promises_pass_and_are_due_and_missed() -> None:
-    desk = Desk().passes(3.5)
-    assert desk.samples()["overdue_episodes", (*DISTRICT, "response", "warning", "urgent")] == 2
-    samples = desk.passes(0.75).samples()
+    processor = Desk().passes(3.5)
+    assert processor.samples()["overdue_episodes", (*DISTRICT, "response", "warning", "urgent")] == 2
+    samples = processor.passes(0.75).samples()
     assert samples["overdue_episodes", (*DISTRICT, "response", "breach", "urgent")] == 2
     assert ("overdue_episodes", (*DISTRICT, "response", "warning", "urgent")) not in samples
     for window in ("30m", "2h", "4h", "24h"):
@@ -109,17 +109,17 @@ def test_a_district_is_open_in_its_hours(hours: float, is_open: int) -> None:
 
 
 def test_every_gauge_is_told_with_its_labels_and_in_both_formats() -> None:
-    desk = Desk(directory=ROUTED).passes(4.5)
-    desk.partitions[2] = partition(2, "laketown", at=MONDAY - 72 * HOUR)
-    desk.partitions[2].fold(
-        [(99, desk.wall, False, "laketown", "old", Contacted(MONDAY - 100 * HOUR, "/laketown", "old", priority="critical"))]
+    processor = Desk(directory=ROUTED).passes(4.5)
+    processor.partitions[2] = partition(2, "laketown", at=MONDAY - 72 * HOUR)
+    processor.partitions[2].fold(
+        [(99, processor.wall, False, "laketown", "old", Contacted(MONDAY - 100 * HOUR, "/laketown", "old", priority="critical"))]
     )
-    desk.partitions[2].drain(wall=desk.wall)
+    processor.partitions[2].drain(wall=processor.wall)
     registry = CollectorRegistry()
     Gauge("frontdesk_ready", "Stands before them", registry=registry).set(1)
     for accept, parse in (("", text_string_to_metric_families), ("application/openmetrics-text; version=1.0.0", open_metrics)):
         encode, _ = choose_encoder(accept)
-        families = {family.name: family for family in parse(desk.cells().added_to(encode(registry)).decode())}
+        families = {family.name: family for family in parse(processor.cells().added_to(encode(registry)).decode())}
         assert families["frontdesk_ready"].samples[0].value == 1
         for metric in CELL_METRICS:
             family = families[metric.name]
@@ -138,32 +138,32 @@ def test_whom_alerts_go_to_is_told_where_the_directory_says_so() -> None:
 
 
 def test_names_may_have_quotes_in_them() -> None:
-    desk = Desk({0: partition(0, 'river"si\\de')})
-    assert desk.samples()["open_episodes", ('river"si\\de', "district", "", "")] == 2
+    processor = Desk({0: partition(0, 'river"si\\de')})
+    assert processor.samples()["open_episodes", ('river"si\\de', "district", "", "")] == 2
 
 
 # -- told by one worker only ----------------------------------------------------------------------------------------------
-def told(desk: Desk) -> set[str]:
-    return {key[1][0] for key in desk.samples() if key[0] == "open_episodes"}
+def told(processor: Desk) -> set[str]:
+    return {key[1][0] for key in processor.samples() if key[0] == "open_episodes"}
 
 
 def test_what_is_taken_away_or_not_known_yet_is_not_told() -> None:
-    desk = Desk()
-    assert told(desk) == {"riverside", "hillside"}
-    desk.recovering = [1]
-    assert told(desk) == {"riverside"}
-    desk.recovering, desk.is_assigned = [], False
-    assert told(desk) == set()
-    desk.is_assigned, desk.partitions = True, {1: desk.partitions[1]}
-    assert told(desk) == {"hillside"}
-    desk.away = True
-    assert told(desk) == set()
+    processor = Desk()
+    assert told(processor) == {"riverside", "hillside"}
+    processor.recovering = [1]
+    assert told(processor) == {"riverside"}
+    processor.recovering, processor.is_assigned = [], False
+    assert told(processor) == set()
+    processor.is_assigned, processor.partitions = True, {1: processor.partitions[1]}
+    assert told(processor) == {"hillside"}
+    processor.away = True
+    assert told(processor) == set()
 
 
 def test_a_worker_that_was_stopped_too_long_ends_before_it_tells() -> None:
-    desk = Desk()
-    desk.samples()
-    assert desk.beats == 1
+    processor = Desk()
+    processor.samples()
+    assert processor.beats == 1
 
 
 def test_two_workers_never_share_a_series_and_together_tell_all() -> None:
@@ -176,9 +176,9 @@ def test_two_workers_never_share_a_series_and_together_tell_all() -> None:
 
 # -- what would page is not told of other times ---------------------------------------------------------------------------
 def test_a_partition_that_is_over_an_hour_behind_tells_of_nothing_that_pages() -> None:
-    desk = Desk(directory=ROUTED).passes(4.5)
-    desk.wall += 2 * HOUR
-    kinds = {name for name, _ in desk.samples()}
+    processor = Desk(directory=ROUTED).passes(4.5)
+    processor.wall += 2 * HOUR
+    kinds = {name for name, _ in processor.samples()}
     assert kinds & {"overdue_episodes", "due", "missed", "last_contact_timestamp_seconds", "district_open", "alert_route"} == set()
     assert kinds >= {"open_episodes", "waiting_episodes"}
 
@@ -198,9 +198,9 @@ def test_the_labels_of_many_cells_are_kept_in_bounds() -> None:
 
 
 def test_the_promised_share_is_told_for_each_district_as_the_directory_says() -> None:
-    desk = Desk()
-    desk.directory = Directory.parse(
+    processor = Desk()
+    processor.directory = Directory.parse(
         "revision: 1\nzone: America/Chicago\nhours: {monday: 08:00-16:00}\ndistricts: {riverside: {promised_share: 0.95}}"
     )
-    told = [line for line in desk.cells().exposition().splitlines() if line.startswith("frontdesk_promised_share{")]
+    told = [line for line in processor.cells().exposition().splitlines() if line.startswith("frontdesk_promised_share{")]
     assert told == ['frontdesk_promised_share{district="riverside"} 0.95', 'frontdesk_promised_share{district="hillside"} 0.9']

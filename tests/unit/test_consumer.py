@@ -76,7 +76,7 @@ class FakeKafka:
         self.group.update(offsets)
 
 
-class FakeDesk:
+class FakeReceiver:
     """Keeps what it gets; at a revoke it finishes what it was told to."""
 
     def __init__(self, calls: list[str]) -> None:
@@ -116,8 +116,8 @@ class Bench:
 
     def __init__(self, **ends: int) -> None:
         self.kafka = FakeKafka(**ends)
-        self.desk = FakeDesk(self.kafka.calls)
-        self.app: App = make_app(Settings(session_timeout_s=10), self.desk)
+        self.processor = FakeReceiver(self.kafka.calls)
+        self.app: App = make_app(Settings(session_timeout_s=10), self.processor)
         self.consumer: Consumer = self.app.consumer
         self.consumer._thread.thread_loop.close()
         self.consumer._thread = self.kafka  # type: ignore[assignment]  # the fake stands for it
@@ -210,12 +210,12 @@ async def test_a_fetch_over_a_rebalance_is_dropped_and_its_records_come_again(be
 async def test_a_revoke_settles_then_commits_then_forgets(bench: Bench) -> None:
     await bench.assign()
     await bench.consumer._fetch_once()
-    bench.desk.under_way = bench.delivered()[:1]
+    bench.processor.under_way = bench.delivered()[:1]
     bench.kafka.calls.clear()
     await bench.revoke()
     assert bench.kafka.calls == ["revoked within 5.0", "commit {0: 500}"]
-    assert bench.app.guard.gate is FlowState.HELD
-    assert not bench.app.guard.holds(0, bench.desk.under_way[0].epoch)
+    assert bench.app.guard.flow is FlowState.HELD
+    assert not bench.app.guard.holds(0, bench.processor.under_way[0].epoch)
 
 
 async def test_what_waits_in_the_channel_at_a_revoke_is_never_taken(bench: Bench) -> None:
@@ -237,7 +237,7 @@ async def test_a_rebalance_during_the_seek_makes_it_void(bench: Bench) -> None:
     bench.kafka.before_return.set()
     await seeking
     bench.consumer.resume_flow()
-    assert bench.app.guard.gate is FlowState.HELD
+    assert bench.app.guard.flow is FlowState.HELD
     assert not any(call.startswith("assigned") for call in bench.kafka.calls)
 
 
@@ -252,7 +252,7 @@ async def test_a_seek_that_a_rebalance_broke_is_void_and_stops_nobody(
     monkeypatch.setattr(bench.kafka, "seek_to_start", seek_to_start)
     await bench.consumer.perform_seek()
     assert bench.app.crash_reason is None
-    assert bench.app.guard.gate is FlowState.HELD
+    assert bench.app.guard.flow is FlowState.HELD
 
 
 async def test_a_seek_that_fails_without_a_rebalance_stops_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +277,7 @@ async def test_a_rebalance_while_dropped_records_are_sought_is_no_failure(bench:
     assert [call for call in bench.kafka.calls if call.startswith("seek")] == ["seek 0 0"], "the other one is nobody's any more"
 
 
-async def test_a_worker_without_partitions_says_so_to_the_desk(bench: Bench) -> None:
+async def test_a_worker_without_partitions_says_so_to_the_processor(bench: Bench) -> None:
     bench.kafka.ends.clear()
     await bench.consumer.on_partitions_assigned(set())
     assert "assigned []" in bench.kafka.calls
@@ -303,7 +303,7 @@ async def test_any_other_failure_to_commit_at_a_revoke_stops_the_worker(bench: B
     assert bench.app.crash_reason is bench.kafka.fail_commit
 
 
-async def test_a_desk_that_does_not_settle_is_fenced_off(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_processor_that_does_not_settle_is_fenced_off(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.worker.transport.consumer.SETTLE_LIMIT_SHARE", 0.001)
     await bench.assign()
     await bench.consumer._fetch_once()
@@ -312,21 +312,21 @@ async def test_a_desk_that_does_not_settle_is_fenced_off(bench: Bench, monkeypat
     async def hang(_: float) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(bench.desk, "revoked", hang)
+    monkeypatch.setattr(bench.processor, "revoked", hang)
     await bench.revoke()
     fetched.finish()
     assert not bench.app.guard.holds(fetched.partition, fetched.epoch)
     assert not await bench.consumer.commit()
 
 
-async def test_a_desk_that_fails_to_settle_stops_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_processor_that_fails_to_settle_stops_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     await bench.assign()
     error = ValueError("cannot settle")
 
     async def fail(_: float) -> None:
         raise error
 
-    monkeypatch.setattr(bench.desk, "revoked", fail)
+    monkeypatch.setattr(bench.processor, "revoked", fail)
     await bench.revoke()
     assert bench.app.crash_reason is error
 
@@ -343,7 +343,7 @@ async def test_a_commit_that_hangs_does_not_hold_up_the_revoke(bench: Bench, mon
     monkeypatch.setattr(bench.kafka, "commit_offsets", hang)
     await bench.revoke()
     assert bench.app.crash_reason is None
-    assert bench.app.guard.gate is FlowState.HELD
+    assert bench.app.guard.flow is FlowState.HELD
 
 
 @pytest.mark.parametrize("error", [LostRecords("gone"), CorruptRecordException("crc")])
@@ -389,13 +389,13 @@ def client_of(app: App) -> Any:
 
 async def test_credentials_and_certificates_reach_the_client(bench: Bench) -> None:
     settings = Settings(
-        kafka_security="SASL_SSL", kafka_sasl_mechanism="SCRAM-SHA-512", kafka_user="desk", kafka_password=SecretStr("hush")
+        kafka_security="SASL_SSL", kafka_sasl_mechanism="SCRAM-SHA-512", kafka_user="processor", kafka_password=SecretStr("hush")
     )
-    connected = client_of(make_app(settings, bench.desk))._client
+    connected = client_of(make_app(settings, bench.processor))._client
     assert isinstance(connected._ssl_context, ssl.SSLContext)
     assert connected._security_protocol == "SASL_SSL"
     assert connected._sasl_mechanism == "SCRAM-SHA-512"
-    assert (connected._sasl_plain_username, connected._sasl_plain_password) == ("desk", "hush")
+    assert (connected._sasl_plain_username, connected._sasl_plain_password) == ("processor", "hush")
 
 
 def test_a_missing_certificate_file_is_told() -> None:
@@ -404,7 +404,9 @@ def test_a_missing_certificate_file_is_told() -> None:
 
 
 async def test_passwords_are_not_in_what_is_printed(bench: Bench) -> None:
-    app = make_app(Settings(kafka_security="SASL_PLAINTEXT", kafka_user="desk", kafka_password=SecretStr("hush-hush")), bench.desk)
+    app = make_app(
+        Settings(kafka_security="SASL_PLAINTEXT", kafka_user="processor", kafka_password=SecretStr("hush-hush")), bench.processor
+    )
     assert "hush" not in repr(app._subscription) + repr(app)
 
 

@@ -101,10 +101,10 @@ async def worked(durable: Durable, pieces: Sequence[tuple[list[Told], int, int |
 
 async def one(durable: Durable, batch: int, wall: int, **options: Any) -> None:
     """A worker that counts all there is, and then looks whether there is something to forget."""
-    async with at_work(InTime(durable, wall=wall, **options), holds=[HOME]) as (desk, running):
-        await count_all(durable, desk, running, batch, holds=[HOME])
-        desk._wake.set()
-        await until(lambda: desk.ready and desk._held[HOME].day == wall // DAY and clock_of(durable) == wall, running)
+    async with at_work(InTime(durable, wall=wall, **options), holds=[HOME]) as (processor, running):
+        await count_all(durable, processor, running, batch, holds=[HOME])
+        processor._wake.set()
+        await until(lambda: processor.ready and processor._held[HOME].day == wall // DAY and clock_of(durable) == wall, running)
 
 
 def clock_of(durable: Durable) -> int:

@@ -1,4 +1,4 @@
-"""Why a worker is not ready, and what stands at a moment, from what the desk and its neighbours say."""
+"""Why a worker is not ready, and what stands at a moment, from what the processor and its neighbours say."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -52,7 +52,7 @@ class Worker:
         self.progress = Progress()
         self.tell({0: 10, 3: 20})
         return Health(
-            desk=self, inserts=self, progress=self.progress, committed_to=self.committed.__getitem__, unknown=self.unknown, clock=self
+            processor=self, inserts=self, progress=self.progress, committed_to=self.committed.__getitem__, unknown=self.unknown, clock=self
         )
 
     def tell(self, ends: dict[int, int]) -> None:

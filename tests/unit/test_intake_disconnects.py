@@ -92,7 +92,7 @@ async def is_well(to: Door, log: io.StringIO) -> None:
     assert "mistake" not in to.refusals()
     levels = [json.loads(line)["level"] for line in log.getvalue().splitlines()]
     assert "error" not in levels, log.getvalue()
-    assert to.room.held == 0
+    assert to.budget.held == 0
     assert to.link.records == []
     reader, writer = await asyncio.open_connection("127.0.0.1", to.port)
     writer.write(WITH_LENGTH + b"\r\n" + BODY)
@@ -127,7 +127,7 @@ async def test_who_does_not_wait_for_the_answer_has_gone_away(way: str, log: io.
         client = socket.create_connection(("127.0.0.1", opened.port))
         client.sendall(WITH_LENGTH + b"\r\n" + BODY)
         async with asyncio.timeout(30):
-            await to_be(lambda: bool(opened.room.held))
+            await to_be(lambda: bool(opened.budget.held))
             WAYS[way](client)
             await to_be(lambda: all(each.transport is None for each in opened.server.connections))
             opened.link.waits.set()

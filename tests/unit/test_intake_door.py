@@ -22,12 +22,12 @@ from jsonschema import Draft202012Validator
 from streams.intake.body import MOST_CHUNKS
 from streams.intake.grant import Grant
 from streams.intake.handler import Patience
-from streams.intake.memory_budget import Room
+from streams.intake.memory_budget import MemoryBudget
 from streams.intake.openapi import document, text
 from streams.intake.problem import MEDIA_TYPE, STATUS, Problem, Refusal
 from streams.intake.signature import signature
 from streams.intake.submission import MOST_EVENTS
-from streams.intake.throttle import Turns
+from streams.intake.throttle import Throttle
 from streams.intake.token_file import Register, new_token
 from streams.log import configure_logging
 from tests.intakes import BATCH, MOST_CONNECTIONS, NDJSON, STRUCTURED, Door, door, event, wire
@@ -124,7 +124,7 @@ async def test_a_batch_of_many_keeps_its_order(
     answer = await posted(client, local, pack(body), NDJSON, {"content-encoding": encoding})
     assert answer.status == 202
     assert [json.loads(record.value)["id"] for record in local.link.records] == [f"e-{n}" for n in range(3_000)]
-    assert local.room.held == 0
+    assert local.budget.held == 0
 
 
 async def test_an_empty_batch_is_nothing_to_do(client: aiohttp.ClientSession, local: Door) -> None:
@@ -217,7 +217,7 @@ async def test_what_is_refused_is_counted_and_not_published(
     assert answer.body["status"] == case.status
     assert guarded.refusals() == {case.refusal.value: 1}
     assert guarded.link.records == []
-    assert guarded.room.held == 0
+    assert guarded.budget.held == 0
     assert SECRET not in json.dumps(answer.body)
     logged = log.getvalue()
     assert f'"{case.refusal.value}"' in logged
@@ -347,7 +347,7 @@ async def test_metrics_are_for_who_may_read_them(client: aiohttp.ClientSession, 
 
 
 async def test_other_tokens_are_in_force_when_they_were_read_again(client: aiohttp.ClientSession, guarded: Door) -> None:
-    guarded.front.gate.register = Register({})
+    guarded.handler.authentication.register = Register({})
     assert (await posted(client, guarded, wire(event(1)), STRUCTURED, BEARER_ALL)).status == 401
 
 
@@ -373,7 +373,7 @@ async def test_a_signed_delivery_that_comes_while_it_is_taken_is_to_come_once_mo
     guarded.link.waits = asyncio.Event()
     first = asyncio.create_task(posted(client, guarded, body, STRUCTURED, headers, path=path))
     async with asyncio.timeout(30):
-        while not guarded.room.held:  # noqa: ASYNC110 - the door tells nobody when it has read
+        while not guarded.budget.held:  # noqa: ASYNC110 - the door tells nobody when it has read
             await asyncio.sleep(0.01)
     answer = await posted(client, guarded, body, STRUCTURED, headers, path=path)
     assert (answer.status, answer.body["type"], answer.headers["Retry-After"]) == (503, "urn:frontdesk:problem:under_way", "1")
@@ -442,33 +442,33 @@ async def test_what_is_not_known_is_told_event_by_event(client: aiohttp.ClientSe
 
 
 async def test_memory_for_requests_is_bounded(client: aiohttp.ClientSession) -> None:
-    async with door(room_bytes=2 * MIB).open() as crowded:
+    async with door(budget_bytes=2 * MIB).open() as crowded:
         crowded.link.waits = asyncio.Event()
         body = wire([event(n, note="x" * 1000) for n in range(600)])
         first = asyncio.create_task(posted(client, crowded, body, BATCH))
         async with asyncio.timeout(30):
-            while crowded.room.held < len(body):  # noqa: ASYNC110 - the door tells nobody when it has read
+            while crowded.budget.held < len(body):  # noqa: ASYNC110 - the door tells nobody when it has read
                 await asyncio.sleep(0.01)
         answer = await posted(client, crowded, body, BATCH)
         assert (answer.status, answer.body["type"], "Retry-After" in answer.headers) == (503, "urn:frontdesk:problem:crowded", True)
         crowded.link.waits.set()
         assert (await first).status == 202
-        assert crowded.room.held == 0
+        assert crowded.budget.held == 0
         assert (await posted(client, crowded, body, BATCH)).status == 202
 
 
 @pytest.mark.parametrize("greedy", [1, 5, 50])
 def test_however_many_send_much_there_is_room_for_one_that_sends_little(greedy: int) -> None:
-    room = Room(32 * MIB)
-    claims = [room.claim() for _ in range(greedy)]
+    budget = MemoryBudget(32 * MIB)
+    claims = [budget.claim() for _ in range(greedy)]
     while claims:  # in turn, until each is refused
         for claim in claims[:]:
             try:
                 claim.grow(4096)
             except Problem:
                 claims.remove(claim)
-    assert room.held > room.most_bytes * greedy // (greedy + 2), "what may be held is held"
-    room.claim().grow(room.most_bytes // (greedy + 2) // 2)
+    assert budget.held > budget.most_bytes * greedy // (greedy + 2), "what may be held is held"
+    budget.claim().grow(budget.most_bytes // (greedy + 2) // 2)
 
 
 async def test_a_slow_body_is_not_waited_for() -> None:
@@ -477,7 +477,7 @@ async def test_a_slow_body_is_not_waited_for() -> None:
         head, answer = await exchanged(impatient, request)
         assert b" 408 " in head
         assert answer["type"] == "urn:frontdesk:problem:too_slow"
-        assert impatient.room.held == 0
+        assert impatient.budget.held == 0
 
 
 LARGE_CHUNK, SMALL_CHUNK = b"10000\r\n" + bytes(1 << 16) + b"\r\n", b"1\r\nx\r\n"
@@ -488,7 +488,7 @@ async def test_chunks_are_read_up_to_a_limit(chunks: bytes, local: Door) -> None
     head, answer = await exchanged(local, STREAMED + chunks)
     assert b" 413 " in head.splitlines()[0]
     assert answer["type"] == "urn:frontdesk:problem:too_large"
-    assert local.room.held == 0
+    assert local.budget.held == 0
 
 
 async def test_a_client_that_sends_all_before_it_reads_finds_its_answer(guarded: Door) -> None:
@@ -531,7 +531,7 @@ async def test_there_are_so_many_connections(local: Door, log: io.StringIO) -> N
 
 
 async def test_who_sends_too_much_out_of_turn_is_cut_off_and_others_are_not(client: aiohttp.ClientSession) -> None:
-    async with door(turns=Turns(1_000, 500)).open() as taking_turns:
+    async with door(throttle=Throttle(1_000, 500)).open() as taking_turns:
         assert b" 413 " in (await exchanged(taking_turns, STREAMED + LARGE_CHUNK * 17))[0]
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await exchanged(taking_turns, STREAMED + LARGE_CHUNK * 17)
@@ -540,7 +540,7 @@ async def test_who_sends_too_much_out_of_turn_is_cut_off_and_others_are_not(clie
 
 
 async def test_turns_follow_each_other_as_long_as_they_can_be_waited_for() -> None:
-    crowded, patient = Turns(1_000, 500), Turns(0.01, 10)
+    crowded, patient = Throttle(1_000, 500), Throttle(0.01, 10)
     assert await asyncio.gather(*(crowded.come() for _ in range(3))) == [True, False, False]
     begun = asyncio.get_running_loop().time()
     assert all(await asyncio.gather(*(patient.come() for _ in range(5))))
@@ -598,9 +598,9 @@ async def test_a_process_that_ends_takes_nothing_more_and_answers_what_it_holds(
     local.link.waits = asyncio.Event()
     held = asyncio.create_task(posted(client, local, wire(event(1)), STRUCTURED))
     async with asyncio.timeout(30):
-        while not local.room.held:  # noqa: ASYNC110 - the door tells nobody when it has read
+        while not local.budget.held:  # noqa: ASYNC110 - the door tells nobody when it has read
             await asyncio.sleep(0.01)
-    local.front.stopping = True
+    local.handler.stopping = True
     answer = await posted(client, local, wire(event(2)), STRUCTURED)
     assert (answer.status, answer.body["type"], answer.headers["Retry-After"]) == (503, "urn:frontdesk:problem:stopping", "1")
     local.link.waits.set()

@@ -19,7 +19,7 @@ from streams.intake.grant import EVERYONE_HERE, Grant
 from streams.intake.hook import Hook, HookFile, hooks_of
 from streams.intake.problem import Problem
 from streams.intake.token_file import Register, new_token
-from streams.intake.validation import Judge, Judgement
+from streams.intake.validation import Validated, Validator
 from streams.mapping.expression import MappingError, pseudonym
 from streams.mapping.mapping import read_as
 from streams.settings import Settings
@@ -160,11 +160,11 @@ def test_every_mapping_of_webhooks_that_is_shipped_has_deliveries_here() -> None
     assert {file.stem for file in FOLDER.glob("*.yaml")} == DELIVERIES.keys()
 
 
-def judged(name: str, body: bytes) -> Judgement | None:
+def judged(name: str, body: bytes) -> Validated | None:
     """None where the delivery is refused as a whole, as a client's mistake."""
-    made, refused = Judgement(), list[int]()
+    made, refused = Validated(), list[int]()
     try:
-        Judge(4).judged(HOOKS[name].posted(body), EVERYONE_HERE, 1_795_442_602_120, made)
+        Validator(4).judged(HOOKS[name].posted(body), EVERYONE_HERE, 1_795_442_602_120, made)
     except Problem as problem:
         refused.append(problem.status)
     assert all(400 <= status < 500 for status in refused)

@@ -23,7 +23,7 @@ from streams.intake.grant import EVERYONE_HERE, Grant
 from streams.intake.problem import Problem, Refusal
 from streams.intake.submission import MOST_EVENTS, HttpHeaders, Mode, Posted, mode_of, posted_in, refuse_doubled
 from streams.intake.unpacking import unpacked
-from streams.intake.validation import Judge, Judgement, OutgoingRecord, Rejected
+from streams.intake.validation import OutgoingRecord, Rejected, Validated, Validator
 from streams.kafka.publisher import STRUCTURED
 from tests.intakes import PARTITIONS, event, wire
 from tests.unit.histories import EVENTS
@@ -32,20 +32,20 @@ NOW = 1_795_442_602_120
 MIB = 1 << 20
 
 
-def judged(*posted: Posted, grant: Grant = EVERYONE_HERE) -> Judgement:
-    judgement = Judgement()
-    Judge(PARTITIONS).judged(posted, grant, NOW, judgement)
-    return judgement
+def judged(*posted: Posted, grant: Grant = EVERYONE_HERE) -> Validated:
+    validated = Validated()
+    Validator(PARTITIONS).judged(posted, grant, NOW, validated)
+    return validated
 
 
-def only(judgement: Judgement) -> OutgoingRecord:
-    [verdict] = judgement.verdicts
+def only(validated: Validated) -> OutgoingRecord:
+    [verdict] = validated.verdicts
     assert isinstance(verdict, OutgoingRecord), verdict
     return verdict
 
 
-def rejected(judgement: Judgement) -> Rejected:
-    [verdict] = judgement.verdicts
+def rejected(validated: Validated) -> Rejected:
+    [verdict] = validated.verdicts
     assert isinstance(verdict, Rejected), verdict
     return verdict
 
@@ -136,9 +136,9 @@ def test_what_is_taken_means_the_same_when_it_is_read_again(drawn_event: Event, 
     now = drawn_event.time
     headers, data = as_binary({name: quote(str(text)) if name != "data" else text for name, text in content.items()})
     [posted] = posted_in(Mode.BINARY, headers, data) if is_binary else [Posted(wire(content))]
-    judgement = Judgement()
-    Judge(PARTITIONS).judged([posted], EVERYONE_HERE, now, judgement)
-    record = only(judgement)
+    validated = Validated()
+    Validator(PARTITIONS).judged([posted], EVERYONE_HERE, now, validated)
+    record = only(validated)
     sent = Decoder().decode(posted.value, posted.headers, now)
     assert Decoder().decode(record.value, STRUCTURED, record.timestamp) == sent == ("riverside", "case-1", drawn_event)
     assert record.value == rewritten("riverside", "case-1", drawn_event)
@@ -249,10 +249,10 @@ def test_a_request_has_a_number_of_events() -> None:
 def test_unknown_members_are_left_out_and_named(mode: Mode) -> None:
     content = event(1, student_name="Invented Person", channel="web")
     headers, data = as_binary(content)
-    judgement = judged(*(posted_in(mode, headers, data) if mode is Mode.BINARY else posted_in(mode, [], wire(content))))
-    record = only(judgement)
+    validated = judged(*(posted_in(mode, headers, data) if mode is Mode.BINARY else posted_in(mode, [], wire(content))))
+    record = only(validated)
     assert b"Invented" not in record.value
-    assert judgement.dropped == {"student_name": 1}
+    assert validated.dropped == {"student_name": 1}
     assert Decoder().decode(record.value, STRUCTURED, NOW) == Decoder().decode(wire(content), [], NOW)
 
 

@@ -17,7 +17,7 @@ from streams.cli import run
 from streams.intake import token_file
 from streams.intake.grant import Grant
 from streams.intake.problem import Problem, Refusal
-from streams.intake.rate_limiter import BURST_S, Allowances
+from streams.intake.rate_limiter import BURST_S, RateLimiter
 from streams.intake.signature import MOST_IDS, SCHEMES, WINDOW_S, Deliveries, signature, verified
 from streams.intake.token_file import Register, TokenFileError, new_token, read, register_of
 from streams.terminal.outcome import ExitCode
@@ -170,24 +170,24 @@ def test_a_file_that_is_not_there_says_what_makes_it(tmp_path: Path) -> None:
 # -- rates -------------------------------------------------------------------------------------------------------------
 def test_a_rate_holds_over_time_and_lets_bursts_pass() -> None:
     clock = [0.0]
-    allowances, grant = Allowances(lambda: clock[0]), Grant("a", rate=10)
-    allowances.ask(grant)
-    allowances.charge(grant, int(10 * BURST_S) + 50)
+    rate_limiter, grant = RateLimiter(lambda: clock[0]), Grant("a", rate=10)
+    rate_limiter.ask(grant)
+    rate_limiter.charge(grant, int(10 * BURST_S) + 50)
     with pytest.raises(Problem) as caught:
-        allowances.ask(grant)
+        rate_limiter.ask(grant)
     assert caught.value.headers["Retry-After"] == "6"
     clock[0] = 4.9
-    assert refusal_of(lambda: allowances.ask(grant)) is Refusal.TOO_FAST
+    assert refusal_of(lambda: rate_limiter.ask(grant)) is Refusal.TOO_FAST
     clock[0] = 6.0
-    allowances.ask(grant)
-    allowances.ask(Grant("b", rate=1))
+    rate_limiter.ask(grant)
+    rate_limiter.ask(Grant("b", rate=1))
 
 
 def test_no_rate_is_no_limit() -> None:
-    allowances = Allowances(lambda: 0.0)
+    rate_limiter = RateLimiter(lambda: 0.0)
     for _ in range(1000):
-        allowances.ask(Grant("a"))
-        allowances.charge(Grant("a"), 1_000_000)
+        rate_limiter.ask(Grant("a"))
+        rate_limiter.charge(Grant("a"), 1_000_000)
 
 
 # -- signatures --------------------------------------------------------------------------------------------------------

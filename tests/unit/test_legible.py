@@ -132,7 +132,7 @@ def test_indicators_for_spreadsheets_hold_no_formula(capsys: pytest.CaptureFixtu
 
 def test_every_table_of_values_that_is_written_is_written_by_these() -> None:
     """A new CSV must defuse its texts too."""
-    root = Path(sys.modules[reading.__name__].__file__ or "").parents[2]
+    root = Path(sys.modules[reading.__name__].__file__ or "").parents[3]
     writers = {
         str(file.relative_to(root))
         for file in root.glob("streams/**/*.py")

@@ -46,10 +46,10 @@ def logged() -> io.StringIO:
 
 
 def test_a_line_of_the_log_bears_it(logged: io.StringIO) -> None:
-    structlog.get_logger("desk").warning("turn given up", why="partition 3 is no longer ours")
+    structlog.get_logger("processor").warning("batch given up", why="partition 3 is no longer ours")
     entry = json.loads(logged.getvalue())
     assert (entry["level"], entry["logger"], entry["why"]) == ("warning", "desk", "partition 3 is no longer ours")
-    assert entry["next"] == NEXT_STEPS["turn given up"]
+    assert entry["next"] == NEXT_STEPS["batch given up"]
 
 
 def test_a_crash_of_fausts_services_is_a_line_without_a_trace(logged: io.StringIO) -> None:

@@ -88,7 +88,7 @@ async def page() -> AsyncIterator[Page]:
         session = await stack.enter_async_context(ClientSession())
         stack.push_async_callback(hub.close)
         app = application(hub, KnownDistricts(clickhouse, clickhouse), metrics)
-        port = await answer(stack, app, 0, most_connections=MOST_CONNECTIONS, crowded=lambda: metrics.refused(server.Refused.CROWDED))
+        port = await answer(stack, app, 0, most_connections=MOST_CONNECTIONS, crowded=lambda: metrics.refused(server.RefusedViewer.CROWDED))
         yield Page(port, clickhouse, hub, metrics, session)
 
 

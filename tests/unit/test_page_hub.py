@@ -45,19 +45,19 @@ class Desk:
 
 @dataclass
 class Reader:
-    desk: Desk
+    processor: Desk
     view: View
 
     def read(self, _: Any) -> Reading:
-        self.desk.reads += 1
-        says = self.desk.of.get(self.view, self.desk.says)
+        self.processor.reads += 1
+        says = self.processor.of.get(self.view, self.processor.says)
         if isinstance(says, Exception):
             raise says
         return says
 
 
-def hub(desk: Desk, now: Now | None = None, **bounds: int) -> Hub:
-    return Hub(desk.reader, desk, now or Now(), stale_after_s=150, **bounds)
+def hub(processor: Desk, now: Now | None = None, **bounds: int) -> Hub:
+    return Hub(processor.reader, processor, now or Now(), stale_after_s=150, **bounds)
 
 
 def state(news: News) -> str:
@@ -66,43 +66,43 @@ def state(news: News) -> str:
 
 
 async def test_two_hundred_viewers_are_one_reader() -> None:
-    desk = Desk()
-    here = hub(desk)
+    processor = Desk()
+    here = hub(processor)
     seen: list[News] = []
 
     async def look() -> None:
         with here.watching(VIEW) as channel:
             seen.append(first := await channel.next(0))
-            desk.says = Reading("two", NOW)
+            processor.says = Reading("two", NOW)
             seen.append(await channel.next(first.edition))
 
     await asyncio.gather(*(look() for _ in range(200)))
     assert sum(news.content == "two" for news in seen) == 200
-    assert desk.reads < 20
+    assert processor.reads < 20
     assert here.viewers == 0
     await until(lambda: here.views == 0)
 
 
 async def test_views_are_read_apart_and_only_while_somebody_looks() -> None:
-    desk = Desk(of={OTHER: Reading("other", NOW)})
-    here = hub(desk)
+    processor = Desk(of={OTHER: Reading("other", NOW)})
+    here = hub(processor)
     with here.watching(VIEW) as one, here.watching(OTHER) as other:
         assert [each.content for each in await asyncio.gather(one.next(0), other.next(0))] == ["one", "other"]
         assert (here.viewers, here.views) == (2, 2)
     await until(lambda: here.views == 0)
-    reads = desk.reads
+    reads = processor.reads
     with here.watching(VIEW) as one:
         await one.next(0)
-    assert desk.reads == reads + 1, "somebody reads for nobody"
+    assert processor.reads == reads + 1, "somebody reads for nobody"
 
 
 async def test_those_who_come_and_go_cost_as_one_who_stays() -> None:
-    desk = Desk()
-    here = hub(desk)
+    processor = Desk()
+    here = hub(processor)
     for _ in range(1_000):
         with here.watching(VIEW):
             await asyncio.sleep(0)
-    assert desk.reads < 20
+    assert processor.reads < 20
 
 
 async def test_one_viewer_too_many_is_told_so_and_the_others_look_on() -> None:
@@ -137,26 +137,26 @@ async def test_what_did_not_change_is_not_told_again() -> None:
 
 
 async def test_numbers_that_no_worker_carries_on_are_stale() -> None:
-    desk, now = Desk(), Now()
-    here = hub(desk, now)
+    processor, now = Desk(), Now()
+    here = hub(processor, now)
     with here.watching(VIEW) as channel:
         assert state(first := await channel.next(0)) == "live"
         now.at += 3 * MINUTE
         assert state(await channel.next(first.edition)) == "stale"
-    desk.says = Reading("never counted", None)
+    processor.says = Reading("never counted", None)
     with here.watching(VIEW) as channel:
         assert state(await channel.next(0)) == "stale"
 
 
 async def test_an_outage_is_told_and_the_last_numbers_stay() -> None:
-    desk = Desk()
-    here = hub(desk)
+    processor = Desk()
+    here = hub(processor)
     with here.watching(VIEW) as channel:
         first = await channel.next(0)
-        desk.says = ConnectionRefusedError("refused")
+        processor.says = ConnectionRefusedError("refused")
         away = await channel.next(first.edition)
         assert (state(away), away.content) == ("away", "one")
-        desk.says = Reading("two", NOW)
+        processor.says = Reading("two", NOW)
         assert state(await channel.next(away.edition)) == "live"
 
 
@@ -165,11 +165,11 @@ def _live(as_of: int = NOW) -> Freshness:
 
 
 async def test_a_mistake_of_ours_is_told_and_tried_again_and_ends_no_other_view() -> None:
-    desk = Desk(of={OTHER: KeyError("a column that is not there")})
-    here = hub(desk)
+    processor = Desk(of={OTHER: KeyError("a column that is not there")})
+    here = hub(processor)
     with here.watching(VIEW) as channel, here.watching(OTHER) as other:
         assert state(told := await other.next(0)) == "failing"
         assert state(await channel.next(0)) == "live"
-        del desk.of[OTHER]
+        del processor.of[OTHER]
         assert state(await other.next(told.edition)) == "live"
     await here.close()

@@ -148,189 +148,189 @@ RESPONSE_WARNED, RESPONSE_BROKEN = ("response", "warning", "raised"), ("response
 
 def test_a_promise_warns_breaks_and_is_kept_too_late() -> None:
     #  0 h asked    1.6 h warned    2 h broken    3 h answered    6.4 h, 8 h the resolution
-    desk = Desk()
-    assert desk.hears(ASKED, hours=0) == []
-    assert desk.hears(hours=1.6) == []
-    assert desk.hears(hours=1.61) == [RESPONSE_WARNED]
-    assert desk.hears(hours=2) == []
-    assert desk.hears(hours=2.01) == [RESPONSE_BROKEN]
-    assert desk.hears(hours=2.5) == []
-    assert desk.hears(reply(3 * H), hours=3) == [("response", "warning", "cleared"), ("response", "breach", "cleared")]
-    assert desk.hears(hours=6.5) == [("resolution", "warning", "raised")]
-    assert desk.hears(resolution(7 * H), hours=7) == [("resolution", "warning", "cleared")]
-    assert desk.hears(hours=9) == []
+    processor = Desk()
+    assert processor.hears(ASKED, hours=0) == []
+    assert processor.hears(hours=1.6) == []
+    assert processor.hears(hours=1.61) == [RESPONSE_WARNED]
+    assert processor.hears(hours=2) == []
+    assert processor.hears(hours=2.01) == [RESPONSE_BROKEN]
+    assert processor.hears(hours=2.5) == []
+    assert processor.hears(reply(3 * H), hours=3) == [("response", "warning", "cleared"), ("response", "breach", "cleared")]
+    assert processor.hears(hours=6.5) == [("resolution", "warning", "raised")]
+    assert processor.hears(resolution(7 * H), hours=7) == [("resolution", "warning", "cleared")]
+    assert processor.hears(hours=9) == []
 
 
 def test_a_promise_that_is_kept_is_not_spoken_of() -> None:
-    desk = Desk()
-    assert desk.hears(ASKED, hours=0) == []
-    assert desk.hears(reply(1 * H), hours=1) == []
-    assert desk.hears(resolution(2 * H), hours=2) == []
-    assert desk.hears(hours=20) == []
+    processor = Desk()
+    assert processor.hears(ASKED, hours=0) == []
+    assert processor.hears(reply(1 * H), hours=1) == []
+    assert processor.hears(resolution(2 * H), hours=2) == []
+    assert processor.hears(hours=20) == []
 
 
 def test_an_answer_that_was_only_late_on_its_way_takes_the_alarm_back() -> None:
-    desk = Desk()
-    desk.hears(ASKED, hours=0)
-    assert desk.hears(hours=2.1) == [RESPONSE_WARNED, RESPONSE_BROKEN]
-    assert desk.hears(reply(1 * H), hours=2.2) == [("response", "warning", "withdrawn"), ("response", "breach", "withdrawn")]
+    processor = Desk()
+    processor.hears(ASKED, hours=0)
+    assert processor.hears(hours=2.1) == [RESPONSE_WARNED, RESPONSE_BROKEN]
+    assert processor.hears(reply(1 * H), hours=2.2) == [("response", "warning", "withdrawn"), ("response", "breach", "withdrawn")]
 
 
 def test_what_was_cleared_can_be_taken_back_too() -> None:
-    desk = Desk()
-    desk.hears(ASKED, hours=0)
-    desk.hears(hours=1.7)
-    assert desk.hears(reply(109 * MIN), hours=1.82) == [("response", "warning", "cleared")]
-    assert desk.hears(reply(1 * H), hours=1.9) == [("response", "warning", "withdrawn")]
+    processor = Desk()
+    processor.hears(ASKED, hours=0)
+    processor.hears(hours=1.7)
+    assert processor.hears(reply(109 * MIN), hours=1.82) == [("response", "warning", "cleared")]
+    assert processor.hears(reply(1 * H), hours=1.9) == [("response", "warning", "withdrawn")]
 
 
 def test_spam_was_promised_nothing() -> None:
-    desk = Desk()
-    desk.hears(ASKED, hours=0)
-    desk.hears(hours=1.7)
-    assert desk.hears(resolution(2 * H, outcome="spam"), hours=2) == [("response", "warning", "withdrawn")]
+    processor = Desk()
+    processor.hears(ASKED, hours=0)
+    processor.hears(hours=1.7)
+    assert processor.hears(resolution(2 * H, outcome="spam"), hours=2) == [("response", "warning", "withdrawn")]
 
 
 def test_an_earlier_contact_moves_the_promise_and_its_name() -> None:
     #  1 h asked    2.6 h warned    2.7 h a contact of 0 h becomes known: warned at 1.6 h, which is over an hour past, broken at 2 h
-    desk = Desk()
-    desk.hears(contact(1 * H, "late", priority="urgent"), hours=1)
-    assert desk.hears(hours=2.61) == [RESPONSE_WARNED]
-    assert desk.hears(contact(0, "early", priority="urgent"), hours=2.7) == [("response", "warning", "withdrawn"), RESPONSE_BROKEN]
+    processor = Desk()
+    processor.hears(contact(1 * H, "late", priority="urgent"), hours=1)
+    assert processor.hears(hours=2.61) == [RESPONSE_WARNED]
+    assert processor.hears(contact(0, "early", priority="urgent"), hours=2.7) == [("response", "warning", "withdrawn"), RESPONSE_BROKEN]
 
 
 def test_a_new_question_is_promised_anew() -> None:
     #  0 h asked    1 h settled    20 days asked: that is another question, with promises of its own
-    desk, begin = Desk(), 24 * 20
-    desk.hears(ASKED, resolution(1 * H), hours=2)
-    assert desk.hears(contact(20 * DAY, "another", priority="urgent"), hours=begin) == []
-    assert open_rows(desk.partition) == open_rows(desk.tables.restored())
-    assert desk.hears(hours=begin + 1.61) == [RESPONSE_WARNED]
-    assert desk.hears(hours=begin + 2.01) == [RESPONSE_BROKEN]
+    processor, begin = Desk(), 24 * 20
+    processor.hears(ASKED, resolution(1 * H), hours=2)
+    assert processor.hears(contact(20 * DAY, "another", priority="urgent"), hours=begin) == []
+    assert open_rows(processor.partition) == open_rows(processor.tables.restored())
+    assert processor.hears(hours=begin + 1.61) == [RESPONSE_WARNED]
+    assert processor.hears(hours=begin + 2.01) == [RESPONSE_BROKEN]
 
 
 def test_a_question_that_was_reopened_and_left_is_promised_nothing_anew_when_it_is_asked_again() -> None:
     #  0 h asked    1 h settled    2 h asked again and left    20 days asked once more: its promises were kept at 1 h
-    desk, begin = Desk(), 24 * 20
-    desk.hears(ASKED, resolution(1 * H), contact(2 * H, "again", priority="urgent"), hours=2)
-    assert desk.hears(contact(20 * DAY, "once-more", priority="urgent"), hours=begin) == []
-    assert open_rows(desk.partition) == open_rows(desk.tables.restored())
-    assert desk.hears(hours=begin + 9) == []
+    processor, begin = Desk(), 24 * 20
+    processor.hears(ASKED, resolution(1 * H), contact(2 * H, "again", priority="urgent"), hours=2)
+    assert processor.hears(contact(20 * DAY, "once-more", priority="urgent"), hours=begin) == []
+    assert open_rows(processor.partition) == open_rows(processor.tables.restored())
+    assert processor.hears(hours=begin + 9) == []
 
 
 def test_a_snow_day_takes_the_alarm_back_and_moves_it() -> None:
-    desk = Desk()
-    desk.hears(ASKED, hours=0)
-    assert desk.hears(hours=1.7) == [RESPONSE_WARNED]
-    desk.restarts(directory=Promises(2, 1 * H))
-    assert desk.hears(hours=1.8) == [("response", "warning", "withdrawn")]
-    assert desk.hears(hours=2.5) == [RESPONSE_WARNED]  # 80 % of 3 h
+    processor = Desk()
+    processor.hears(ASKED, hours=0)
+    assert processor.hears(hours=1.7) == [RESPONSE_WARNED]
+    processor.restarts(directory=Promises(2, 1 * H))
+    assert processor.hears(hours=1.8) == [("response", "warning", "withdrawn")]
+    assert processor.hears(hours=2.5) == [RESPONSE_WARNED]  # 80 % of 3 h
 
 
 def test_a_snow_day_that_is_declared_while_a_worker_goes_on_does_so_too() -> None:
     #  Tuesday 0 h asked    1.6 h warned    1.7 h Tuesday is a snow day at that school    Wednesday 1.6 h warned
-    desk = Desk()
-    desk.partition = Partition(0, OLD)
-    desk.hears(contact(DAY, "c", school="north", priority="urgent"), hours=24)
-    assert desk.hears(hours=25.65) == [RESPONSE_WARNED]
-    adopted(desk.partition, SNOW)
-    assert desk.hears(hours=25.7) == [("response", "warning", "withdrawn")]
-    assert desk.hears(hours=49.55) == []
-    assert desk.hears(hours=49.65) == [RESPONSE_WARNED]
+    processor = Desk()
+    processor.partition = Partition(0, OLD)
+    processor.hears(contact(DAY, "c", school="north", priority="urgent"), hours=24)
+    assert processor.hears(hours=25.65) == [RESPONSE_WARNED]
+    adopted(processor.partition, SNOW)
+    assert processor.hears(hours=25.7) == [("response", "warning", "withdrawn")]
+    assert processor.hears(hours=49.55) == []
+    assert processor.hears(hours=49.65) == [RESPONSE_WARNED]
 
 
 def test_a_restart_repeats_nothing_and_forgets_no_timer() -> None:
-    desk = Desk()
-    desk.hears(ASKED, hours=0)
-    assert desk.hears(hours=1.7) == [RESPONSE_WARNED]
-    desk.restarts()
-    assert desk.hears(hours=1.8) == []
-    desk.restarts()
-    assert desk.hears(hours=2.1) == [RESPONSE_BROKEN]
-    desk.restarts()
-    assert desk.hears(reply(3 * H), hours=3) == [("response", "warning", "cleared"), ("response", "breach", "cleared")]
+    processor = Desk()
+    processor.hears(ASKED, hours=0)
+    assert processor.hears(hours=1.7) == [RESPONSE_WARNED]
+    processor.restarts()
+    assert processor.hears(hours=1.8) == []
+    processor.restarts()
+    assert processor.hears(hours=2.1) == [RESPONSE_BROKEN]
+    processor.restarts()
+    assert processor.hears(reply(3 * H), hours=3) == [("response", "warning", "cleared"), ("response", "breach", "cleared")]
 
 
 def test_after_an_outage_what_is_over_an_hour_past_is_told_to_nobody() -> None:
     #  0 h asked    0.5 h last sign of life    1.6 h warned, 2 h broken: nobody there    2.8 h back: the warning is old, the breach is not
-    desk = Desk()
-    desk.hears(ASKED, hours=0)
-    desk.hears(hours=0.5)
-    desk.restarts()
-    assert desk.hears(hours=2.8) == [RESPONSE_BROKEN]
-    desk.restarts()
-    assert desk.hears(reply(3 * H), hours=3) == [("response", "breach", "cleared")]
+    processor = Desk()
+    processor.hears(ASKED, hours=0)
+    processor.hears(hours=0.5)
+    processor.restarts()
+    assert processor.hears(hours=2.8) == [RESPONSE_BROKEN]
+    processor.restarts()
+    assert processor.hears(reply(3 * H), hours=3) == [("response", "breach", "cleared")]
 
 
 def test_what_a_dying_worker_may_have_said_is_cleared_also_after_a_long_outage() -> None:
     #  1.59 h last word that was written    1.6 h warned by a worker that died over it    5 h another one
-    desk = Desk()
-    desk.hears(ASKED, hours=0)
-    desk.hears(hours=1.59)
-    desk.restarts()
-    assert desk.hears(hours=5) == []
-    assert desk.hears(reply(5 * H), hours=5.1) == [("response", "warning", "cleared")]
+    processor = Desk()
+    processor.hears(ASKED, hours=0)
+    processor.hears(hours=1.59)
+    processor.restarts()
+    assert processor.hears(hours=5) == []
+    assert processor.hears(reply(5 * H), hours=5.1) == [("response", "warning", "cleared")]
 
 
 def test_a_replay_says_nothing_whatever_happens_in_it() -> None:
-    desk, now = Desk(), 1_000.0
+    processor, now = Desk(), 1_000.0
     for hours, events in ((0, [ASKED]), (1.7, []), (2.1, []), (3, [reply(3 * H)]), (7, []), (9, [resolution(9 * H)])):
-        assert desk.hears(*events, hours=hours, wall=now) == []
-        desk.restarts()
-    assert desk.hears(reply(1 * H), hours=10, wall=now) == []
+        assert processor.hears(*events, hours=hours, wall=now) == []
+        processor.restarts()
+    assert processor.hears(reply(1 * H), hours=10, wall=now) == []
 
 
 def test_what_a_replay_did_not_say_is_not_cleared_live_either() -> None:
-    desk = Desk()
-    desk.hears(ASKED, hours=0, wall=100)
-    desk.hears(hours=50, wall=100)
-    desk.restarts()
-    desk.hears(hours=100)
-    assert desk.hears(reply(101 * H), hours=101) == []
+    processor = Desk()
+    processor.hears(ASKED, hours=0, wall=100)
+    processor.hears(hours=50, wall=100)
+    processor.restarts()
+    processor.hears(hours=100)
+    assert processor.hears(reply(101 * H), hours=101) == []
 
 
 def test_a_backfill_of_old_history_says_nothing_also_after_a_restart() -> None:
-    desk = Desk()
-    assert desk.hears(ASKED, hours=48) == []
-    desk.restarts()
-    assert desk.hears(hours=49) == []
-    assert desk.hears(reply(49 * H), hours=49.5) == []
+    processor = Desk()
+    assert processor.hears(ASKED, hours=48) == []
+    processor.restarts()
+    assert processor.hears(hours=49) == []
+    assert processor.hears(reply(49 * H), hours=49.5) == []
 
 
 @pytest.mark.parametrize("before", [0, 2.4])
 def test_a_contact_that_comes_a_little_late_is_told_of_at_once(before: float) -> None:
-    desk = Desk()
-    desk.hears(hours=before)
-    assert desk.hears(ASKED, hours=2.5) == [RESPONSE_WARNED, RESPONSE_BROKEN]
+    processor = Desk()
+    processor.hears(hours=before)
+    assert processor.hears(ASKED, hours=2.5) == [RESPONSE_WARNED, RESPONSE_BROKEN]
 
 
 def test_what_was_said_within_the_minute_of_the_clock_is_written_down_at_once() -> None:
-    desk, second = Desk(), 1 / 3600
-    desk.hears(ASKED, hours=0)
-    desk.hears(hours=1.6)
-    assert desk.hears(hours=1.6 + second) == [RESPONSE_WARNED]
-    desk.restarts()
-    assert desk.hears(hours=1.6 + 2 * second) == []
+    processor, second = Desk(), 1 / 3600
+    processor.hears(ASKED, hours=0)
+    processor.hears(hours=1.6)
+    assert processor.hears(hours=1.6 + second) == [RESPONSE_WARNED]
+    processor.restarts()
+    assert processor.hears(hours=1.6 + 2 * second) == []
 
 
 def test_an_old_case_that_a_backfill_calls_back_is_no_news() -> None:
     #  day 0 asked, day 1 answered too late; forgotten    day 200 a backfill tells of a contact a day before all that; then it is settled
-    desk, first = Desk(), contact(-24 * H, "before")
-    desk.hears(hours=24 * 200)
-    desk.partition.promises.silence = ()  # a worker has kept up all the time
+    processor, first = Desk(), contact(-24 * H, "before")
+    processor.hears(hours=24 * 200)
+    processor.partition.promises.silence = ()  # a worker has kept up all the time
     archived = Archived(DISTRICT, "case-1", 1, [ASKED, reply(24 * H, "late")])
-    desk.partition.lend(archived)
-    assert desk.hears(first, hours=24 * 200 + 1, backfill=True) == []
-    assert desk.hears(resolution(201 * DAY, "end"), hours=24 * 201) == []
+    processor.partition.lend(archived)
+    assert processor.hears(first, hours=24 * 200 + 1, backfill=True) == []
+    assert processor.hears(resolution(201 * DAY, "end"), hours=24 * 201) == []
 
 
 def test_a_forgotten_case_has_no_timer_left() -> None:
-    desk = Desk()
-    desk.hears(ASKED, hours=0)
-    desk.hears(hours=24 * 401)
-    assert desk.partition.forget(desk.offset) == 1
-    assert len(desk.partition.promises.open()) == 0
-    assert desk.hears(hours=24 * 402) == []
+    processor = Desk()
+    processor.hears(ASKED, hours=0)
+    processor.hears(hours=24 * 401)
+    assert processor.partition.forget(processor.offset) == 1
+    assert len(processor.partition.promises.open()) == 0
+    assert processor.hears(hours=24 * 402) == []
 
 
 @pytest.mark.parametrize("count", [1, 300, 3_000])

@@ -91,8 +91,8 @@ async def test_a_late_contact_moves_an_episode_to_another_school_and_the_worker_
 async def test_after_two_hours_without_a_worker_the_last_hour_of_a_quiet_school_is_zero() -> None:
     durable = Durable()
     publish(durable, "contact", "c", NOON, school="north")
-    async with at_work(Outside(durable, wall=NOON, follows=True)) as (desk, running):
-        await count_all(durable, desk, running)
+    async with at_work(Outside(durable, wall=NOON, follows=True)) as (processor, running):
+        await count_all(durable, processor, running)
     assert cell(durable, "school", "1h", "north")["contact_n"] == 1
 
     later = NOON + 2 * HOUR
@@ -120,12 +120,12 @@ async def test_a_district_that_sends_nothing_for_a_day_goes_to_zero_by_the_wall_
     durable = Durable()
     publish(durable, "contact", "c", NOON)
     outside = Outside(durable, wall=NOON, follows=True)
-    async with at_work(outside) as (desk, running):
-        await count_all(durable, desk, running)
+    async with at_work(outside) as (processor, running):
+        await count_all(durable, processor, running)
         seen = []
         for hours in (0, 1, 23, 25):
             outside.wall = NOON + hours * HOUR
-            desk._wake.set()
+            processor._wake.set()
             await until(lambda: clock_written(durable) == outside.wall, running)
             seen.append([cell(durable, "district", window)["contact_n"] for window in ("1h", "24h")])
     assert seen == [[1, 1], [0, 1], [0, 1], [0, 0]]
@@ -134,14 +134,14 @@ async def test_a_district_that_sends_nothing_for_a_day_goes_to_zero_by_the_wall_
 async def test_the_clock_does_not_go_back_where_the_next_workers_machine_is_an_hour_behind() -> None:
     durable = Durable()
     publish(durable, "contact", "c", NOON)
-    async with at_work(Outside(durable, wall=NOON + HOUR, follows=True)) as (desk, running):
-        await count_all(durable, desk, running)
+    async with at_work(Outside(durable, wall=NOON + HOUR, follows=True)) as (processor, running):
+        await count_all(durable, processor, running)
         await until(lambda: int(cell(durable, "district", "7d")["as_of"]) * 1000 == NOON + HOUR, running)
     publish(durable, "contact", "d", NOON + MINUTE, subject="case-2")
 
-    async with at_work(Outside(durable, wall=NOON, follows=True)) as (desk, running):
-        await count_all(durable, desk, running)
-        assert desk.partitions[HOME].clock == NOON + HOUR
+    async with at_work(Outside(durable, wall=NOON, follows=True)) as (processor, running):
+        await count_all(durable, processor, running)
+        assert processor.partitions[HOME].clock == NOON + HOUR
     assert int(cell(durable, "district", "7d")["as_of"]) * 1000 == NOON + HOUR
     assert [cell(durable, "district", window)["contact_n"] for window in ("1h", "24h")] == [1, 2]
 
@@ -151,10 +151,10 @@ async def test_a_record_of_tomorrow_does_not_move_the_clock_and_neither_does_a_r
     publish(durable, "contact", "c", NOON)
     publish(durable, "contact", "d", NOON, arrives=NOON + DAY, subject="case-2")
     for _ in range(2):
-        async with at_work(Outside(durable, wall=NOON)) as (desk, running):
-            await count_all(durable, desk, running)
-            await until(lambda: desk.ready, running)
-            assert desk.partitions[HOME].clock == NOON
+        async with at_work(Outside(durable, wall=NOON)) as (processor, running):
+            await count_all(durable, processor, running)
+            await until(lambda: processor.ready, running)
+            assert processor.partitions[HOME].clock == NOON
     assert cell(durable, "district", "1h")["contact_n"] == 2
 
 
@@ -183,8 +183,8 @@ async def test_two_workers_of_which_one_sends_on_what_the_other_has_counted_alre
     durable.publish(event("contact", 1, "case-1", NOON, DISTRICT), NOON, 1 - HOME)
     with pytest.raises(Died, match="forwards acknowledged"):
         await live(durable, 10, dies_before="forwards acknowledged")
-    async with at_work(Outside(durable), holds=[HOME]) as (desk, running):
-        await count_all(durable, desk, running, holds=[HOME])
+    async with at_work(Outside(durable), holds=[HOME]) as (processor, running):
+        await count_all(durable, processor, running, holds=[HOME])
     await live(durable, 10)
 
     assert len(durable.topic[HOME]) == 2
@@ -229,8 +229,8 @@ def resolved_case() -> Durable:
 async def forget(durable: Durable, after: int = 101 * DAY) -> None:
     """A worker whose clock is so far that the case is forgotten."""
     known = len(durable.changelog[HOME])
-    async with at_work(Outside(durable, wall=NOON + after, follows=True)) as (desk, running):
-        await count_all(durable, desk, running)
+    async with at_work(Outside(durable, wall=NOON + after, follows=True)) as (processor, running):
+        await count_all(durable, processor, running)
         await until(lambda: (b"riverside case-1", None) in durable.changelog[HOME][known:], running)
 
 
@@ -255,10 +255,10 @@ async def test_the_last_instant_at_which_a_case_is_remembered_leaves_no_gap_to_t
     await live(durable, 10)
     before = durable.rows("cases")
     last = NOON + 2 * HOUR
-    async with at_work(Outside(durable, wall=last + 100 * DAY, follows=True)) as (desk, running):
-        await until(lambda: desk.ready and desk.partitions[HOME].clock == last + 100 * DAY, running)
+    async with at_work(Outside(durable, wall=last + 100 * DAY, follows=True)) as (processor, running):
+        await until(lambda: processor.ready and processor.partitions[HOME].clock == last + 100 * DAY, running)
         publish(durable, "resolution", "x", last, arrives=last + 100 * DAY, school="north")
-        await count_all(durable, desk, running)
+        await count_all(durable, processor, running)
     kept = {"last_offset": 0}
     assert {key: row | kept for key, row in durable.rows("cases").items()} == {key: row | kept for key, row in before.items()}
 
@@ -278,9 +278,9 @@ async def test_a_worker_does_not_forget_what_another_one_has_already_added_to(or
     assert [row["rating"] for row in durable.rows("cases").values() if row["subject"] == "case-1"] == [0.75]
 
     outside = Outside(durable, wall=late)
-    async with at_work(outside) as (desk, running):
-        await until(lambda: desk.ready, running)  # turns without records
-        await count_all(durable, desk, running, batch=1)
+    async with at_work(outside) as (processor, running):
+        await until(lambda: processor.ready, running)  # turns without records
+        await count_all(durable, processor, running, batch=1)
 
     assert durable.dead_letters == []
     assert [row["rating"] for row in durable.rows("cases").values() if row["subject"] == "case-1"] == [0.75]

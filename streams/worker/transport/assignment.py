@@ -1,6 +1,6 @@
 """The partitions in hand: which of them may be fetched, delivered, written and committed, and under which epoch.
 
-The gate makes rebalances safe. It is HELD while nothing is in hand, SOUGHT once every partition stands at its committed
+The flow of records makes rebalances safe. It is HELD while nothing is in hand, SOUGHT once every partition stands at its committed
 offset, OPEN while records are delivered, and CLOSED from the revoke until what is finished has been committed. The epoch
 counts assignments, so that whatever was begun under an earlier one is recognised and dropped. Records must follow each
 other: what aiokafka gives has to start at the position where the last ones ended, or records were dropped on the way.
@@ -69,73 +69,73 @@ class PartitionAssignment:
     def __init__(self, bounds: Bounds, away: Away, *, clock: Callable[[], float] = now_s) -> None:
         self.bounds = bounds
         self.epoch = 0
-        self.gate = FlowState.HELD
+        self.flow = FlowState.HELD
         self.changed = asyncio.Event()
         """Set when more may be fetched than before."""
         self.finished = asyncio.Event()
         """Set when more may be committed than before."""
         self._away = away
         self._clock = clock
-        self._lanes: dict[int, OffsetTracker] = {}
+        self._trackers: dict[int, OffsetTracker] = {}
         self._full: set[int] = set()
         self._heavy: set[int] = set()
         self._mean_bytes = FIRST_GUESS_BYTES
 
-    # -- what the desk asks -------------------------------------------------------------------------------------------
+    # -- what the receiver asks -------------------------------------------------------------------------------------------
     def beat(self) -> None:
         """End the process if it was away so long that the group may have replaced it."""
         self._away.beat()
 
     def holds(self, partition: int, epoch: int) -> bool:
         """Whether the partition is still in hand under that epoch; once False, False for good."""
-        lane = self._lanes.get(partition)
-        return lane is not None and lane.epoch == epoch
+        tracker = self._trackers.get(partition)
+        return tracker is not None and tracker.epoch == epoch
 
     def committed_to(self, partition: int) -> int:
         """The offset up to which the group has committed; 0 for a partition that is not in hand."""
-        lane = self._lanes.get(partition)
-        return 0 if lane is None else lane.committed
+        tracker = self._trackers.get(partition)
+        return 0 if tracker is None else tracker.committed
 
     def caught_up(self, partition: int) -> bool:
         """Whether everything in the partition is done, by news less than 5 s old."""
-        lane = self._lanes.get(partition)
-        if lane is None or self.gate is not FlowState.OPEN or lane.highwater is None:
+        tracker = self._trackers.get(partition)
+        if tracker is None or self.flow is not FlowState.OPEN or tracker.highwater is None:
             return False
-        return lane.idle and lane.expected >= lane.highwater and self._clock() - lane.polled_at < FRESH_S
+        return tracker.idle and tracker.expected >= tracker.highwater and self._clock() - tracker.polled_at < FRESH_S
 
     # -- rebalances ---------------------------------------------------------------------------------------------------
     def begin(self, starts: Mapping[int, int]) -> int:
         """These partitions are in hand from these offsets on. Returns the new epoch."""
         self.epoch += 1
-        self._lanes = {p: OffsetTracker(p, self.epoch, start, self._settled) for p, start in starts.items()}
+        self._trackers = {p: OffsetTracker(p, self.epoch, start, self._settled) for p, start in starts.items()}
         self._full.clear()
-        self.gate = FlowState.SOUGHT
+        self.flow = FlowState.SOUGHT
         return self.epoch
 
     def open(self) -> bool:
         """Deliver from here on; only where `begin` came before."""
-        if self.gate is FlowState.SOUGHT:
-            self.gate = FlowState.OPEN
+        if self.flow is FlowState.SOUGHT:
+            self.flow = FlowState.OPEN
             self.changed.set()
-        return self.gate is FlowState.OPEN
+        return self.flow is FlowState.OPEN
 
     def close(self) -> bool:
         """Deliver no more. True when there is something to settle."""
-        if self.gate in (FlowState.SOUGHT, FlowState.OPEN):
-            self.gate = FlowState.CLOSED
+        if self.flow in (FlowState.SOUGHT, FlowState.OPEN):
+            self.flow = FlowState.CLOSED
             return True
         return False
 
     def forget(self) -> None:
         """Nothing is in hand any more."""
         self.epoch += 1
-        self.gate = FlowState.HELD
-        self._lanes = {}
+        self.flow = FlowState.HELD
+        self._trackers = {}
         self._full.clear()
 
     def delivers(self, epoch: int) -> bool:
         """Whether records of that epoch may be delivered now."""
-        return self.gate is FlowState.OPEN and epoch == self.epoch
+        return self.flow is FlowState.OPEN and epoch == self.epoch
 
     # -- fetching -----------------------------------------------------------------------------------------------------
     def wanted(self) -> list[int]:
@@ -143,11 +143,11 @@ class PartitionAssignment:
 
         So partitions that stand, because their breaker is open, cannot stop the others.
         """
-        if self.gate is not FlowState.OPEN:
+        if self.flow is not FlowState.OPEN:
             return []
-        self._full = {p for p, lane in self._lanes.items() if self._is_full(lane)}
-        self._heavy = {p for p, lane in self._lanes.items() if self._is_heavy(lane)} if self._over_total() else set()
-        return [p for p in self._lanes if p not in self._full and p not in self._heavy]
+        self._full = {p for p, tracker in self._trackers.items() if self._is_full(tracker)}
+        self._heavy = {p for p, tracker in self._trackers.items() if self._is_heavy(tracker)} if self._over_total() else set()
+        return [p for p in self._trackers if p not in self._full and p not in self._heavy]
 
     @property
     def pressed(self) -> bool:
@@ -161,32 +161,32 @@ class PartitionAssignment:
 
     def receive(self, span: FetchedRange) -> Fetched | None:
         """Take a fetch's records; None when there were none. Raises `Hole` when it did not start where the last one ended."""
-        lane = self._lanes[span.partition]
-        if span.before != lane.expected:
-            raise Hole(f"partition {span.partition}: fetched from {span.before}, expected {lane.expected}")
-        lane.highwater, lane.polled_at = span.highwater, span.polled_at
+        tracker = self._trackers[span.partition]
+        if span.before != tracker.expected:
+            raise Hole(f"partition {span.partition}: fetched from {span.before}, expected {tracker.expected}")
+        tracker.highwater, tracker.polled_at = span.highwater, span.polled_at
         if not span.records:
-            if span.after != lane.expected:
-                lane.pass_over(span.after)
+            if span.after != tracker.expected:
+                tracker.pass_over(span.after)
             return None
-        fetched = lane.deliver(span.records, span.after)
+        fetched = tracker.deliver(span.records, span.after)
         self._mean_bytes = max(1.0, fetched.size / len(span.records))
         return fetched
 
     def expected(self, partition: int) -> int:
         """The position from which the partition's next records must come."""
-        return self._lanes[partition].expected
+        return self._trackers[partition].expected
 
     # -- committing ---------------------------------------------------------------------------------------------------
     def committable(self) -> dict[int, int]:
         """Offsets beyond the committed ones, by partition."""
-        return {p: lane.finished_to for p, lane in self._lanes.items() if lane.finished_to > lane.committed}
+        return {p: tracker.finished_to for p, tracker in self._trackers.items() if tracker.finished_to > tracker.committed}
 
     def committed(self, offsets: Mapping[int, int], epoch: int) -> None:
         """The group has these offsets now."""
         for partition, offset in offsets.items():
             if self.holds(partition, epoch):
-                self._lanes[partition].committed = offset
+                self._trackers[partition].committed = offset
 
     # -- inside -------------------------------------------------------------------------------------------------------
     def _settled(self) -> None:
@@ -194,13 +194,13 @@ class PartitionAssignment:
         self.changed.set()
 
     def _over_total(self) -> bool:
-        lanes = self._lanes.values()
-        return sum(x.records for x in lanes) >= self.bounds.total_records or sum(x.bytes for x in lanes) >= self.bounds.total_bytes
+        trackers = self._trackers.values()
+        return sum(x.records for x in trackers) >= self.bounds.total_records or sum(x.bytes for x in trackers) >= self.bounds.total_bytes
 
-    def _is_heavy(self, lane: OffsetTracker) -> bool:
-        count = len(self._lanes)
-        return lane.records * count >= self.bounds.total_records or lane.bytes * count >= self.bounds.total_bytes
+    def _is_heavy(self, tracker: OffsetTracker) -> bool:
+        count = len(self._trackers)
+        return tracker.records * count >= self.bounds.total_records or tracker.bytes * count >= self.bounds.total_bytes
 
-    def _is_full(self, lane: OffsetTracker) -> bool:
-        share = 0.5 if lane.partition in self._full else 1.0
-        return lane.records >= share * self.bounds.records or lane.bytes >= share * self.bounds.bytes
+    def _is_full(self, tracker: OffsetTracker) -> bool:
+        share = 0.5 if tracker.partition in self._full else 1.0
+        return tracker.records >= share * self.bounds.records or tracker.bytes >= share * self.bounds.bytes

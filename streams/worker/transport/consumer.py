@@ -1,7 +1,7 @@
-"""Faust's consumer with another heart: delivery by fetch, a gate over rebalances, and commits of what is finished only.
+"""Faust's consumer with another heart: delivery by fetch, a flow that rebalances stop, and commits of what is finished only.
 
 Faust acknowledges an event whenever an agent's iteration ends, also by an exception; here an acknowledgement means nothing
-and `Fetched.finish()` everything. At a revoke the order is: deliver no more, let the desk settle, commit, and only then
+and `Fetched.finish()` everything. At a revoke the order is: deliver no more, let the receiver settle, commit, and only then
 forget (Faust forgets first). Any failure stops the worker: what is not committed is read again, by this worker or another.
 """
 
@@ -29,7 +29,7 @@ PRESSED_FETCH_S = 0.02
 SETTLE_SHARE = 0.5
 SETTLE_LIMIT_SHARE = 0.7
 COMMIT_SHARE = 0.2
-"""Shares of the session timeout at a revoke: what the desk is told, what it gets, and what the commit gets."""
+"""Shares of the session timeout at a revoke: what the receiver is told, what it gets, and what the commit gets."""
 
 Look = Callable[[], Awaitable[object]]
 """Makes sure that the topic is still the one that it was; raises when it is not."""
@@ -38,15 +38,15 @@ log = structlog.get_logger("transport")
 
 
 class Consumer(driver.Consumer):
-    """Member of the group. Everything about offsets is in `custody`; Faust's own bookkeeping of them stays empty."""
+    """Member of the group. Everything about offsets is in `assignment`; Faust's own bookkeeping of them stays empty."""
 
     transport: "Transport"
     _thread: FetchThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._custody = self.transport.custody
-        self._desk = self.transport.desk
+        self._assignment = self.transport.assignment
+        self._receiver = self.transport.receiver
         self._session_s = self.transport.subscription.session_timeout_s
         self._committing = asyncio.Lock()
         self._nothing = lambda: None
@@ -59,7 +59,7 @@ class Consumer(driver.Consumer):
         """Stop, settle, commit, forget. An error stops the worker; aiokafka would only log it and join the group again."""
         try:
             await self.wait_empty()
-            self._custody.forget()
+            self._assignment.forget()
             await super().on_partitions_revoked(revoked)
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker stops with it
             await self.crash(error)
@@ -68,39 +68,39 @@ class Consumer(driver.Consumer):
         """Let Faust prepare its agents; its recovery, which has no tables to recover, then calls `perform_seek` and `resume_flow`."""
         try:
             if not assigned:
-                await self._desk.assigned((), self._custody.begin({}))
+                await self._receiver.assigned((), self._assignment.begin({}))
             await super().on_partitions_assigned(assigned, generation_id)
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker stops with it
             await self.crash(error)
 
     async def perform_seek(self) -> None:
-        """Go to the committed offsets, and tell the desk. A rebalance meanwhile makes it void; an error stops the worker."""
+        """Go to the committed offsets, and tell the receiver. A rebalance meanwhile makes it void; an error stops the worker."""
         try:
             await self._begin()
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker stops with it
             await self.crash(error)
 
     async def _begin(self) -> None:
-        epoch = self._custody.epoch
+        epoch = self._assignment.epoch
         partitions = sorted(tp.partition for tp in self.assignment())
         try:
             async with asyncio.timeout(self._session_s):
                 await self.transport.look()
                 starts = await self._thread.run(self._thread.seek_to_start(partitions))
         except (KafkaError, LostRecords, TimeoutError):
-            if self._custody.epoch == epoch:
+            if self._assignment.epoch == epoch:
                 raise
-        if self._custody.epoch == epoch:
-            await self._desk.assigned(partitions, self._custody.begin(starts))
-            log.info("assigned", partitions=partitions, epoch=self._custody.epoch)
+        if self._assignment.epoch == epoch:
+            await self._receiver.assigned(partitions, self._assignment.begin(starts))
+            log.info("assigned", partitions=partitions, epoch=self._assignment.epoch)
 
     def resume_flow(self) -> None:
         """Deliver, if the seek has been done."""
         super().resume_flow()
-        self._custody.open()
+        self._assignment.open()
 
     async def wait_empty(self) -> None:
-        """Let the desk end what it has under way, and commit what is finished; called at a revoke and when the app stops.
+        """Let the receiver end what it has under way, and commit what is finished; called at a revoke and when the app stops.
 
         An error stops the worker, but is not raised: Faust would then leave the thread running when the app stops.
         """
@@ -108,17 +108,17 @@ class Consumer(driver.Consumer):
             await self._settle()
             await asyncio.wait_for(self.commit(), COMMIT_SHARE * self._session_s)
         except TimeoutError:
-            log.warning("not committed in time: these records will be read again", offsets=self._custody.committable())
+            log.warning("not committed in time: these records will be read again", offsets=self._assignment.committable())
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker stops with it
             await self.crash(error)
 
     async def _settle(self) -> None:
-        if self._custody.close():
+        if self._assignment.close():
             try:
                 async with asyncio.timeout(SETTLE_LIMIT_SHARE * self._session_s):
-                    await self._desk.revoked(SETTLE_SHARE * self._session_s)
+                    await self._receiver.revoked(SETTLE_SHARE * self._session_s)
             except TimeoutError:
-                log.warning("the desk did not settle in time: what it still wants to write is fenced off")
+                log.warning("the receiver did not settle in time: what it still wants to write is fenced off")
 
     def close(self) -> None:
         """Nothing: the thread closes aiokafka, in its own loop. Faust calls this from the wrong one when a rebalance meets a stop."""
@@ -136,26 +136,26 @@ class Consumer(driver.Consumer):
                 raise
 
     async def _fetch_once(self) -> None:
-        self._custody.changed.clear()
-        wanted, epoch = self._custody.wanted(), self._custody.epoch
+        self._assignment.changed.clear()
+        wanted, epoch = self._assignment.wanted(), self._assignment.epoch
         if not wanted:
-            await self._custody.changed.wait()
+            await self._assignment.changed.wait()
             return
-        wait_s = PRESSED_FETCH_S if self._custody.pressed else IDLE_FETCH_S
+        wait_s = PRESSED_FETCH_S if self._assignment.pressed else IDLE_FETCH_S
         try:
-            spans = await self._thread.run(self._thread.fetch(wanted, self._custody.room(), wait_s))
-            holes = [span.partition for span in spans if not self._deliver(span)] if self._custody.delivers(epoch) else []
+            spans = await self._thread.run(self._thread.fetch(wanted, self._assignment.room(), wait_s))
+            holes = [span.partition for span in spans if not self._deliver(span)] if self._assignment.delivers(epoch) else []
             for partition in holes:
-                if self._custody.delivers(epoch):
-                    await self._thread.run(self._thread.seek_to(partition, self._custody.expected(partition)))
+                if self._assignment.delivers(epoch):
+                    await self._thread.run(self._thread.seek_to(partition, self._assignment.expected(partition)))
         except (KafkaError, LostRecords):
-            if self._custody.delivers(epoch):  # else it is about an assignment that is over: the next one starts anew
+            if self._assignment.delivers(epoch):  # else it is about an assignment that is over: the next one starts anew
                 raise
 
     def _deliver(self, span: FetchedRange) -> bool:
         """Hand over without a pause in which anything could change. False when records are missing before these."""
         try:
-            fetched = self._custody.receive(span)
+            fetched = self._assignment.receive(span)
         except Hole as hole:
             log.warning("records were dropped on the way, fetching them again", why=str(hole))
             return False
@@ -194,7 +194,7 @@ class Consumer(driver.Consumer):
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002 - Faust's signature
         """Commit what is finished. True when something was; an error other than a rebalance is raised."""
         async with self._committing:
-            offsets, epoch = self._custody.committable(), self._custody.epoch
+            offsets, epoch = self._assignment.committable(), self._assignment.epoch
             if not offsets:
                 return False
             try:
@@ -207,14 +207,14 @@ class Consumer(driver.Consumer):
                     raise
                 log.warning("not committed, the consumer's thread has ended: these records will be read again", offsets=offsets)
                 return False
-            self._custody.committed(offsets, epoch)
+            self._assignment.committed(offsets, epoch)
             return True
 
     @Service.task
     async def _commit_handler(self) -> None:
         while not self.should_stop:
-            await self._custody.finished.wait()
-            self._custody.finished.clear()
+            await self._assignment.finished.wait()
+            self._assignment.finished.clear()
             await self.commit()
             await self.sleep(COMMIT_PAUSE_S)
 
@@ -225,7 +225,7 @@ class Consumer(driver.Consumer):
     @Service.task
     async def _beat(self) -> None:
         while not self.should_stop:
-            self._custody.beat()
+            self._assignment.beat()
             await self._thread.run(self._thread.check())
             await asyncio.sleep(BEAT_S)
 
@@ -241,9 +241,9 @@ class Transport(driver.Transport):
 
     Consumer: ClassVar[type[Consumer]] = Consumer
 
-    def __init__(self, *args: Any, custody: PartitionAssignment, desk: Receiver, look: Look, subscription: Subscription) -> None:
+    def __init__(self, *args: Any, assignment: PartitionAssignment, receiver: Receiver, look: Look, subscription: Subscription) -> None:
         super().__init__(*args)
         self.look = look
-        self.custody = custody
-        self.desk = desk
+        self.assignment = assignment
+        self.receiver = receiver
         self.subscription = subscription

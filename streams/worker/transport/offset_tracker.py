@@ -15,12 +15,12 @@ class Fetched:
     all before them are finished, `size` the bytes of the values.
     """
 
-    __slots__ = ("_lane", "end", "epoch", "finished", "partition", "records", "size")
+    __slots__ = ("_tracker", "end", "epoch", "finished", "partition", "records", "size")
 
-    def __init__(self, lane: "OffsetTracker", records: Sequence[Any], end: int) -> None:
-        self._lane = lane
-        self.partition = lane.partition
-        self.epoch = lane.epoch
+    def __init__(self, tracker: "OffsetTracker", records: Sequence[Any], end: int) -> None:
+        self._tracker = tracker
+        self.partition = tracker.partition
+        self.epoch = tracker.epoch
         self.records = records
         self.end = end
         self.size = sum(size for size in map(_BYTES, records) if size > 0)
@@ -30,14 +30,14 @@ class Fetched:
         """From here on the offset after these records may be committed. A second call, or one after a revoke, does nothing."""
         if not self.finished:
             self.finished = True
-            self._lane.settle()
+            self._tracker.settle()
 
     def __repr__(self) -> str:
         return f"<Fetched {self.partition}/{self.epoch}: {len(self.records)} records up to {self.end}>"
 
 
 class OffsetTracker:
-    """The delivered records of one partition under one epoch. Mutable, owned by `Custody`."""
+    """The delivered records of one partition under one epoch. Mutable, owned by `Assignment`."""
 
     def __init__(self, partition: int, epoch: int, start: int, settled: Callable[[], None]) -> None:
         """`start` is the committed offset; `settled` is called whenever the committable offset moved."""

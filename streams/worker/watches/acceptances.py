@@ -19,18 +19,18 @@ log = structlog.get_logger("acceptance")
 
 
 class StandingPartitions(Protocol):
-    """What is asked of the desk."""
+    """What is asked of the processor."""
 
     @property
     def floods(self) -> list[Flood]: ...
     def accept(self, number: int, until: int) -> None: ...
 
 
-async def follow_acceptances(desk: StandingPartitions, server: ClickHouse, topic_id: str) -> None:
-    """Until cancelled: tell the desk what was accepted. An outage of ClickHouse passes; another error of it is raised."""
+async def follow_acceptances(processor: StandingPartitions, server: ClickHouse, topic_id: str) -> None:
+    """Until cancelled: tell the processor what was accepted. An outage of ClickHouse passes; another error of it is raised."""
     while True:
         await asyncio.sleep(ASKED_EVERY_S)
-        if desk.floods:
+        if processor.floods:
             try:
                 known = await asyncio.to_thread(_accepted, server, topic_id)
             except Exception as failure:
@@ -39,7 +39,7 @@ async def follow_acceptances(desk: StandingPartitions, server: ClickHouse, topic
                 log.warning("acceptances are asked for again", why=str(failure))
                 continue
             for partition, until in known.items():
-                desk.accept(partition, until)
+                processor.accept(partition, until)
 
 
 def _accepted(server: ClickHouse, topic_id: str) -> dict[int, int]:

@@ -1,7 +1,7 @@
 """Another directory while a worker goes on: at SIGHUP its file is read again.
 
 A file that cannot be used is refused with all its mistakes, and the old directory stays in force. A good one with a higher
-revision is first written to ClickHouse, so that SQL knows it before any row does; then the desk restates what it holds.
+revision is first written to ClickHouse, so that SQL knows it before any row does; then the processor restates what it holds.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ log = structlog.get_logger("directory")
 
 
 class Adopting(Protocol):
-    """What is asked of the desk."""
+    """What is asked of the processor."""
 
     def adopt(self, directory: Directory) -> None: ...
 
 
-async def follow_directory(desk: Adopting, server: ClickHouse, settings: Settings, hangup: asyncio.Event, current: Directory) -> None:
+async def follow_directory(processor: Adopting, server: ClickHouse, settings: Settings, hangup: asyncio.Event, current: Directory) -> None:
     """Until cancelled: each time `hangup` is set, take what the file says now. An outage of ClickHouse is waited for."""
     while True:
         await hangup.wait()
@@ -41,7 +41,7 @@ async def follow_directory(desk: Adopting, server: ClickHouse, settings: Setting
         except (DirectoryError, DirectoryRefused, OSError) as why:
             _refuse(current, why)
         else:
-            desk.adopt(wanted)
+            processor.adopt(wanted)
             current = wanted
 
 

@@ -18,12 +18,12 @@ log = structlog.get_logger("switches")
 
 
 class Writing(Protocol):
-    """What is asked of the desk."""
+    """What is asked of the processor."""
 
     def write_windows_again(self) -> None: ...
 
 
-async def follow_switches(desk: Writing, server: ClickHouse, known: int) -> None:
+async def follow_switches(processor: Writing, server: ClickHouse, known: int) -> None:
     """Until cancelled; `known` is the last switch before this worker. An outage of ClickHouse passes; another error of it is raised."""
     while True:
         await asyncio.sleep(ASKED_EVERY_S)
@@ -36,7 +36,7 @@ async def follow_switches(desk: Writing, server: ClickHouse, known: int) -> None
             continue
         if number > known:
             log.info("the tables were rebuilt", rebuild=number)
-            desk.write_windows_again()
+            processor.write_windows_again()
             known = number
 
 

@@ -1,4 +1,4 @@
-"""A desk that is given another directory while it works, and dies anywhere: what is left is as if it had always been so."""
+"""A processor that is given another directory while it works, and dies anywhere: what is left is as if it had always been so."""
 
 import asyncio
 import contextlib
@@ -9,14 +9,14 @@ import pytest
 
 from events.directory import DEFAULT, Directory
 from streams.worker.processor import Processor
-from tests.unit.test_desk import PARTITIONS, Died, Durable, Fetched, Outside, topic, until
+from tests.unit.test_processor import PARTITIONS, Died, Durable, Fetched, Outside, topic, until
 
 ANOTHER = Directory.parse(DEFAULT.content.replace("8 business hours", "3 business hours").replace('"revision":0', '"revision":5'))
 
 
 @asynccontextmanager
 async def at_work(outside: Outside, directory: Directory) -> AsyncIterator[tuple[Processor, "asyncio.Task[None]"]]:
-    desk = Processor(
+    processor = Processor(
         directory=directory,
         partitions=PARTITIONS,
         topic_id="",
@@ -28,11 +28,11 @@ async def at_work(outside: Outside, directory: Directory) -> AsyncIterator[tuple
         follow_wall=True,
         meter=outside,
     )
-    desk.guard = outside
-    running = asyncio.create_task(desk.run())
-    await desk.assigned(range(PARTITIONS), 1)
+    processor.guard = outside
+    running = asyncio.create_task(processor.run())
+    await processor.assigned(range(PARTITIONS), 1)
     try:
-        yield desk, running
+        yield processor, running
     finally:
         running.cancel()
         await asyncio.wait({running})
@@ -40,16 +40,16 @@ async def at_work(outside: Outside, directory: Directory) -> AsyncIterator[tuple
 
 async def live(durable: Durable, directory: Directory, adopted: Directory | None = None, dies_at: int = 10**9) -> None:
     """One worker until all is folded; half-way through it is given another directory. Or until it dies."""
-    async with at_work(Outside(durable, dies_at), directory) as (desk, running):
+    async with at_work(Outside(durable, dies_at), directory) as (processor, running):
         for half in (1, 2):
             ends = {p: len(log) * half // 2 for p, log in durable.topic.items()}
             for p, end in ends.items():
                 records = durable.topic[p][durable.committed[p] : end]
                 if records:
-                    await desk.take(Fetched(durable, p, records))
+                    await processor.take(Fetched(durable, p, records))
             await until(lambda ends=ends: all(durable.committed[p] >= ends[p] for p in ends), running)  # type: ignore[misc]
             if adopted is not None:
-                desk.adopt(adopted)
+                processor.adopt(adopted)
         await until(lambda: adopted is None or is_under(durable, adopted), running)
 
 
@@ -92,22 +92,22 @@ async def test_a_worker_that_dies_while_it_restates_leaves_nothing_wrong(dies_at
     same(durable, always_so)
 
 
-async def test_a_desk_that_is_woken_and_cancelled_at_once_ends() -> None:
-    async with at_work(Outside(topic()), DEFAULT) as (desk, running):
-        await until(lambda: desk.ready, running)
+async def test_a_processor_that_is_woken_and_cancelled_at_once_ends() -> None:
+    async with at_work(Outside(topic()), DEFAULT) as (processor, running):
+        await until(lambda: processor.ready, running)
         await asyncio.wait({running}, timeout=0.05)  # until it sleeps
-        desk.adopt(ANOTHER)
+        processor.adopt(ANOTHER)
         running.cancel()
         done, _ = await asyncio.wait({running}, timeout=5)
         assert done == {running}
 
 
 async def test_what_is_recovered_later_is_under_it_too() -> None:
-    async with at_work(Outside(topic()), DEFAULT) as (desk, running):
-        await desk.assigned([0], 2)
-        await until(lambda: desk.ready, running)
-        desk.adopt(ANOTHER)
-        await until(lambda: desk.partitions[0].directory is ANOTHER, running)
-        await desk.assigned([0, 1], 3)
-        await until(lambda: desk.ready, running)
-        assert desk.partitions[1].directory is ANOTHER
+    async with at_work(Outside(topic()), DEFAULT) as (processor, running):
+        await processor.assigned([0], 2)
+        await until(lambda: processor.ready, running)
+        processor.adopt(ANOTHER)
+        await until(lambda: processor.partitions[0].directory is ANOTHER, running)
+        await processor.assigned([0, 1], 3)
+        await until(lambda: processor.ready, running)
+        assert processor.partitions[1].directory is ANOTHER

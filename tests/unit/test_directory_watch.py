@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from events.directory import DEFAULT, Directory
 from sinks.clickhouse.connection import ClickHouse
 from streams.settings import Settings
-from streams.worker.process.watches import directory as reload
+from streams.worker.watches import directory as reload
 from streams.worker.watches.directory import follow_directory
 
 SIMPLE = "revision: {}\nzone: America/Chicago\nhours: {{monday: 08:00-16:00}}\n"

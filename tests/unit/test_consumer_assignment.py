@@ -29,12 +29,12 @@ class Hand:
         return self.now
 
 
-def custody(bounds: Bounds | None = None, clock: Hand | None = None) -> PartitionAssignment:
+def assignment(bounds: Bounds | None = None, clock: Hand | None = None) -> PartitionAssignment:
     return PartitionAssignment(bounds or Bounds(), Away(30, clock=clock or Hand()), clock=clock or Hand())
 
 
 def opened(starts: dict[int, int], bounds: Bounds | None = None, clock: Hand | None = None) -> PartitionAssignment:
-    made = custody(bounds, clock)
+    made = assignment(bounds, clock)
     made.begin(starts)
     assert made.open()
     return made
@@ -136,7 +136,7 @@ def test_positions_without_records_are_passed_over_and_committed_with_what_is_do
 
 # -- the gate ---------------------------------------------------------------------------------------------------------
 def test_nothing_is_fetched_or_delivered_before_the_seek() -> None:
-    made = custody()
+    made = assignment()
     assert not made.open()
     assert made.wanted() == []
     epoch = made.begin({0: 0, 1: 0})

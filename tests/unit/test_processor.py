@@ -1,4 +1,4 @@
-"""The desk's order of writing: whatever step a worker dies at, the next one ends with the same rows."""
+"""The processor's order of writing: whatever step a worker dies at, the next one ends with the same rows."""
 
 import asyncio
 import contextlib
@@ -118,23 +118,23 @@ class Stubborn(Outside):
         return epoch == self.epoch
 
 
-async def test_a_turn_of_an_assignment_before_writes_nothing_under_the_one_that_follows() -> None:
+async def test_a_batch_of_an_assignment_before_writes_nothing_under_the_one_that_follows() -> None:
     #  epoch 1: rows are on their way --- revoke, not settled in time --- epoch 2: the same partitions --- the rows have landed
     durable = topic()
     outside = Stubborn(durable)
-    async with at_work(outside) as (desk, running):
-        await desk.take(Fetched(durable, 0, durable.topic[0]))
+    async with at_work(outside) as (processor, running):
+        await processor.take(Fetched(durable, 0, durable.topic[0]))
         await outside.writing.wait()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.05):
-                await desk.revoked(0.01)
+                await processor.revoked(0.01)
         outside.epoch = 2
-        await desk.assigned(range(PARTITIONS), 2)
+        await processor.assigned(range(PARTITIONS), 2)
         outside.let_go.set()
-        await until(lambda: desk.ready and desk._turn is not None and desk._turn.done(), running)
+        await until(lambda: processor.ready and processor._batch is not None and processor._batch.done(), running)
         assert not any(durable.changelog.values())
         assert not any(durable.committed.values())
-        await desk.take(Fetched(durable, 0, durable.topic[0], epoch=2))
+        await processor.take(Fetched(durable, 0, durable.topic[0], epoch=2))
         await until(lambda: durable.committed[0] == len(durable.topic[0]), running)
     assert durable.changelog[0]
 
@@ -165,11 +165,11 @@ async def test_a_recovery_that_fails_closes_the_changelogs_consumer() -> None:
 async def test_a_changelog_that_begins_again_stops_the_worker(undisturbed: Durable) -> None:
     """What is written then makes the new one look like a state, which it is not."""
     durable = replace(undisturbed, topic=defaultdict(list, undisturbed.topic), changelog=defaultdict(list, undisturbed.changelog))
-    async with at_work(Outside(durable)) as (desk, running):
-        await until(lambda: desk.ready, running)
+    async with at_work(Outside(durable)) as (processor, running):
+        await until(lambda: processor.ready, running)
         durable.changelog.clear()
-        await desk.take(Fetched(durable, 0, durable.topic[0][:1]))
-        await desk.take(Fetched(durable, 1, durable.topic[1][:1]))
+        await processor.take(Fetched(durable, 0, durable.topic[0][:1]))
+        await processor.take(Fetched(durable, 1, durable.topic[1][:1]))
         with pytest.raises(ChangelogRestarted, match="goes on at 0: it was made anew or emptied"):
             await until(lambda: False, running)
 
@@ -185,8 +185,8 @@ async def test_rows_ahead_of_a_dead_workers_clock_do_not_hide_later_ones() -> No
     assert durable.rows("windows").get(NORTH) is None
     durable.publish(event("contact", 2, "case-2", noon - 1_000, "riverside", school="north"), noon - 1_000, partition)
 
-    async with at_work(Outside(durable, wall=noon)) as (desk, running):
-        await desk.take(Fetched(durable, partition, durable.topic[partition][1:]))
+    async with at_work(Outside(durable, wall=noon)) as (processor, running):
+        await processor.take(Fetched(durable, partition, durable.topic[partition][1:]))
         await until(lambda: durable.committed[partition] == len(durable.topic[partition]), running)
 
     assert durable.rows("windows")[NORTH]["contact_n"] == 1
@@ -197,8 +197,8 @@ NORTH = ("riverside", "school", "north", "", "1h")
 
 async def live_until_noon(durable: Durable, partition: int, noon: int) -> None:
     outside = Outside(durable, wall=noon - HOUR)
-    async with at_work(outside) as (desk, running):
-        await desk.take(Fetched(durable, partition, durable.topic[partition]))
+    async with at_work(outside) as (processor, running):
+        await processor.take(Fetched(durable, partition, durable.topic[partition]))
         await until(lambda: durable.committed[partition] == 1, running)
         outside.follows, outside.wall, outside.dies_at = True, noon, outside.deeds + 3
         await until(lambda: False, running)
@@ -212,11 +212,11 @@ def topic_of_one(at: int) -> Durable:
 
 async def test_every_window_is_written_again_where_the_tables_were_switched() -> None:
     durable = topic()
-    async with at_work(Outside(durable)) as (desk, running):
+    async with at_work(Outside(durable)) as (processor, running):
         for p in range(PARTITIONS):
-            await desk.take(Fetched(durable, p, durable.topic[p]))
+            await processor.take(Fetched(durable, p, durable.topic[p]))
         await until(lambda: all(durable.committed[p] == len(durable.topic[p]) for p in range(PARTITIONS)), running)
         before = durable.rows("windows")
         durable.tables["windows"].clear()
-        desk.write_windows_again()
+        processor.write_windows_again()
         await until(lambda: durable.rows("windows") == before, running)

@@ -1,4 +1,4 @@
-"""The desk's word on promises: whatever step a worker dies at, in the end everybody has been told the same."""
+"""The processor's word on promises: whatever step a worker dies at, in the end everybody has been told the same."""
 
 import asyncio
 from typing import Any
@@ -41,12 +41,12 @@ def history() -> Durable:
 async def live(durable: Durable, batch: int, dies_at: int = 10**9, lag: int = 0) -> None:
     """One worker to the end of the log, or until it dies; its wall clock is `lag` ms ahead of what it fetches."""
     outside = Outside(durable, dies_at, wall=MONDAY)
-    async with at_work(outside) as (desk, running):
+    async with at_work(outside) as (processor, running):
         position = durable.committed[RIVERSIDE]
         while position < len(durable.topic[RIVERSIDE]):
             records = durable.topic[RIVERSIDE][position : position + batch]
             outside.wall = records[-1].timestamp + lag
-            await desk.take(Fetched(durable, RIVERSIDE, records))
+            await processor.take(Fetched(durable, RIVERSIDE, records))
             position += len(records)
             await until(lambda position=position: durable.committed[RIVERSIDE] >= position, running)  # type: ignore[misc] # bound as it is now
 
@@ -124,8 +124,8 @@ async def test_time_alone_makes_it_speak() -> None:
     durable = Durable()
     durable.publish(event("contact", 1, "case-1", MONDAY, "riverside", priority="critical"), MONDAY, RIVERSIDE)
     outside = Outside(durable, wall=MONDAY, follows=True)
-    async with at_work(outside) as (desk, running):
-        await desk.take(Fetched(durable, RIVERSIDE, durable.topic[RIVERSIDE]))
+    async with at_work(outside) as (processor, running):
+        await processor.take(Fetched(durable, RIVERSIDE, durable.topic[RIVERSIDE]))
         await until(lambda: durable.committed[RIVERSIDE] == 1, running)
         assert durable.said == []
         outside.wall = MONDAY + 2 * HOUR + 1
