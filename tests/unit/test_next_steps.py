@@ -48,7 +48,7 @@ def logged() -> io.StringIO:
 def test_a_line_of_the_log_bears_it(logged: io.StringIO) -> None:
     structlog.get_logger("processor").warning("batch given up", why="partition 3 is no longer ours")
     entry = json.loads(logged.getvalue())
-    assert (entry["level"], entry["logger"], entry["why"]) == ("warning", "desk", "partition 3 is no longer ours")
+    assert (entry["level"], entry["logger"], entry["why"]) == ("warning", "processor", "partition 3 is no longer ours")
     assert entry["next"] == NEXT_STEPS["batch given up"]
 
 
