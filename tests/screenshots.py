@@ -20,8 +20,8 @@ from streams.clock import WallClock
 from streams.settings import Settings
 from streams.simulation import Plan
 from streams.warehouse import clickhouse_of
-from tests.acceptance.browser import chromium, page_process
 from tests.benchmarks.rig import client, follow, publish, servers, worker
+from tests.support.browser import chromium, page_process
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "img"
 QUALITY: Final = 80

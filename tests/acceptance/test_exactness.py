@@ -23,7 +23,7 @@ from streams.kafka.publisher import STRUCTURED, Publisher
 from streams.settings import Settings
 from streams.simulation import Occurrence, Plan, simulate
 from streams.warehouse import clickhouse_of
-from tests.workers import committed, fresh_settings, query, wait_until_counted, worker
+from tests.support.workers import committed, fresh_settings, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 

@@ -20,8 +20,8 @@ from sinks.clickhouse.verification import differences
 from streams.kafka.publisher import STRUCTURED_BACKFILL
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
-from tests.acceptance.helpdesk import events_of, rows_of, slug, spread, summaries, wire
-from tests.workers import committed, fresh_settings, publish, query, wait_until_counted, worker
+from tests.support.helpdesk import events_of, rows_of, slug, spread, summaries, wire
+from tests.support.workers import committed, fresh_settings, publish, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(300)]
 INVENTED = Path(__file__).parent / "invented.csv"

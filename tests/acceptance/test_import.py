@@ -23,11 +23,11 @@ from streams.mapping.mapping import Table, read_mapping
 from streams.mapping.translation import Translation
 from streams.settings import Settings
 from streams.terminal.configuration import environment_of
-from tests.acceptance import helpdesk
-from tests.acceptance.helpdesk import summaries
 from tests.acceptance.test_helpdesk import INVENTED, stored
+from tests.support import helpdesk
+from tests.support.helpdesk import summaries
+from tests.support.workers import fresh_settings, query, wait_until_counted, worker
 from tests.system.test_publish import records_of
-from tests.workers import fresh_settings, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 MAPPING = Path(__file__).with_name("helpdesk.yaml")

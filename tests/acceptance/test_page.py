@@ -17,8 +17,8 @@ from streams.clock import WallClock
 from streams.kafka.publisher import STRUCTURED
 from streams.settings import Settings
 from streams.simulation import Plan, simulate
-from tests.acceptance.browser import chromium, get, page_process, refused, violations
-from tests.workers import fresh_settings, publish, query, wait_until_counted, worker
+from tests.support.browser import chromium, get, page_process, refused, violations
+from tests.support.workers import fresh_settings, publish, query, wait_until_counted, worker
 
 if TYPE_CHECKING:
     from deploy.embedded.clickhouse import ClickHouseServer

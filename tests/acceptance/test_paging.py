@@ -22,8 +22,8 @@ from deploy.embedded.port import chosen
 from deploy.embedded.process import Child, tail, until
 from streams.kafka.publisher import STRUCTURED, STRUCTURED_BACKFILL, Headers
 from streams.settings import Settings
-from tests.acceptance.alarm import HURRIED, Alarms, Told, alarms
-from tests.workers import fresh_settings, publish, query, wait_until_counted, worker
+from tests.support.alarm import HURRIED, Alarms, Told, alarms
+from tests.support.workers import fresh_settings, publish, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 

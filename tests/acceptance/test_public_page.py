@@ -19,8 +19,8 @@ from streams.page.public import Library, public_application
 from streams.page.service import NeedsToken, run_page
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
-from tests.acceptance.browser import chromium, get, page_process, violations
-from tests.system.questions import write_questions
+from tests.support.browser import chromium, get, page_process, violations
+from tests.support.questions import write_questions
 
 if TYPE_CHECKING:
     from deploy.embedded.clickhouse import ClickHouseServer

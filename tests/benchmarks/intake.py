@@ -19,7 +19,7 @@ import psutil
 from deploy.embedded.process import Child
 from streams.settings import Settings
 from tests.benchmarks.rig import servers
-from tests.intakes import BATCH, STRUCTURED, event, free_port, intake, wire
+from tests.support.intakes import BATCH, STRUCTURED, event, free_port, intake, wire
 
 BODIES = 200
 SLOW, OVERSIZED = 50, 50

@@ -26,8 +26,8 @@ from sinks.clickhouse import queries as asked
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
 from tests.benchmarks.tables import DAYS, LARGE, TOPIC_ID, Size, district_of, fill
-from tests.grafana import ALL, Chosen, Look
-from tests.grafana import queries as of_dashboards
+from tests.support.grafana import ALL, Chosen, Look
+from tests.support.grafana import queries as of_dashboards
 
 RUNS: Final = 20
 SETTINGS: Final = {"do_not_merge_across_partitions_select_final": 1}

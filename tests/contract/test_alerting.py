@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from streams.cli.application import command
-from tests.debian import debian
+from tests.support.debian import debian
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS, ALERTMANAGER, RUNBOOKS = ROOT / "deploy/prometheus", ROOT / "deploy/alertmanager", ROOT / "docs/runbooks"

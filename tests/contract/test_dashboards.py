@@ -15,7 +15,7 @@ import yaml
 from deploy.grafana.__main__ import FOLDER, documents
 from deploy.grafana.panels import NONE
 from deploy.grafana.sources import CLICKHOUSE, PROMETHEUS
-from tests.grafana import Asked, dashboards, queries
+from tests.support.grafana import Asked, dashboards, queries
 
 ROOT = Path(__file__).parents[2]
 PROVISIONING = ROOT / "deploy/grafana/provisioning"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.contract.promql import Reading, of_metrics, queries, recorded
+from tests.support.promql import Reading, of_metrics, queries, recorded
 
 ROOT = Path(__file__).parents[2]
 BY_HAND = {"frontdesk:own_contacts_expected": frozenset({"district"})}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploy.embedded.process import until
-from tests.acceptance.alarm import Told, get, post, post_room
+from tests.support.alarm import Told, get, post, post_room
 
 WITHIN_S = 60.0
 Labels = Mapping[str, str]

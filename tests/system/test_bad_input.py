@@ -34,7 +34,7 @@ from streams.settings import Settings
 from streams.sorting import FORWARDED
 from streams.terminal.configuration import environment_of
 from streams.terminal.outcome import ExitCode
-from tests.workers import fresh_settings, query, wait_until_counted, worker
+from tests.support.workers import fresh_settings, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(240)]
 

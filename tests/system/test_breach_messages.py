@@ -23,7 +23,7 @@ from streams.clock import WallClock
 from streams.kafka.client import client_options
 from streams.kafka.publisher import STRUCTURED, STRUCTURED_BACKFILL
 from streams.settings import Settings
-from tests.workers import fresh_settings, publish, query, worker
+from tests.support.workers import fresh_settings, publish, query, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(240)]
 

@@ -15,8 +15,8 @@ from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.queries import indicators
 from sinks.clickhouse.writer import RowWriter
 from streams.worker.tables import tables_of
-from tests.system.observers import Deaf
-from tests.unit.plain_facts import plain_facts
+from tests.oracles.plain_facts import plain_facts
+from tests.support.observers import Deaf
 from tests.unit.test_breach_times import DAY, HOUR, UNTIL, history, late
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Recovery from a changelog as a real broker leaves it: compacted, with tombstones, with nothing, ahead of the committed offset.
 
-The processor and the changelog are the worker's own, Kafka is real; the rest of the world is `tests.unit.durable`.
+The processor and the changelog are the worker's own, Kafka is real; the rest of the world is `tests.support.durable`.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -12,8 +12,8 @@ import pytest
 from deploy.embedded.kafka import Kafka
 from events.partition import partition_of
 from streams.worker.changelog import Changelog
-from tests.system.compaction import cleaning_often, compacted, compacting_changelog
-from tests.unit.durable import (
+from tests.support.compaction import cleaning_often, compacted, compacting_changelog
+from tests.support.durable import (
     DAY,
     HOUR,
     MINUTE,

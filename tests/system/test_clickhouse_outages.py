@@ -21,8 +21,8 @@ from sinks.clickhouse.advice import AWAY, DISK, MEMORY, MERGES, READ_ONLY, SCHEM
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode
 from tests.chaos.proxy import ClickHouseProxy
-from tests.outages import Traffic, Watched, assert_exact, wait_for, watched
-from tests.workers import committed, fresh_settings, query
+from tests.support.outages import Traffic, Watched, assert_exact, wait_for, watched
+from tests.support.workers import committed, fresh_settings, query
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(300)]
 

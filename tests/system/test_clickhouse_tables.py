@@ -17,7 +17,7 @@ from sinks.clickhouse.directory import DirectoryRefused, write_directory
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.queries import LogChanged, cells_not_empty, claim, events_of, indicators, log_identity, newest_as_of
 from sinks.clickhouse.writer import RowWriter
-from tests.system.observers import Deaf
+from tests.support.observers import Deaf
 
 if TYPE_CHECKING:
     from clickhouse_driver import Client

@@ -25,7 +25,7 @@ from events.exit_code import ExitCode
 pytestmark = pytest.mark.embedded
 
 ROOT = Path(__file__).parents[2]
-WORKER = Path(__file__).with_name("consumer_worker.py")
+WORKER = Path(__file__).parents[1] / "support/consumer_worker.py"
 PARTITIONS = 8
 
 

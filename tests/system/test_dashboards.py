@@ -27,9 +27,9 @@ from streams.clock import WallClock
 from streams.simulation import Plan, simulate
 from streams.sorting import Refused
 from streams.worker.tables import tables_of
-from tests.grafana import ALL, Asked, Chosen, Look, queries
-from tests.system.observers import Deaf
-from tests.unit.plain_facts import plain_facts
+from tests.oracles.plain_facts import plain_facts
+from tests.support.grafana import ALL, Asked, Chosen, Look, queries
+from tests.support.observers import Deaf
 
 if TYPE_CHECKING:
     from clickhouse_driver import Client

@@ -26,7 +26,7 @@ from streams.settings import Settings
 from streams.terminal.configuration import environment_of
 from streams.terminal.outcome import ExitCode
 from streams.warehouse import clickhouse_of
-from tests.workers import POLL_S, fresh_settings, publish, query, wait_until_counted, worker
+from tests.support.workers import POLL_S, fresh_settings, publish, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(120)]
 

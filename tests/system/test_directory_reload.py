@@ -21,7 +21,7 @@ from sinks.clickhouse.verification import differences
 from streams.kafka.publisher import STRUCTURED
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
-from tests.workers import fresh_settings, publish, query, wait_until_counted, worker
+from tests.support.workers import fresh_settings, publish, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(240)]
 

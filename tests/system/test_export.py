@@ -33,7 +33,8 @@ from streams.settings import Settings
 from streams.terminal.configuration import environment_of
 from streams.terminal.outcome import ExitCode
 from streams.warehouse import clickhouse_of
-from tests.exports import read
+from tests.oracles.plain_facts import plain_facts, the_set
+from tests.support.exports import read
 from tests.system.test_verification import (
     MINUTE,
     NOW,
@@ -46,7 +47,6 @@ from tests.system.test_verification import (
     tallies,
     write,
 )
-from tests.unit.plain_facts import plain_facts, the_set
 
 if TYPE_CHECKING:
     from deploy.embedded.clickhouse import ClickHouseServer

@@ -31,8 +31,8 @@ from streams.settings import Settings
 from streams.terminal.configuration import environment_of
 from streams.terminal.outcome import ExitCode
 from streams.worker.breaker import MOST_REFUSED
-from tests.system.hostile import Large, crowded, event, hostile, large, wire
-from tests.workers import POLL_S, committed, fresh_settings, query, wait_until_counted, worker
+from tests.support.hostile import Large, crowded, event, hostile, large, wire
+from tests.support.workers import POLL_S, committed, fresh_settings, query, wait_until_counted, worker
 
 FULL = "FRONTDESK_FULL" in os.environ
 HOSTILE = 200_000 if FULL else 20_000

@@ -36,10 +36,10 @@ from streams.intake.signature import signature
 from streams.intake.token_file import new_id, new_signing_key, new_token
 from streams.kafka.backlog import backlog
 from streams.settings import Settings
-from tests.intakes import BATCH, STRUCTURED, answers, event, free_port, get, intake, metric, post, wire
-from tests.npm import with_packages
+from tests.support.intakes import BATCH, STRUCTURED, answers, event, free_port, get, intake, metric, post, wire
+from tests.support.npm import with_packages
+from tests.support.workers import fresh_settings, query, wait_until_counted, worker
 from tests.system.test_publish import records_of
-from tests.workers import fresh_settings, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 

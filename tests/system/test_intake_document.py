@@ -15,7 +15,7 @@ import pytest
 
 from streams.intake.grant import Grant
 from streams.intake.token_file import Register, new_token
-from tests.intakes import door_in_thread
+from tests.support.intakes import door_in_thread
 
 FULL = "FRONTDESK_FULL" in os.environ
 CASES, OF_EACH = (10_000, 1_500) if FULL else (1_000, 12)

@@ -8,10 +8,10 @@ import pytest
 from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
 from streams.intake.token_file import new_id
-from tests.intakes import STRUCTURED, event, free_port, get, intake, post, wire
+from tests.support.intakes import STRUCTURED, event, free_port, get, intake, post, wire
+from tests.support.webhooks import CHATWOOT, PRIVATE, ZENDESK
+from tests.support.workers import fresh_settings, query, wait_until_counted, worker
 from tests.system.test_publish import records_of
-from tests.webhooks import CHATWOOT, PRIVATE, ZENDESK
-from tests.workers import fresh_settings, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(300)]
 FOLDER = Path(__file__).parents[2] / "docs" / "mappings" / "webhooks"

@@ -26,8 +26,8 @@ from streams.kafka.topics import ensure_topics
 from streams.settings import Settings
 from streams.terminal.configuration import environment_of
 from streams.terminal.outcome import ExitCode
-from tests.outages import Traffic, Watched, assert_exact, wait_for, watched
-from tests.workers import POLL_S, committed, fresh_settings
+from tests.support.outages import Traffic, Watched, assert_exact, wait_for, watched
+from tests.support.workers import POLL_S, committed, fresh_settings
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(420)]
 

@@ -26,8 +26,8 @@ from streams.clock import WallClock
 from streams.kafka.client import client_options
 from streams.kafka.publisher import CONTENT_TYPE
 from streams.settings import Settings
-from tests.unit.durable import HOUR, event
-from tests.workers import fresh_settings, query, wait_until_counted, worker
+from tests.support.durable import HOUR, event
+from tests.support.workers import fresh_settings, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(300)]
 

@@ -20,7 +20,7 @@ from deploy.embedded.process import Child, tail
 from sinks.clickhouse.migration import migrate
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
-from tests.acceptance.browser import page_process
+from tests.support.browser import page_process
 
 if TYPE_CHECKING:
     from deploy.embedded.clickhouse import ClickHouseServer

@@ -17,9 +17,9 @@ from streams.intake.token_file import new_id
 from streams.kafka.publisher import STRUCTURED as IN_KAFKA
 from streams.terminal.configuration import environment_of
 from streams.terminal.outcome import ExitCode
-from tests.intakes import STRUCTURED, event, free_port, intake, post, wire
+from tests.support.intakes import STRUCTURED, event, free_port, intake, post, wire
+from tests.support.workers import fresh_settings, publish, query, wait_until_counted, worker
 from tests.system.test_publish import records_of
-from tests.workers import fresh_settings, publish, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(240)]
 NUMBER = "312-555-0147"

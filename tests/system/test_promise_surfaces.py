@@ -20,7 +20,7 @@ from sinks.clickhouse.queries import dictionaries
 from sinks.clickhouse.writer import RowWriter
 from streams.clock import WallClock
 from streams.worker.tables import tables_of
-from tests.system.observers import Deaf
+from tests.support.observers import Deaf
 
 if TYPE_CHECKING:
     from clickhouse_driver import Client

@@ -12,8 +12,8 @@ import pytest
 
 from projections.suppression import FEWEST, hidden_cells, lot, share
 from sinks.clickhouse.connection import ClickHouse
-from tests.system.questions import ASKED, COUNTED_TO, DEPARTMENTS, DISTRICTS, MINUTE, SCHOOLS, Question, last_day, write_questions
-from tests.unit.linear_attack import Sum, solved
+from tests.oracles.linear_attack import Sum, solved
+from tests.support.questions import ASKED, COUNTED_TO, DEPARTMENTS, DISTRICTS, MINUTE, SCHOOLS, Question, last_day, write_questions
 
 if TYPE_CHECKING:
     from clickhouse_driver import Client

@@ -17,10 +17,10 @@ from events.codec import Decoder
 from events.rejection import Rejection
 from streams.mapping.mapping import Mapping
 from streams.settings import Settings
-from tests.intakes import free_port, intake
-from tests.npm import needs, with_packages
+from tests.support.intakes import free_port, intake
+from tests.support.npm import needs, with_packages
+from tests.support.workers import fresh_settings
 from tests.system.test_publish import records_of
-from tests.workers import fresh_settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "publishing.md"
 EXAMPLES = dict(re.findall(r"<!-- run: (\w+) -->\n```\w+\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL))

@@ -34,8 +34,8 @@ from streams.settings import Settings
 from streams.terminal.configuration import environment_of
 from streams.terminal.outcome import ExitCode
 from streams.warehouse import clickhouse_of
+from tests.support.workers import POLL_S, fresh_settings, publish, query, wait_until_counted, worker
 from tests.system.test_verify import DAY, DISTRICTS, DONE, case, cases, change, publish_disorder, traffic
-from tests.workers import POLL_S, fresh_settings, publish, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 

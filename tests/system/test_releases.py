@@ -13,7 +13,7 @@ from sinks.clickhouse.publication import COLUMNS
 from sinks.clickhouse.releases import Month, release, standings, withdraw
 from streams.cli import run
 from streams.terminal.outcome import ExitCode
-from tests.system.questions import PARTITION, write_questions
+from tests.support.questions import PARTITION, write_questions
 
 if TYPE_CHECKING:
     from clickhouse_driver import Client

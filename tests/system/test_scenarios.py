@@ -20,8 +20,8 @@ from streams.kafka.publisher import STRUCTURED
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 from streams.worker.breaker import MOST_REFUSED
-from tests.unit.durable import HOUR, event
-from tests.workers import fresh_settings, query, wait_until_counted, worker
+from tests.support.durable import HOUR, event
+from tests.support.workers import fresh_settings, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(240)]
 

@@ -13,7 +13,7 @@ from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.store import Store
-from tests.system.observers import Deaf
+from tests.support.observers import Deaf
 
 if TYPE_CHECKING:
     from deploy.embedded.clickhouse import ClickHouseServer

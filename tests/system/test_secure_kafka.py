@@ -24,7 +24,7 @@ from streams.simulation import Plan, simulate
 from streams.terminal.configuration import environment_of
 from streams.terminal.outcome import ExitCode
 from streams.warehouse import clickhouse_of
-from tests.workers import publish, query, wait_until_counted, worker
+from tests.support.workers import publish, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(240)]
 

@@ -22,7 +22,7 @@ from sinks.clickhouse.pieces import of_partition
 from sinks.clickhouse.queries import events_of
 from sinks.clickhouse.tables import WRITTEN
 from sinks.clickhouse.verification import CASE_FACTS, TALLIES, differences
-from tests.unit.plain_facts import plain_facts, the_set
+from tests.oracles.plain_facts import plain_facts, the_set
 
 if TYPE_CHECKING:
     from clickhouse_driver import Client

@@ -24,7 +24,7 @@ from streams.kafka.client import client_options
 from streams.kafka.publisher import STRUCTURED
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
-from tests.workers import fresh_settings, publish, query, wait_until_counted, worker
+from tests.support.workers import fresh_settings, publish, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(120)]
 

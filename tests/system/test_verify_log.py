@@ -11,7 +11,7 @@ from streams.audit.settling import Unsettled, settled
 from streams.kafka.client import client_options
 from streams.kafka.log_reader import LogReader
 from streams.settings import Settings
-from tests.workers import fresh_settings
+from tests.support.workers import fresh_settings
 
 pytestmark = pytest.mark.embedded
 

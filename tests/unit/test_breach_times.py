@@ -17,8 +17,8 @@ from events.directory import DEFAULT
 from projections.announcement import Announcement
 from projections.partition import Entry, Partition
 from streams.simulation import Plan, simulate
-from tests.unit.plain_breaches import Known, Words, last_words, name_of, plain_words
-from tests.unit.stories import Ledger
+from tests.oracles.plain_breaches import Known, Words, last_words, name_of, plain_words
+from tests.support.stories import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from events.partition import partition_of
 from streams.worker.breaker import MINUTE_MS, MINUTES_KEPT, MOST_REFUSED, Breaker, Flood
 from streams.worker.processor import Processor
-from tests.unit.durable import PARTITIONS, START, Died, Durable, Fetched, Outside, at_work, event, until
+from tests.support.durable import PARTITIONS, START, Died, Durable, Fetched, Outside, at_work, event, until
 
 MANY = MOST_REFUSED + 1
 

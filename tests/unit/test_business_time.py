@@ -20,7 +20,7 @@ from events.directory import Directory
 from events.schedule import Schedule
 from events.zone import day_number
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "oracles"
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 BEGIN, END = (round(datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000) for year in (2025, 2028))
 MINUTES = (END - BEGIN) // MINUTE

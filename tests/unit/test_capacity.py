@@ -16,8 +16,8 @@ from projections.capacity import CASE_BYTES, FULL_OF_BYTES, FULL_OF_EVENTS, HEAV
 from projections.case import ENCODE, Case, CaseWork, decode_case, events_of, fresh, made_of
 from projections.partition import CLOCK_KEY, Archived, Partition
 from streams.worker.changelog import LARGEST_RECORD
-from tests.unit.histories import histories, logs
-from tests.unit.stories import DAY, DISTRICT, PROMISES, START, H, Tables, contact, entries, reply, resolution
+from tests.support.histories import histories, logs
+from tests.support.stories import DAY, DISTRICT, PROMISES, START, H, Tables, contact, entries, reply, resolution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,7 @@ from events.event import Event, Replied
 from projections.capacity import FULL_OF_EVENTS, MOST_EVENTS
 from projections.case import ENCODE, CaseWork, decode_case, decode_head, decode_kept, events_of, fresh, has_grown, made_of
 from projections.episode import finish
-from tests.unit.stories import DAY, DISTRICT, PROMISES, SOURCE, START, H, contact, reply, resolution
+from tests.support.stories import DAY, DISTRICT, PROMISES, SOURCE, START, H, contact, reply, resolution
 
 
 def told(*events: Event) -> CaseWork:

@@ -18,7 +18,7 @@ from streams.kafka.topics import BATCH_BYTES
 from streams.sorting import Refused, Sorted, Sorter
 from streams.worker.outbox import PREFIX, dead_letter_body, dead_letter_headers
 from streams.worker.tables import tables_of
-from tests.unit.durable import START, event
+from tests.support.durable import START, event
 
 OWN = (("content-type", b"text/plain"),)
 BAD = Rejection(Reason.NOT_JSON, "$", "is no JSON")

@@ -31,8 +31,8 @@ from projections.contribution import (
     messages,
 )
 from projections.episode import step
-from tests.unit.histories import histories
-from tests.unit.stories import DISTRICT, MIN, PROMISES, START, H, contact, rating, reply, resolution
+from tests.support.histories import histories
+from tests.support.stories import DISTRICT, MIN, PROMISES, START, H, contact, rating, reply, resolution
 
 if TYPE_CHECKING:
     from events.event import Event

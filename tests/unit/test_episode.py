@@ -8,7 +8,7 @@ from msgspec.structs import astuple
 from events.event import Contacted
 from projections.episode import Facts
 from projections.rows import CASE_COLUMNS
-from tests.unit.stories import DAY, MIN, H, after, all_facts, contact, facts_of, rating, reply, resolution
+from tests.support.stories import DAY, MIN, H, after, all_facts, contact, facts_of, rating, reply, resolution
 
 
 def test_a_contact_opens_an_episode_and_describes_it() -> None:

@@ -21,7 +21,7 @@ from streams.export.form import BOM, WRITERS, defused
 from streams.export.indicators import weights_at
 from streams.export.period import NoPeriod, Period
 from streams.terminal.outcome import ExitCode
-from tests.exports import read
+from tests.support.exports import read
 
 ZONE = ZoneInfo("America/Los_Angeles")
 COLUMNS = tuple(ExportColumn(kind.name.lower(), kind) for kind in ColumnKind)

@@ -12,7 +12,7 @@ from events.rejection import Rejection
 from streams.mapping.expression import MappingError, pseudonym
 from streams.mapping.mapping import read_mapping
 from streams.mapping.translation import Translation
-from tests.unit.stories import facts_of
+from tests.support.stories import facts_of
 
 MAPPINGS = Path(__file__).parents[2] / "docs" / "mappings"
 KEY = b"an invented key, 32 bytes long.."

@@ -17,9 +17,9 @@ from projections.case import ENCODE, CaseWork, decode_case, events_of, fresh, ga
 from projections.contribution import contributions, is_measured, messages
 from projections.episode import finish
 from projections.partition import CLOCK_KEY, Entry, Partition
-from tests.unit.histories import EVENTS, histories, logs
-from tests.unit.plain_facts import plain_facts
-from tests.unit.stories import DAY, DISTRICT, PROMISES, START, Ledger, Promises, Tables, contact, folded, resolution
+from tests.oracles.plain_facts import plain_facts
+from tests.support.histories import EVENTS, histories, logs
+from tests.support.stories import DAY, DISTRICT, PROMISES, START, Ledger, Promises, Tables, contact, folded, resolution
 
 if TYPE_CHECKING:
     from events.event import Event

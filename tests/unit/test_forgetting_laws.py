@@ -24,7 +24,7 @@ from projections.case import ENCODE, gather, refold
 from projections.episode import finish
 from projections.partition import CLOCK_KEY
 from streams.kafka.publisher import BACKFILL
-from tests.unit.durable import (
+from tests.support.durable import (
     DAY,
     MINUTE,
     NEVER,

@@ -26,7 +26,7 @@ from streams.page.server import application as page_application
 from streams.settings import Settings
 from streams.worker.cells import Cells
 from streams.worker.health import application as health_application
-from tests.intakes import Door, door, event, wire
+from tests.support.intakes import Door, door, event, wire
 
 NAMED = frozenset({"numbers.example.org", "192.0.2.7"})
 BODY = wire(event(1))

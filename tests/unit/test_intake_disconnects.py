@@ -13,7 +13,7 @@ import pytest
 
 from streams.intake.handler import DISCONNECTED, Patience
 from streams.log import configure_logging
-from tests.intakes import Door, door, event, wire
+from tests.support.intakes import Door, door, event, wire
 
 BODY = wire(event(1))
 TYPED = b"Host: localhost\r\nContent-Type: application/cloudevents+json\r\n"

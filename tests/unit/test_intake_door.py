@@ -30,7 +30,7 @@ from streams.intake.submission import MOST_EVENTS
 from streams.intake.throttle import Throttle
 from streams.intake.token_file import Register, new_token
 from streams.log import configure_logging
-from tests.intakes import BATCH, MOST_CONNECTIONS, NDJSON, STRUCTURED, Door, door, event, wire
+from tests.support.intakes import BATCH, MOST_CONNECTIONS, NDJSON, STRUCTURED, Door, door, event, wire
 
 MIB = 1 << 20
 STREAMED = b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -23,8 +23,8 @@ from streams.intake.validation import Validated, Validator
 from streams.mapping.expression import MappingError, pseudonym
 from streams.mapping.mapping import read_as
 from streams.settings import Settings
-from tests.intakes import Door, door, wire
-from tests.webhooks import CHATWOOT, OF_CHATWOOT, OF_ZENDESK, PRIVATE, SECRET, ZENDESK, signed_by_chatwoot, signed_by_zendesk
+from tests.support.intakes import Door, door, wire
+from tests.support.webhooks import CHATWOOT, OF_CHATWOOT, OF_ZENDESK, PRIVATE, SECRET, ZENDESK, signed_by_chatwoot, signed_by_zendesk
 
 FOLDER = Path(__file__).parents[2] / "docs" / "mappings" / "webhooks"
 KEY = b"an invented key, 32 bytes long.."

@@ -25,8 +25,8 @@ from streams.intake.submission import MOST_EVENTS, HttpHeaders, Mode, Posted, mo
 from streams.intake.unpacking import unpacked
 from streams.intake.validation import OutgoingRecord, Rejected, Validated, Validator
 from streams.kafka.publisher import STRUCTURED
-from tests.intakes import PARTITIONS, event, wire
-from tests.unit.histories import EVENTS
+from tests.support.histories import EVENTS
+from tests.support.intakes import PARTITIONS, event, wire
 
 NOW = 1_795_442_602_120
 MIB = 1 << 20

@@ -8,7 +8,7 @@ from events.codec import Decoder
 from events.event import KIND, Event
 from events.kinds import KINDS, MEMBERS, rewritten
 from projections.rows import EVENT_COLUMNS
-from tests.unit.histories import EVENTS
+from tests.support.histories import EVENTS
 
 
 @given(EVENTS)

@@ -15,8 +15,8 @@ from projections.overview import PERIODS, PERIODS_MS, Overview, first_minutes, o
 from projections.panes import WIDTHS, oldest
 from projections.partition import Entry, Partition
 from projections.promises import PRIORITIES
-from tests.unit.plain_breaches import Known
-from tests.unit.stories import DAY, DISTRICT, MIN, PROMISES, START, EightHours, H, Tables, after, contact, reply, resolution
+from tests.oracles.plain_breaches import Known
+from tests.support.stories import DAY, DISTRICT, MIN, PROMISES, START, EightHours, H, Tables, after, contact, reply, resolution
 from tests.unit.test_promises import borders, deliveries
 
 if TYPE_CHECKING:

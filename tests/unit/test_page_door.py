@@ -18,7 +18,7 @@ from streams.page import server
 from streams.page.hub import Hub
 from streams.page.reading import Reading, View
 from streams.page.server import DISTRICTS_READ_EVERY_MS, KnownDistricts, application
-from tests.waiting import until
+from tests.support.waiting import until
 
 MOST_VIEWERS, MOST_CONNECTIONS = 3, 10
 

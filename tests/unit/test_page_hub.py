@@ -10,7 +10,7 @@ import pytest
 
 from streams.page.hub import Broadcast, Freshness, Full, Hub, News
 from streams.page.reading import Reading, View
-from tests.waiting import until
+from tests.support.waiting import until
 
 VIEW, OTHER = View("riverside", "24h"), View("riverside", "7d")
 Answer = TypeVar("Answer")

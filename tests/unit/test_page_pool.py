@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from sinks.page_metrics import PageMetrics
 from streams.page.pool import ReadingPool
-from tests.waiting import until
+from tests.support.waiting import until
 
 WITHIN_S = 30
 

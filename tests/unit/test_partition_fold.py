@@ -13,7 +13,7 @@ from projections.capacity import MOST_EVENTS
 from projections.case import ENCODE, FOLD, decode_case, events_of
 from projections.partition import CLOCK_KEY, Archived, Changes, Partition
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS, row_version, window_version
-from tests.unit.stories import (
+from tests.support.stories import (
     DAY,
     DISTRICT,
     MIN,

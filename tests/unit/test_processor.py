@@ -11,7 +11,7 @@ import pytest
 
 from events.partition import partition_of
 from streams.worker.changelog import ChangelogRestarted
-from tests.unit.durable import HOUR, PARTITIONS, START, Died, Durable, Fetched, Outside, at_work, event, live, until
+from tests.support.durable import HOUR, PARTITIONS, START, Died, Durable, Fetched, Outside, at_work, event, live, until
 
 
 @dataclass

@@ -7,8 +7,8 @@ import pytest
 
 from events.directory import DEFAULT
 from events.partition import partition_of
-from tests.unit.durable import HOUR, MINUTE, PARTITIONS, Died, Durable, Fetched, Outside, at_work, event, until
-from tests.unit.plain_breaches import last_words, plain_words
+from tests.oracles.plain_breaches import last_words, plain_words
+from tests.support.durable import HOUR, MINUTE, PARTITIONS, Died, Durable, Fetched, Outside, at_work, event, until
 
 MONDAY = 1_789_999_200_000
 """A Monday, 9:00 in Chicago: an hour after the default directory opens."""

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from events.event import Contacted, Event
 from projections.announcement import Announcement
 from projections.partition import Archived, Partition
-from tests.unit.histories import CONTACTS, EVENTS
-from tests.unit.plain_breaches import last_words, plain_words
-from tests.unit.stories import DAY, DISTRICT, MIN, PROMISES, START, H, Promises, Tables, after, contact, reply, resolution
+from tests.oracles.plain_breaches import last_words, plain_words
+from tests.support.histories import CONTACTS, EVENTS
+from tests.support.stories import DAY, DISTRICT, MIN, PROMISES, START, H, Promises, Tables, after, contact, reply, resolution
 from tests.unit.test_restatement import OLD, SNOW, adopted
 
 if TYPE_CHECKING:

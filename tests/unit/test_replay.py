@@ -8,8 +8,8 @@ from hypothesis import given
 from projections.partition import Entry
 from projections.replay import Replay, Told
 from projections.rows import CASE_COLUMNS, WINDOW_COLUMNS
-from tests.unit.histories import logs
-from tests.unit.stories import DAY, DISTRICT, PROMISES, START, contact, entries, folded, reply, resolution, rows
+from tests.support.histories import logs
+from tests.support.stories import DAY, DISTRICT, PROMISES, START, contact, entries, folded, reply, resolution, rows
 
 CELL = ("district", "scope", "school", "department", "window")
 CASE = ("opened_at", "subject", "episode")

@@ -14,8 +14,8 @@ from events.directory import Directory
 from projections.case import decode_head
 from projections.partition import CLOCK_KEY, NewerDirectory, Partition
 from projections.restatement import MOST_NAMES, Restatement, told
-from tests.unit.histories import logs
-from tests.unit.stories import DAY, DISTRICT, MIN, Tables, contact, entries, folded, reply, resolution
+from tests.support.histories import logs
+from tests.support.stories import DAY, DISTRICT, MIN, Tables, contact, entries, folded, reply, resolution
 
 if TYPE_CHECKING:
     from projections.partition import Entry

@@ -6,7 +6,7 @@ from msgspec.structs import astuple
 
 from events.event import Contacted, Event, Rated, Replied, Resolved
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, KEPT_CASE_COLUMNS, columns, event_row, gone, row_version, window_version
-from tests.unit.stories import H, contact, facts_of, reply
+from tests.support.stories import H, contact, facts_of, reply
 
 DELIVERY = (3, 17, 1_000, 1, 99)
 

@@ -14,7 +14,7 @@ from events.partition import partition_of
 from projections.capacity import MOST_EVENTS
 from projections.partition import CLOCK_KEY
 from streams.kafka.publisher import BACKFILL
-from tests.unit.durable import (
+from tests.support.durable import (
     DAY,
     HOUR,
     MINUTE,
@@ -31,7 +31,7 @@ from tests.unit.durable import (
     live,
     until,
 )
-from tests.unit.stories import Promises
+from tests.support.stories import Promises
 
 DISTRICT = "riverside"
 HOME = partition_of(DISTRICT, PARTITIONS)

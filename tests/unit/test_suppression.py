@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.suppression import FEWEST, hidden_cells, lot, share
-from tests.unit.linear_attack import Sum, solved
+from tests.oracles.linear_attack import Sum, solved
 
 LIMIT = 3
 PARTS = "abcd"

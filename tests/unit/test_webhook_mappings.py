@@ -13,9 +13,9 @@ from projections.episode import Facts
 from streams.intake.hook import Hook, HookFile
 from streams.intake.problem import Problem
 from streams.mapping.mapping import read_as
-from tests.intakes import wire
-from tests.unit.stories import facts_of
-from tests.webhooks import AGENT, BOT, CONTACT, answered, chatwoot, comment, zendesk
+from tests.support.intakes import wire
+from tests.support.stories import facts_of
+from tests.support.webhooks import AGENT, BOT, CONTACT, answered, chatwoot, comment, zendesk
 
 FOLDER = Path(__file__).parents[2] / "docs" / "mappings" / "webhooks"
 KEY = b"an invented key, 32 bytes long.."

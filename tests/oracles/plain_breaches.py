@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tests.unit.plain_facts import plain_facts
-from tests.unit.stories import H
+from tests.oracles.plain_facts import plain_facts
+from tests.support.stories import H
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 from deploy.embedded.process import Child, launch, tail
 from streams.settings import Settings
 from streams.terminal.configuration import environment_of
-from tests.debian import debian
+from tests.support.debian import debian
 
 # Without these it asks its maker's servers at every start.
 QUIET = (

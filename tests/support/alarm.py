@@ -22,7 +22,7 @@ import yaml
 
 from deploy.embedded.port import HOST, chosen
 from deploy.embedded.process import launch, until, wait_ready
-from tests.debian import debian
+from tests.support.debian import debian
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 HURRIED = os.environ.get("FRONTDESK_FULL") != "1"

@@ -24,7 +24,7 @@ from streams.kafka.client import administration, client_options
 from streams.kafka.publisher import STRUCTURED
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
-from tests.workers import POLL_S, query, wait_until_counted, worker
+from tests.support.workers import POLL_S, query, wait_until_counted, worker
 
 WITHIN_S = 60.0
 DISTRICTS = ("riverside", "hillside", "lakeside", "woodside")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from events.event import Contacted, Event, Rated, Replied, Resolved
-from tests.unit.stories import DAY, DISTRICT, START, H
+from tests.support.stories import DAY, DISTRICT, START, H
 
 if TYPE_CHECKING:
     from projections.partition import Entry

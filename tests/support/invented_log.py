@@ -1,4 +1,4 @@
-"""Makes `invented.csv`, a small help desk log in which everything is invented: python -m tests.acceptance.invented_log."""
+"""Makes `invented.csv`, a small help desk log in which everything is invented: python -m tests.support.invented_log."""
 
 import csv
 import random

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-FOLDER = Path(__file__).parents[1] / "deploy/grafana/dashboards"
+FOLDER = Path(__file__).parents[2] / "deploy/grafana/dashboards"
 ALL = "$__all"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import astuple
 
 from events.event import KIND, Contacted, Event, Rated, Replied, Resolved
-from tests.unit.stories import DAY
+from tests.support.stories import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """Makes business_time.csv: open time, counted minute by minute by the wall clock, with the sum of each day to check by hand.
 
 It knows nothing of `events`: hours, holidays and odd days stand here once more, in plain Python, and time zones come from the
-standard library. `python -m tests.unit.business_time > tests/unit/business_time.csv` writes the table again.
+standard library. `python -m tests.oracles.business_time > tests/oracles/business_time.csv` writes the table again.
 
 The table is long (over 100 kB) because each of its thousand rows carries the day-by-day sum by which a person can check it.
 """
