@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from events.directory import Directory
+from projections.muted import STALE_MS
 from projections.overview import overview
 from projections.partition import Partition
-from projections.silence import STALE_MS
 from sinks.cell_metrics import Seen, exposition
 from streams.clock import Clock
 

@@ -183,14 +183,8 @@ class Health:
 
     def _count(self, states: Mapping[int, Partition], now: int) -> None:
         if states.keys() != self._bytes.keys() or now - self._counted_at > COUNTED_EVERY_MS:
-            self._bytes = {number: remembered_bytes(state) for number, state in states.items()}
+            self._bytes = {number: state.store.nbytes for number, state in states.items()}
             self._counted_at = now
-
-
-def remembered_bytes(state: Partition) -> int:
-    """Of the cases' records and keys: what they take in the changelog once it is compacted."""
-    cases = state._cases  # noqa: SLF001 - the partition tells how many there are, not how large
-    return sum(map(len, cases)) + sum(map(len, cases.values()))
 
 
 # -- over HTTP ---------------------------------------------------------------------------------------------------------

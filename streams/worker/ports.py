@@ -6,7 +6,7 @@ Tests put small fakes here; the worker puts the consumer, ClickHouse and the met
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from projections.partition import Archived
+from projections.archive import Archived
 from streams.sorting import Record
 
 Columns = list[Any]

@@ -16,8 +16,9 @@ import structlog
 from events.directory import Directory
 from events.exit_code import ExitCode
 from projections.announcement import Announcement
-from projections.partition import Archived, Partition
-from projections.restatement import Restatement, told
+from projections.archive import Archived
+from projections.partition import Partition
+from projections.restatement import Restatement, summary
 from streams.clock import Clock
 from streams.sorting import Refused, Sorted, Sorter
 from streams.worker.batch import Batch, DeliveryPart, Held
@@ -29,8 +30,6 @@ from streams.worker.ports import FetchedRecords, Guard, Meter, Rows
 from streams.worker.tables import tables_of
 
 DAY = 24 * 60 * 60_000
-AHEAD = 5 * 60_000
-"""A record whose timestamp is further ahead of the wall clock does not move a partition's clock."""
 REWRITTEN_AT_ONCE = 20_000
 """Cases of another directory revision or fold version that one batch writes anew beside what it folds: keeps batches short."""
 MOST_OFFSETS_A_BATCH = 100_000
@@ -249,9 +248,9 @@ class Processor:
         for fetched in taken:
             tray = self._let_in(batch, fetched)
             state = self._state(fetched.partition)
-            for archived in await self._archive_of(state.absent(tray.entries)):
-                state.lend(archived)
-            rejections = state.fold(tray.entries, self._clock.now() + AHEAD)
+            for archived in await self._archive_of(state.archive.wanted(tray.entries)):
+                state.archive.add(archived)
+            rejections = state.fold(tray.entries, self._clock.now())
             tray.refused += [Refused(tray.records[i], rejection) for i, rejection in rejections]
             batch.sorted.append(tray)
             batch.refused += tray.refused
@@ -273,7 +272,7 @@ class Processor:
             for _ in state.adopt(directory, restated):
                 self._guard.beat()
                 await asyncio.sleep(0)
-        log.warning("restated under another directory", **told(restated), revision=directory.revision)
+        log.warning("restated under another directory", **summary(restated), revision=directory.revision)
 
     def _let_in(self, batch: Batch, fetched: FetchedRecords) -> Sorted:
         """Sort it, as far as the breaker lets it pass; from there on it is parked. What passes is noted in the batch."""
@@ -383,7 +382,7 @@ class Processor:
             await self._continuity.check(number, held.breaker.judged, self._guard.committed_to(number))
         if new or records:
             # Rows may be ahead of the changelog. A row older than what stands would never be seen, so the clock goes on from there.
-            state.shown(await self._rows.newest_as_of(number))
+            state.start_rows_at(await self._rows.newest_as_of(number))
             state.restored()
             state.claim(await self._rows.cells_not_empty(number))
         held.state, held.changelog_end, held.recovered = state, end, True

@@ -6,7 +6,7 @@ from itertools import chain
 import numpy as np
 
 from events.sender import source_of
-from projections.partition import Changes
+from projections.changes import Changes
 from projections.rows import Row
 from streams.kafka.claim_check import ClaimCheck
 from streams.sorting import Refused

@@ -16,7 +16,7 @@ from typing import Any
 
 from events.directory import DEFAULT
 from projections.announcement import Announcement
-from projections.partition import Archived
+from projections.archive import Archived
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse import queries
 from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS

@@ -107,7 +107,7 @@ async def test_what_is_recovered_later_is_under_it_too() -> None:
         await processor.assigned([0], 2)
         await until(lambda: processor.ready, running)
         processor.adopt(ANOTHER)
-        await until(lambda: processor.partitions[0].directory is ANOTHER, running)
+        await until(lambda: processor.partitions[0].store.directory is ANOTHER, running)
         await processor.assigned([0, 1], 3)
         await until(lambda: processor.ready, running)
-        assert processor.partitions[1].directory is ANOTHER
+        assert processor.partitions[1].store.directory is ANOTHER
