@@ -7,10 +7,9 @@ import numpy as np
 
 from events.sender import source_of
 from projections.changes import Changes
-from projections.rows import Row
+from projections.rows import Columns, Row
 from streams.kafka.claim_check import ClaimCheck
 from streams.sorting import Refused
-from streams.worker.ports import Columns
 
 
 def tables_of(changes: Collection[Changes], refused: Sequence[Refused], topic_id: str) -> dict[str, Columns]:

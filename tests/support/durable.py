@@ -225,7 +225,7 @@ def processor_of(
     outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None, continuity: Any = None
 ) -> Processor:
     """A processor whose whole world is that rim, but for another changelog."""
-    processor = Processor(
+    return Processor(
         directory=directory,
         partitions=partitions,
         topic_id="",
@@ -233,13 +233,12 @@ def processor_of(
         rows=outside,
         changelog=changelog or outside,
         outbox=outside,
+        assignment=outside,
         clock=outside,
         follow_wall=True,
         meter=outside,
         continuity=continuity,
     )
-    processor.guard = outside
-    return processor
 
 
 @asynccontextmanager

@@ -21,14 +21,14 @@ async def at_work(outside: Outside, directory: Directory) -> AsyncIterator[tuple
         partitions=PARTITIONS,
         topic_id="",
         epoch=1,
-        rows=outside,
-        changelog=outside,  # type: ignore[arg-type] # a stand-in with the same methods
+        rows=outside,  # type: ignore[arg-type] # a stand-in with the same methods
+        changelog=outside,  # type: ignore[arg-type] # as above
         outbox=outside,  # type: ignore[arg-type] # as above
+        assignment=outside,  # type: ignore[arg-type] # as above
         clock=outside,
         follow_wall=True,
-        meter=outside,
+        meter=outside,  # type: ignore[arg-type] # as above
     )
-    processor.guard = outside
     running = asyncio.create_task(processor.run())
     await processor.assigned(range(PARTITIONS), 1)
     try:
