@@ -1,15 +1,12 @@
 """The worker's loop: what was fetched is folded, written and acknowledged, strictly in that order.
 
-One batch takes everything that waits, over all partitions in hand. Rows go to ClickHouse first, then dead letters, forwarded
-records and breaches to Kafka, then the state to the changelog, and only then may the offset be committed. State is never
-ahead of the rows (or a retraction would be lost in a crash), the commit never ahead of the state. A batch that does not
-end takes its partitions' memory with it: they are read again from the changelog.
+One batch takes everything that waits, over all partitions in hand. `batch_writer` writes what it changed, and only then may the
+offsets be committed. A batch that does not end takes its partitions' memory with it: they are read again from the changelog.
 """
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import structlog
 
@@ -20,14 +17,15 @@ from projections.restatement import Restatement, summary
 from sinks.clickhouse.store import Store
 from sinks.metrics import WorkerMetrics
 from streams.clock import Clock
-from streams.sorting import Refused, Sorted, Sorter
-from streams.worker.batch import Batch, DeliveryPart, FetchedRecords
+from streams.sorting import Refused, Sorter
+from streams.worker.batch import Batch, FetchedRecords
 from streams.worker.batch_writer import BatchWriter
 from streams.worker.breaker import Flood
 from streams.worker.changelog import Changelog
 from streams.worker.continuity import Continuity
 from streams.worker.held import HeldPartitions, Superseded
 from streams.worker.outbox import Outbox
+from streams.worker.record_queue import RecordQueue
 from streams.worker.recovery import Recovery
 from streams.worker.transport import PartitionAssignment
 
@@ -65,8 +63,7 @@ class Processor:
         self._held = HeldPartitions(assignment)
         self._recovery = Recovery(changelog, rows, assignment, meter, epoch, continuity)
         self._writer = BatchWriter(self._held, rows, outbox, changelog, meter, clock, topic_id)
-        self._waiting: deque[FetchedRecords] = deque()
-        self._taken: list[FetchedRecords] = []
+        self._queue = RecordQueue(self._held, self.sorter)
         self._wake = asyncio.Event()
         self._batch: asyncio.Task[None] | None = None
         self._open = False
@@ -76,7 +73,7 @@ class Processor:
     # -- what the consumer calls --------------------------------------------------------------------------------------
     async def take(self, fetched: FetchedRecords) -> None:
         """Put it in the queue; the consumer bounds how much may wait."""
-        self._waiting.append(fetched)
+        self._queue.put(fetched)
         self._wake.set()
 
     async def assigned(self, partitions: Iterable[int], epoch: int) -> None:
@@ -88,7 +85,7 @@ class Processor:
     async def revoked(self, deadline_s: float) -> None:
         """Finish the batch under way, or give it up at the deadline; what waited is forgotten, its new owner fetches it again."""
         self._open = False
-        self._waiting.clear()
+        self._queue.clear()
         if self._batch is not None and not self._batch.done():
             done, _ = await asyncio.wait({self._batch}, timeout=deadline_s)
             if not done:
@@ -133,20 +130,11 @@ class Processor:
 
     def oldest_waiting(self, number: int) -> int | None:
         """Timestamp, in ms, of the first record of a partition that is in hand and is not done."""
-        held = self._held.get(number)
-        waiting = [*self._taken, *(held.parked if held else ()), *self._waiting]
-        return next((fetched.records[0].timestamp for fetched in waiting if fetched.partition == number), None)
+        return self._queue.oldest(number)
 
     def accept(self, number: int, until: int) -> None:
         """Let a flood pass, up to and with offset `until`: people have looked at it."""
-        held = self._held.get(number)
-        if held is None or held.flood is None or until < held.flood.offset:
-            return
-        log.warning("flood accepted", partition=number, since=held.flood.offset, until=until)
-        held.breaker.accept(until)
-        held.flood = None
-        self._waiting.extendleft(reversed(held.parked))
-        held.parked.clear()
+        self._queue.accept(number, until)
         self._wake.set()
 
     def adopt(self, directory: Directory) -> None:
@@ -178,7 +166,7 @@ class Processor:
 
     async def _sleep(self) -> None:
         """Until there is something to do, at most a second (time passes also where nothing happens)."""
-        busy = self._open and (self._waiting or any(state.pending for state in self.partitions.values()))
+        busy = self._open and (self._queue or any(state.pending for state in self.partitions.values()))
         if not busy:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):  # `wait_for` of Python 3.11 loses a cancellation that comes with the wake
@@ -193,11 +181,10 @@ class Processor:
         if self._windows_are_elsewhere:
             await self._recovery.claim_all(self._held.states)
             self._windows_are_elsewhere = False
-        batch = self._next()
-        self._taken = batch.fetched
+        taken, batch = self._queue.take(self._batch_records), Batch()
         try:
             await self._restate()
-            await self._fold(batch)
+            await self._fold(taken, batch)
             await self._writer.write(batch)
         except Superseded as why:
             log.warning("batch given up", why=str(why))
@@ -209,26 +196,13 @@ class Processor:
             for fetched in batch.fetched:
                 fetched.finish()
         finally:
-            self._taken = []
-
-    def _next(self) -> Batch:
-        batch, records = Batch(), 0
-        while self._waiting and records < self._batch_records:
-            fetched = self._waiting.popleft()
-            if not self._held.has(fetched.partition, fetched.epoch):
-                continue
-            if self._held[fetched.partition].flood is not None:
-                self._held[fetched.partition].parked.append(fetched)
-                continue
-            batch.fetched.append(fetched)
-            records += len(fetched.records)
-        return batch
+            self._queue.done()
 
     # -- fold ---------------------------------------------------------------------------------------------------------
-    async def _fold(self, batch: Batch) -> None:
-        taken, batch.fetched = batch.fetched, []
+    async def _fold(self, taken: Sequence[FetchedRecords], batch: Batch) -> None:
+        """Fold what the breakers let pass of what was taken, into the batch."""
         for fetched in taken:
-            tray = self._let_in(batch, fetched)
+            tray = self._queue.let_in(batch, fetched)
             state = self._held.state(fetched.partition)
             if forgotten := state.archive.wanted(tray.entries):  # one question a fetch, and hardly ever one
                 for archived in await self._rows.events_of(forgotten):
@@ -256,24 +230,6 @@ class Processor:
                 self._assignment.beat()
                 await asyncio.sleep(0)
         log.warning("restated under another directory", **summary(restated), revision=directory.revision)
-
-    def _let_in(self, batch: Batch, fetched: FetchedRecords) -> Sorted:
-        """Sort it, as far as the breaker lets it pass; from there on it is parked. What passes is noted in the batch."""
-        held, records = self._held[fetched.partition], fetched.records
-        if held.flood is not None:
-            held.parked.append(fetched)
-            return Sorted()
-        tray = self.sorter.sort(fetched.partition, records)
-        held.flood = held.breaker.judge(records, {refused.record.offset for refused in tray.refused})
-        if held.flood is None:
-            batch.fetched.append(fetched)
-            return tray
-        log.error("breaker open", why=str(held.flood))
-        passing = [record for record in records if record.offset < held.flood.offset]
-        if passing:
-            batch.fetched.append(DeliveryPart(fetched, passing, is_last=False))
-        held.parked.append(DeliveryPart(fetched, records[len(passing) :], is_last=True))
-        return tray.before(held.flood.offset)
 
     def _forget_old_cases(self) -> None:
         """Once for every day of a partition's clock: a look at each case costs too much for every batch.
