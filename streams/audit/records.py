@@ -20,7 +20,7 @@ from projections.partition import REMEMBERED_MS, Entry
 from projections.rows import event_row
 from sinks.clickhouse import ledger
 from streams.audit.forwards import Forwards, is_forwarded
-from streams.kafka.log_reader import Gap, LogReader, PartitionOffsets
+from streams.kafka import Gap, LogReader, PartitionOffsets
 from streams.sorting import Record, Refused, Sorter
 from streams.worker.processor import AHEAD
 

@@ -16,7 +16,7 @@ from typing import Final
 from aiohttp import HttpVersion11
 from aiohttp.web import BaseRequest
 
-from streams.http.host import Authority, authority, is_loopback, plain
+from streams.host import Authority, authority, is_loopback, plain
 
 FORWARDED: Final = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "x-original-host", "x-cluster-client-ip"})
 FORWARDED_PREFIXES: Final = ("x-forwarded", "x-envoy-", "cf-")

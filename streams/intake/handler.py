@@ -19,8 +19,7 @@ from prometheus_client.exposition import choose_encoder
 
 from sinks.intake_metrics import IntakeMetrics, IntakeStanding
 from streams.clock import Clock
-from streams.http.application import HEADERS
-from streams.http.policy import Policy
+from streams.http import HEADERS, Policy
 from streams.intake import body as bodies
 from streams.intake.answer import ACCEPTED, REJECTED, UNKNOWN, answer
 from streams.intake.authentication import SIGNER, Authentication, is_from_here

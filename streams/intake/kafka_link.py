@@ -20,9 +20,7 @@ from events.personal_data import Allows
 from streams.intake.memory_budget import Claim
 from streams.intake.problem import Problem, Refusal
 from streams.intake.validation import OutgoingRecord, Validator
-from streams.kafka.client import client_options
-from streams.kafka.identity import topic_identity
-from streams.kafka.publisher import STRUCTURED
+from streams.kafka import STRUCTURED, client_options, topic_identity
 from streams.settings import Settings
 
 ACKNOWLEDGED_WITHIN_S: Final = 10.0

@@ -14,8 +14,8 @@ from events.directory_mistake import DirectoryError
 from sinks.intake_metrics import IntakeMetrics
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.http.host import is_loopback
-from streams.http.policy import Policy
+from streams.host import is_loopback
+from streams.http import Policy
 from streams.intake.authentication import Authentication
 from streams.intake.handler import IntakeHandler
 from streams.intake.hook import hooks_of

@@ -15,10 +15,11 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import Raw
 
+from events.headers import CONTENT_TYPE
 from events.rejection import Reason, Rejection
-from streams.http.header import as_sent
+from streams.http import as_sent
 from streams.intake.problem import Problem, Refusal
-from streams.kafka.publisher import CONTENT_TYPE, STRUCTURED, Headers
+from streams.kafka import STRUCTURED, Headers
 
 MOST_EVENTS: Final = 5_000
 MOST_ATTRIBUTE_BYTES: Final = 16 * 1024
@@ -128,7 +129,7 @@ def _binary(headers: HttpHeaders, body: bytes) -> Posted:
 
 
 def _with_attributes(body: bytes, media_type: str, attributes: Iterable[tuple[str, str]]) -> Posted:
-    out: Headers = [(CONTENT_TYPE[0], as_sent(media_type))] if media_type else []
+    out: Headers = [(CONTENT_TYPE, as_sent(media_type))] if media_type else []
     for name, value in attributes:
         if not _ATTRIBUTE(name) or name in ("data", "datacontenttype"):
             return Posted(

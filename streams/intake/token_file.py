@@ -25,7 +25,7 @@ from events.instant import millis
 from events.vocabulary import Name
 from events.yaml_text import MOST_BYTES, said
 from streams.files import FileRefused, read_secret
-from streams.http.header import as_sent
+from streams.http import as_sent
 from streams.intake.grant import ALL, BELOW, Grant
 
 PREFIX: Final = "fd"

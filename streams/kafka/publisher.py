@@ -11,20 +11,19 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
 
+from events.headers import CONTENT_TYPE, MARKED_BACKFILL, Header
 from events.partition import partition_of
 from streams.kafka.client import client_options
 from streams.kafka.topics import ensure_topics
 from streams.settings import Settings
 
-BACKFILL = ("frontdesk-backfill", b"1")
-CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
 BATCH_BYTES = 512 * 1024
 
-Headers = list[tuple[str, bytes]]
+Headers = list[Header]
 """aiokafka takes no other sequence."""
 
-STRUCTURED: Headers = [CONTENT_TYPE]
-STRUCTURED_BACKFILL: Headers = [CONTENT_TYPE, BACKFILL]
+STRUCTURED: Headers = [(CONTENT_TYPE, b"application/cloudevents+json")]
+STRUCTURED_BACKFILL: Headers = [*STRUCTURED, MARKED_BACKFILL]
 
 
 class Publisher:

@@ -15,10 +15,9 @@ from events.exit_code import ExitCode
 from sinks.page_metrics import PageMetrics, PageStanding, RefusedViewer
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.http.application import application as guarded
-from streams.http.host import is_loopback
-from streams.http.policy import Policy
-from streams.http.serving import answer
+from streams.host import is_loopback
+from streams.http import Policy, answer
+from streams.http import application as guarded
 from streams.page.hub import MOST_VIEWERS, Hub
 from streams.page.pool import ReadingPool
 from streams.page.public import Library, public_application

@@ -13,10 +13,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from streams.http.application import application
-from streams.http.header import as_sent
-from streams.http.policy import Policy
-from streams.http.tries import Tries, client_of
+from streams.http import Policy, Tries, application, as_sent, client_of
 
 STATIC: Final = Path(__file__).parent / "static"
 COOKIE: Final = "frontdesk"

@@ -19,10 +19,7 @@ from sinks.clickhouse.archive import districts, lacking
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.dead_letters import accept, accepted
 from sinks.clickhouse.staging import begin_epoch
-from streams.kafka.backlog import Backlog, backlog
-from streams.kafka.group import begin_again
-from streams.kafka.publisher import STRUCTURED_BACKFILL, Publisher
-from streams.kafka.topics import ensure_changelog
+from streams.kafka import STRUCTURED_BACKFILL, Backlog, Publisher, backlog, begin_again, ensure_changelog
 from streams.rebuild.journal import Journal
 from streams.settings import Settings
 from streams.worker.breaker import Flood

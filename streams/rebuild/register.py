@@ -8,9 +8,7 @@ from sinks.clickhouse import staging
 from sinks.clickhouse.archive import districts
 from sinks.clickhouse.rebuilds import ABANDONED, DROPPED, SWITCHED, SWITCHING, newest, rebuilds, record
 from streams.directory import directory_of
-from streams.kafka.backlog import backlog
-from streams.kafka.identity import topic_identity
-from streams.kafka.topics import forget_changelog
+from streams.kafka import backlog, forget_changelog, topic_identity
 from streams.rebuild.journal import Journal
 from streams.rebuild.plan import planned
 from streams.rebuild.sequence import SOURCES, found

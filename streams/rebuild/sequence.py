@@ -22,12 +22,9 @@ from sinks.clickhouse.queries import log_identity
 from sinks.clickhouse.rebuilds import BUILDING, BUILT, FROM_ARCHIVE, FROM_LOG, FROM_LOG_AND_ARCHIVE, FROM_TOPIC, Rebuild, rebuilds
 from sinks.clickhouse.store import Store
 from sinks.metrics import WorkerMetrics
-from streams.audit.settling import settled
+from streams.audit import until_committed
 from streams.directory import directory_of
-from streams.kafka.backlog import Backlog, backlog
-from streams.kafka.group import has_members
-from streams.kafka.identity import TopicIdentity, topic_identity
-from streams.kafka.log_reader import LogReader
+from streams.kafka import Backlog, LogReader, TopicIdentity, backlog, has_members, topic_identity
 from streams.log import configure_logging
 from streams.rebuild.archive import fold_archive
 from streams.rebuild.journal import Journal
@@ -90,7 +87,7 @@ def _begin(client: Client, journal: Journal, settings: Settings, topic: TopicIde
     with step("making tables beside the old ones"):
         is_of_log = journal.now.is_of_log
         if not is_of_log:
-            asyncio.run(settled(settings, reach(client), topic.partitions))
+            asyncio.run(until_committed(settings, reach(client), topic.partitions))
         offsets = [0] * topic.partitions if is_of_log else asyncio.run(_committed(settings, topic))
         instants = [0] * topic.partitions if is_of_log else clocks(client, topic.partitions)
         tables = staging.make(clickhouse_of(settings), journal.now.database)
@@ -165,7 +162,7 @@ def _compared(client: Client, journal: Journal, settings: Settings, topic: Topic
     """Print how old and new differ; returns in how many rows."""
     with step("comparing the new tables with the old ones"):
         if not journal.now.is_of_log:
-            asyncio.run(settled(settings, reach(client), topic.partitions))
+            asyncio.run(until_committed(settings, reach(client), topic.partitions))
             carry_over(client, journal.now, settings.clickhouse_database, journal.now.database)
         contrasts = compare(client, journal, settings.clickhouse_database)
     results().print(_contrast_table(contrasts))

@@ -8,22 +8,21 @@ ClickHouse is away, which is when the lag is worth knowing.
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import structlog
 from aiohttp import web
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client.exposition import choose_encoder
 
 from projections.partition import Partition
 from sinks.metrics import PartitionStanding, WorkerMetrics, WorkerStanding
 from streams.clock import Clock
-from streams.http.application import application as guarded
-from streams.http.policy import Policy
-from streams.kafka.client import client_options
+from streams.http import Policy
+from streams.http import application as guarded
+from streams.kafka import reader
 from streams.settings import Settings
 from streams.worker.breaker import Flood
 from streams.worker.cells import Cells
@@ -87,10 +86,7 @@ async def follow_log(
     progress: Progress, processor: ProcessorHealth, committed_to: Callable[[int], int], settings: Settings, clock: Clock
 ) -> None:
     """Until cancelled: keep `progress` current. Kafka may be away; that is what `progress.told_at` tells."""
-    async with AsyncExitStack() as stack:
-        consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False, isolation_level="read_committed")
-        stack.push_async_callback(consumer.stop)
-        await consumer.start()
+    async with reader(settings, isolation_level="read_committed") as consumer:
         while True:
             numbers = {TopicPartition(settings.topic, number): number for number in processor.held}
             try:

@@ -8,7 +8,7 @@ import numpy as np
 from events.sender import source_of
 from projections.partition import Changes
 from projections.rows import Row
-from streams.kafka.claim_check import ClaimCheck
+from streams.kafka import ClaimCheck
 from streams.sorting import Refused
 from streams.worker.ports import Columns
 

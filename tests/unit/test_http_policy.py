@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from sinks.metrics import WorkerMetrics, WorkerStanding
 from sinks.page_metrics import PageMetrics
-from streams.http.host import Authority, authority, is_loopback
+from streams.host import Authority, authority, is_loopback
 from streams.http.policy import Policy
 from streams.http.serving import answer
 from streams.intake.token_file import Register

@@ -73,7 +73,7 @@ def list_letters(
     folder: Folder = None,
 ) -> None:
     """Show which records were set aside, where they are and what is wrong with them."""
-    from streams.cli.work.dead_letters.register import selection, show_list
+    from streams.cli.work.dead_letters import selection, show_list
     from streams.terminal.configuration import load_settings
 
     wanted = selection(**vars(filters), state=None if state is LetterState.ANY else state)
@@ -90,7 +90,7 @@ def show(
     folder: Folder = None,
 ) -> None:
     """Show one record that was set aside: what is wrong, its headers and its bytes."""
-    from streams.cli.work.dead_letters.register import selection, show_one
+    from streams.cli.work.dead_letters import selection, show_one
     from streams.terminal.configuration import load_settings
 
     show_one(load_settings(folder), selection(topic=topic, partition=partition, offset=offset), form, raw=raw)
@@ -113,7 +113,7 @@ def redrive(
 
     Doing it twice changes nothing, because events have ids.
     """
-    from streams.cli.work.dead_letters.register import redrive_selected, selection
+    from streams.cli.work.dead_letters import redrive_selected, selection
     from streams.terminal.configuration import load_settings
 
     wanted = selection(**vars(filters), state=LetterState.OPEN, everything=everything)
@@ -123,7 +123,7 @@ def redrive(
 @filtered
 def discard(filters: Filters, *, everything: All = False, limit: Limit = 100_000, folder: Folder = None) -> None:
     """Mark open records as not wanted. Their bytes stay where they are."""
-    from streams.cli.work.dead_letters.register import discard_selected, selection
+    from streams.cli.work.dead_letters import discard_selected, selection
     from streams.terminal.configuration import load_settings
 
     wanted = selection(**vars(filters), state=LetterState.OPEN, everything=everything)
@@ -140,7 +140,7 @@ def accept(
 
     Whoever asks `/health/ready` of the worker, or reads its log, learns where the partition stands.
     """
-    from streams.cli.work.dead_letters.acceptance import accept_flood
+    from streams.cli.work.dead_letters import accept_flood
     from streams.terminal.configuration import load_settings
 
     accept_flood(load_settings(folder), partition, until)

@@ -16,14 +16,13 @@ from deploy.embedded.process import Child, launch
 from deploy.embedded.process import tail as log_tail
 from deploy.embedded.stack import Stack
 from sinks.clickhouse.verification import differences
-from streams.audit.inventory import distinct_events
+from streams.audit import distinct_events
 from streams.cli.work.indicators import indicator_table, read_indicators
 from streams.cli.work.migrate import prepare
 from streams.cli.work.simulate.playback import Playback, ToKafka
 from streams.clock import WallClock
-from streams.kafka.backlog import backlog
-from streams.kafka.publisher import Publisher
-from streams.page.service import serve_page
+from streams.kafka import Publisher, backlog
+from streams.page import serve_page
 from streams.settings import Settings
 from streams.simulation import Plan
 from streams.terminal.configuration import PREFIX, environment_of, load_settings

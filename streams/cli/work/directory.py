@@ -13,8 +13,8 @@ from events.directory import Directory
 from events.directory_diff import told_differences
 from events.directory_mistake import DirectoryError
 from events.directory_model import WEEKDAYS
-from events.promise import Target
 from events.schedule import Intervals, Schedule
+from events.target import Target
 from events.zone import day_number
 from sinks.clickhouse import directory as stored
 from streams.clock import WallClock

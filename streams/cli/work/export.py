@@ -20,11 +20,19 @@ from sinks.clickhouse.overview import true_as_of
 from streams.cli.work.places import refuse_unknown
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.export.column import CASES, INDICATORS, ExportColumn, Row
-from streams.export.destination import destination
-from streams.export.form import WRITERS, FileWriter
-from streams.export.indicators import Tallies, indicator_rows
-from streams.export.period import MINUTE_MS, Period
+from streams.export import (
+    CASES,
+    INDICATORS,
+    MINUTE_MS,
+    WRITERS,
+    ExportColumn,
+    FileWriter,
+    Period,
+    Row,
+    Tallies,
+    destination,
+    indicator_rows,
+)
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode, Stop
 from streams.terminal.screen import Advance, progress, remarks

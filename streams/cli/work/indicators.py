@@ -13,7 +13,7 @@ from rich.table import Table
 from sinks.clickhouse import queries
 from streams.cli.work.places import refuse_unknown
 from streams.directory import directory_of
-from streams.export.form import defused
+from streams.export import defused
 from streams.settings import Settings
 from streams.terminal.screen import remarks, results
 from streams.warehouse import clickhouse_of

@@ -10,13 +10,11 @@ from events.partition import partition_of
 from sinks.clickhouse import ledger
 from sinks.clickhouse.queries import log_identity
 from sinks.clickhouse.verification import Verdict, VerifiedScope, confirmed
-from streams.audit.records import Account, Audit, Report
-from streams.audit.settling import settled
+from streams.audit import Account, Audit, Report, until_committed
 from streams.cli.work.places import refuse_unknown
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.kafka.identity import TopicIdentity, topic_identity
-from streams.kafka.log_reader import LogReader
+from streams.kafka import LogReader, TopicIdentity, topic_identity
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode
 from streams.terminal.screen import progress, remarks, results, step
@@ -98,7 +96,7 @@ def _remarks(report: Report) -> list[str]:
 # -- the numbers ----------------------------------------------------------------------------------------------------------
 def _numbers(settings: Settings, client: Client, partitions: int, scope: VerifiedScope) -> int:
     with step("computing cases and windows again from the events" if scope.windows else "computing cases again from the events"):
-        found = confirmed(client, lambda: asyncio.run(settled(settings, ledger.reach(client), partitions)), scope)
+        found = confirmed(client, lambda: asyncio.run(until_committed(settings, ledger.reach(client), partitions)), scope)
     for difference in found.differences:
         results().print(str(difference), markup=False, soft_wrap=True)
     if found.changing:

@@ -16,7 +16,7 @@ from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from events.exit_code import ExitCode
-from streams.kafka.claim_check import checked
+from streams.kafka import checked
 from streams.worker.transport.assignment import FetchedRange
 from streams.worker.transport.away import now_s
 

@@ -24,11 +24,9 @@ from streams.cli.work.import_.rows import rows_of
 from streams.cli.work.import_.sent import Comparison, Hashes, Sent, hashes_of
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.kafka.publisher import STRUCTURED, STRUCTURED_BACKFILL, Publisher
+from streams.kafka import STRUCTURED, STRUCTURED_BACKFILL, Publisher
 from streams.legible import in_one_line
-from streams.mapping.expression import MappingError, key_of
-from streams.mapping.mapping import Mapping, read_mapping
-from streams.mapping.translation import Emitted, Translation
+from streams.mapping import Emitted, Mapping, MappingError, Translation, key_of, read_mapping
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode, Stop
 from streams.terminal.screen import Advance, progress, remarks

@@ -9,7 +9,7 @@ from streams.cli.work.publish.check import Scrutiny
 from streams.cli.work.publish.lines import chunks, chunks_of_file
 from streams.cli.work.publish.pace import Pace
 from streams.directory import directory_of
-from streams.kafka.publisher import STRUCTURED, STRUCTURED_BACKFILL, Publisher
+from streams.kafka import STRUCTURED, STRUCTURED_BACKFILL, Publisher
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode, Stop
 from streams.terminal.screen import Advance, progress, remarks

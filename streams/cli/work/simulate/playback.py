@@ -6,9 +6,8 @@ from itertools import chain
 from typing import BinaryIO, Protocol
 
 from streams.clock import WallClock
-from streams.kafka.publisher import STRUCTURED, STRUCTURED_BACKFILL, Publisher
-from streams.simulation import Occurrence, Plan, Summary, traffic
-from streams.simulation.plan import DAY_MS
+from streams.kafka import STRUCTURED, STRUCTURED_BACKFILL, Publisher
+from streams.simulation import DAY_MS, Occurrence, Plan, Summary, traffic
 from streams.terminal.screen import Advance, progress, remarks
 
 LATE_MS = 90 * DAY_MS

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from streams.cli.work.simulate.playback import Counted, Outlet, Playback, ToFile, ToKafka
 from streams.clock import WallClock
-from streams.kafka.publisher import Publisher
+from streams.kafka import Publisher
 from streams.settings import Settings
 from streams.simulation import Plan, Summary
 from streams.terminal.outcome import ExitCode, Stop
