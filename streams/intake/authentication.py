@@ -13,7 +13,7 @@ from streams.host import is_loopback
 from streams.http import LOCAL, Tries, client_of
 from streams.intake.grant import EVERYONE_HERE, Grant
 from streams.intake.problem import Problem, Refusal
-from streams.intake.token_file import Register
+from streams.intake.register import Register
 
 SIGNER: Final = "signer"
 """Parameter of the query: the id of whoever signs."""

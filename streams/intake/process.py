@@ -21,8 +21,9 @@ from streams.intake.handler import IntakeHandler
 from streams.intake.hook import hooks_of
 from streams.intake.kafka_link import KafkaLink
 from streams.intake.memory_budget import MemoryBudget
+from streams.intake.register import Register, register_of
 from streams.intake.server import HttpServer
-from streams.intake.token_file import Register, TokenFileError, register_of
+from streams.intake.token_file import TokenFileError
 from streams.settings import Settings
 
 DRAINED_WITHIN_S: Final = 20.0

@@ -4,5 +4,5 @@
 has a worker count another log from its beginning, `switch` puts the new tables in the place of the old ones.
 """
 
-__all__ = ["register", "sequence"]
-"""Modules, not what is in them: a look at the register loads no worker."""
+__all__ = ["journal", "plan", "sequence"]
+"""Modules, not what is in them: a look at rebuilds loads no worker."""

@@ -18,7 +18,7 @@ from sinks.page_metrics import PageMetrics
 from streams.host import Authority, authority, is_loopback
 from streams.http.policy import Policy
 from streams.http.serving import answer
-from streams.intake.token_file import Register
+from streams.intake.register import Register
 from streams.page.hub import Hub
 from streams.page.public import public_application
 from streams.page.reading import Reading

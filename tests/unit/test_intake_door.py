@@ -25,10 +25,11 @@ from streams.intake.handler import Patience
 from streams.intake.memory_budget import MemoryBudget
 from streams.intake.openapi import document, text
 from streams.intake.problem import MEDIA_TYPE, STATUS, Problem, Refusal
+from streams.intake.register import Register
 from streams.intake.signature import signature
 from streams.intake.submission import MOST_EVENTS
 from streams.intake.throttle import Throttle
-from streams.intake.token_file import Register, new_token
+from streams.intake.token_file import new_token
 from streams.log import configure_logging
 from tests.support.intakes import BATCH, MOST_CONNECTIONS, NDJSON, STRUCTURED, Door, door, event, wire
 

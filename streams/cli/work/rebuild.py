@@ -1,4 +1,4 @@
-"""What can be said and done about rebuilds without going on with one: what would be done, how far they are, giving up, dropping."""
+"""What `frontdesk rebuild` does beside rebuilding: say what would be done and how far rebuilds are, give up, drop old tables."""
 
 import asyncio
 
