@@ -218,6 +218,8 @@ class Partition:
         records so far and by when something was forgotten, not by a clock that ran ahead with the rows of a worker that died: for
         what that one took in is not too late now. A record that comes again
         is judged as it was, although its case may be remembered by now, or full: it is in the set, or was refused.
+
+        One long function, because each call within costs every event: what is rare is elsewhere.
         """
         rejected: list[tuple[int, Rejection]] = []
         directory, cases, values, lent = self.directory, self._cases, self._event_values, self._lent

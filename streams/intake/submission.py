@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import Raw
 
-from events.headers import CONTENT_TYPE
+from events.headers import ATTRIBUTE, CONTENT_TYPE
 from events.rejection import Reason, Rejection
 from streams.http import as_sent
 from streams.intake.problem import Problem, Refusal
@@ -140,7 +140,7 @@ def _with_attributes(body: bytes, media_type: str, attributes: Iterable[tuple[st
             return Posted(
                 body, [], Rejection(Reason.NOT_CLOUDEVENT, f"$.{name}", "must be percent-encoded UTF-8 without control characters")
             )
-        out.append((f"ce_{name}", text.encode()))
+        out.append((ATTRIBUTE + name, text.encode()))
     return Posted(body, out)
 
 

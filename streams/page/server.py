@@ -48,7 +48,7 @@ def application(
 ) -> web.Application:
     """`token` '' lets everybody in, which is for this machine only; with one, its sign of life may be asked for by `hosts` too."""
     routes = [web.get("/districts", _districts(register)), web.get("/live", _live(hub, register, metrics))]
-    return site("page.html", routes, token, hosts if token else frozenset())
+    return site("page", routes, token, hosts if token else frozenset())
 
 
 def _districts(register: KnownDistricts) -> Handler:

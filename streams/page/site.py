@@ -28,11 +28,14 @@ HEADERS: Final = {
 }
 
 
-def site(page: str, routes: Iterable[web.AbstractRouteDef], token: str, hosts: frozenset[str] = frozenset()) -> web.Application:
-    """`page` of the static files at `/`, and these routes. `token` '' lets everybody in who asks for this machine or for `hosts`."""
+def site(name: str, routes: Iterable[web.AbstractRouteDef], token: str, hosts: frozenset[str] = frozenset()) -> web.Application:
+    """The page of that name (`NAME.html` behind the common head, with `NAME.js`) at `/`, and these routes.
+
+    `token` '' lets everybody in who asks for this machine or for `hosts`.
+    """
     app = application(
         Policy(hosts, frozenset({ENTRANCE})),
-        [web.get(ENTRANCE, _file(page)), *routes, web.get(ALIVE, _alive), web.static("/static", STATIC)],
+        [web.get(ENTRANCE, _page(name)), *routes, web.get(ALIVE, _alive), web.static("/static", STATIC)],
         credential=_asking(token, Tries(time.monotonic)) if token else None,
         free=frozenset({ALIVE}),
     )
@@ -49,9 +52,12 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
 
 
-def _file(name: str) -> Handler:
+def _page(name: str) -> Handler:
+    head, rest = ((STATIC / file).read_text(encoding="utf-8") for file in ("head.html", f"{name}.html"))
+    whole = head.replace("SCRIPT", name) + rest
+
     async def page(_: web.Request) -> web.StreamResponse:
-        return web.FileResponse(STATIC / name, headers={"Content-Type": "text/html; charset=utf-8"})
+        return web.Response(text=whole, content_type="text/html", charset="utf-8")
 
     return page
 

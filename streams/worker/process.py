@@ -103,12 +103,8 @@ def keep_garbage_apart() -> None:
 
 
 async def _run(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts], *companions: Companion) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    hangup = asyncio.Event()
-    loop.add_signal_handler(signal.SIGHUP, hangup.set)
+    """Put the parts together, each in need of those before; long, because no two of them are needed without the others."""
+    stop, hangup = _on_signals(signal.SIGTERM, signal.SIGINT), _on_signals(signal.SIGHUP)
     metrics = WorkerMetrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
         directory = directory_of(settings)
@@ -161,6 +157,14 @@ async def _run(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts],
             raise
     log.info("worker stopped")
     return 0
+
+
+def _on_signals(*numbers: int) -> asyncio.Event:
+    """Is set when one of them comes."""
+    event = asyncio.Event()
+    for number in numbers:
+        asyncio.get_running_loop().add_signal_handler(number, event.set)
+    return event
 
 
 async def _health(  # noqa: PLR0917 - the worker's parts

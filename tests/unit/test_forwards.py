@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from streams.audit.forwards import MARK, Forwards, is_forwarded
+from events.headers import MARKED_FORWARDED
+from streams.audit.forwards import Forwards, is_forwarded
 
 
 @dataclass
@@ -15,7 +16,7 @@ class Record:
 
 
 def sent_on(partition: int, value: bytes, offset: int = 0) -> Record:
-    return Record(partition, offset, value, headers=(("a", b"b"), MARK))
+    return Record(partition, offset, value, headers=(("a", b"b"), MARKED_FORWARDED))
 
 
 def astray(partition: int, value: bytes, offset: int = 0) -> Record:

@@ -9,20 +9,13 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from streams.terminal.options import District, Folder
+from streams.terminal.options import District, Folder, Scope
 
 
 class ExportFormat(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     JSON = "json"
-
-
-class ExportScope(StrEnum):
-    DISTRICT = "district"
-    SCHOOL = "school"
-    DEPARTMENT = "department"
-    BOTH = "school_department"
 
 
 class Every(StrEnum):
@@ -84,7 +77,7 @@ def indicators(
     every: Annotated[
         Every | None, typer.Option("--every", help="A row for each day, week (from Monday) or month.", show_default="one for all of it")
     ] = None,
-    by: Annotated[ExportScope | None, typer.Option("--by", help="Only rows of this sort.", show_default="all four")] = None,
+    by: Annotated[Scope | None, typer.Option("--by", help="Only rows of this sort.", show_default="all four")] = None,
     district: District = None,
     school: School = None,
     department: Department = None,

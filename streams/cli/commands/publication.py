@@ -53,7 +53,13 @@ def withdraw(
 
 
 def publication() -> typer.Typer:
-    app = typer.Typer(name="publication", no_args_is_help=True, help="What everybody may see of completed months: list, release, withdraw.")
+    app = typer.Typer(
+        name="publication",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        help="What everybody may see of completed months: list, release, withdraw.",
+        epilog="Example: [bold]frontdesk publication list[/]",
+    )
     app.command("list", epilog="Example: [bold]frontdesk publication list --district riverside[/]")(list_months)
     app.command("release", epilog="Example: [bold]frontdesk publication release --dry-run[/]   then without, once a week, by a timer")(
         release

@@ -44,6 +44,7 @@ def rebuild(
     tables are kept until --drop-old. Exit code 0 when it has switched or nothing differs, 1 when the comparison shows differences and
     nobody said --yes, 3 when a server is away, 4 when something has to be done first.
     """
+    # long, because of what --help says
     from streams.cli.work.rebuild import abandon as give_up
     from streams.cli.work.rebuild import drop_old as drop
     from streams.cli.work.rebuild import foretell, tell
