@@ -14,7 +14,7 @@ from streams.settings import Settings
 FETCH_BYTES: Final = 8 << 20
 EARLIER_MS: Final = 10 * 60_000
 """How much the clocks of a worker, ClickHouse and Kafka may differ."""
-SILENCE_MS: Final = 30_000
+ANSWERED_WITHIN_MS: Final = 30_000
 """After so long without an answer nothing is there."""
 
 
@@ -82,7 +82,7 @@ async def _claimed(settings: Settings, letter: DeadLetter, digest: str) -> Any:
                 f"{first} any more (its retention.ms should be -1): only its publisher may still have it"
             )
         consumer.seek(tp, letter.offset)
-        found = (await consumer.getmany(tp, timeout_ms=SILENCE_MS, max_records=1)).get(tp, ()) if letter.offset < end else ()
+        found = (await consumer.getmany(tp, timeout_ms=ANSWERED_WITHIN_MS, max_records=1)).get(tp, ()) if letter.offset < end else ()
     wanted = letter.offset, letter.produced_at, digest
     record = next((each for each in found if (each.offset, each.timestamp, claim_check(each.value).digest) == wanted), None)
     if record is None:

@@ -1,4 +1,4 @@
-"""The door: each request to what answers it, each refusal counted, logged without its body, and told as a problem document.
+"""Routes each request to what answers it; each refusal is counted, logged without its body, and answered as a problem document.
 
 Requests are routed here rather than by aiohttp's application, so that every answer, also to nonsense, is one of ours.
 """
@@ -17,7 +17,7 @@ import structlog
 from aiohttp.web import BaseRequest, Response, StreamResponse
 from prometheus_client.exposition import choose_encoder
 
-from sinks.intake_metrics import IntakeMetrics, IntakeStanding
+from sinks.intake_metrics import IntakeGauges, IntakeMetrics
 from streams.clock import Clock
 from streams.http import HEADERS, Policy
 from streams.intake import body as bodies
@@ -183,11 +183,11 @@ class IntakeHandler:
         validator = self._link.validator()
         claim = self._budget.claim()
         try:
-            status, told = await take(request, grant, validator, claim)
+            status, body = await take(request, grant, validator, claim)
         finally:
             claim.let_go()
             self._metrics.answered(time.monotonic() - begun)
-        return Response(body=_json(told), status=status, content_type="application/json")
+        return Response(body=_json(body), status=status, content_type="application/json")
 
     def _admitted(self, request: BaseRequest, asked: Callable[[BaseRequest, int], Grant]) -> Grant:
         """Whatever can be known before the body is read, the cheapest first."""
@@ -240,12 +240,12 @@ class IntakeHandler:
             log.info("delivered again", token=grant.id)
             return 202, NOTHING_NEW
         try:
-            told = await take()
+            answer = await take()
         except BaseException:
             self._deliveries.forget(grant, delivery)
             raise
         self._deliveries.accepted(grant, delivery)
-        return told
+        return answer
 
     def _verified(self, grant: Grant, verify: Verify, request: BaseRequest, packed: bytes, now_s: int) -> str:
         try:
@@ -319,7 +319,7 @@ class IntakeHandler:
         """For programs on this machine, and for tokens that may read it: it tells what whom sends how much."""
         if not is_from_here(request) and not self.authentication.of_token(request, self._clock.now()).reads_metrics:
             raise Problem(Refusal.FORBIDDEN, "this token may not read the metrics")
-        self._metrics.stands(IntakeStanding(not self._reasons(), self._budget.held, self._budget.most_bytes, self._connections()))
+        self._metrics.set_gauges(IntakeGauges(not self._reasons(), self._budget.held, self._budget.most_bytes, self._connections()))
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
         return Response(body=encode(self._metrics.registry), headers={"Content-Type": kind})
 

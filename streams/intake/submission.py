@@ -68,14 +68,14 @@ def refuse_doubled(headers: HttpHeaders) -> None:
 
 def mode_of(headers: HttpHeaders) -> Mode:
     """The content mode; the content type decides before `ce-specversion` does. Raises `Problem`."""
-    told = {name.lower(): value for name, value in headers}
-    media_type, _, parameters = told.get("content-type", "").lower().partition(";")
+    fields = {name.lower(): value for name, value in headers}
+    media_type, _, parameters = fields.get("content-type", "").lower().partition(";")
     media_type = media_type.strip()
     media_type = SAME_AS.get(media_type, media_type)
     if media_type in (Mode.STRUCTURED, Mode.BATCHED, Mode.NDJSON):
         _refuse_other_charsets(parameters)
         return Mode(media_type)
-    if f"{PREFIX}specversion" in told and not media_type.startswith("application/cloudevents"):
+    if f"{PREFIX}specversion" in fields and not media_type.startswith("application/cloudevents"):
         return Mode.BINARY
     raise Problem(
         Refusal.MEDIA_TYPE,
@@ -87,8 +87,8 @@ def mode_of(headers: HttpHeaders) -> Mode:
 
 def refuse_other_than_json(headers: HttpHeaders) -> None:
     """For webhooks of other systems. Raises `Problem`."""
-    told = next((value for name, value in headers if name.lower() == "content-type"), "")
-    media_type, _, parameters = told.lower().partition(";")
+    content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+    media_type, _, parameters = content_type.lower().partition(";")
     if media_type.strip() != "application/json":
         raise Problem(Refusal.MEDIA_TYPE, "a webhook is application/json", headers={"Accept": "application/json"}, closes=True)
     _refuse_other_charsets(parameters)

@@ -25,6 +25,7 @@ from events.vocabulary import Name
 from events.yaml_text import MOST_BYTES, said
 from streams.files import FileRefused, read_secret
 from streams.intake.grant import ALL, BELOW, Grant
+from streams.legible import problems_in
 
 PREFIX: Final = "fd"
 SIGNING_PREFIX: Final = "whsec_"
@@ -117,8 +118,7 @@ def read(file: Path) -> TokenFile:
     except yaml.YAMLError as error:
         raise TokenFileError(f"{file} is no YAML that can be read") from error
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False, include_url=False))
-        raise TokenFileError(f"{file}: {told}") from error
+        raise TokenFileError(f"{file}: {problems_in(error)}") from error
 
 
 def new_token() -> tuple[str, str, str]:

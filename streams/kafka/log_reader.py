@@ -26,7 +26,7 @@ from streams.settings import Settings
 FETCH_BYTES = 8 << 20
 HEADERS_BYTES = 1 << 20
 POLL_MS = 500
-SILENCE_S = 30.0
+ANSWERED_WITHIN_S = 30.0
 """After so long without progress the brokers count as away."""
 READ_UNCOMMITTED = 0
 
@@ -113,7 +113,7 @@ class LogReader:
             before, position = position, await self._consumer.position(topic)
             if position > before:
                 heard = monotonic()
-            elif monotonic() - heard > SILENCE_S:
+            elif monotonic() - heard > ANSWERED_WITHIN_S:
                 raise KafkaTimeoutError(f"no records of partition {partition} from offset {position} on, though it ends at {after}")
 
     async def missing(self, partition: int, gaps: Sequence[Gap]) -> list[int]:

@@ -77,18 +77,18 @@ def _live(hub: Hub, register: KnownDistricts, metrics: PageMetrics) -> Handler:
 async def _stream(request: web.Request, channel: Broadcast) -> web.StreamResponse:
     """Tell what is new until the viewer has gone."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-    seen = told = 0
+    seen = sent = 0
     try:
         await response.prepare(request)
         while True:
             try:
                 news = await asyncio.wait_for(channel.next(seen), KEEP_ALIVE_S)
             except TimeoutError:
-                news = channel.news  # said again, so that a browser can tell silence from a broken line
+                news = channel.news  # sent again, so that a browser can tell silence from a broken line
             message = f"event: state\ndata: {news.state}\n\n" if news.state else ": reading\n\n"
-            if news.content_edition > told:
+            if news.content_edition > sent:
                 message = f"event: numbers\ndata: {news.content}\n\n{message}"
-            seen, told = news.edition, news.content_edition
+            seen, sent = news.edition, news.content_edition
             async with asyncio.timeout(TAKEN_WITHIN_S):
                 await response.write(message.encode())
     except (ConnectionResetError, ClientConnectionResetError):

@@ -81,7 +81,7 @@ async def _until_counted(processor: Processor, settings: Settings, journal: Jour
             advance(state)
             await asyncio.to_thread(journal.beat)
             if processor.floods:
-                raise Stands(_told(processor.floods[0], journal.now.database))
+                raise Stands(_advice(processor.floods[0], journal.now.database))
             await asyncio.sleep(ASKED_EVERY_S)
 
 
@@ -95,7 +95,7 @@ async def send_again(client: Client, database: str, settings: Settings, advance:
     return publisher.sent
 
 
-def _told(flood: Flood, database: str) -> str:
+def _advice(flood: Flood, database: str) -> str:
     return (
         f"{flood}. Look at them with FRONTDESK_CLICKHOUSE_DATABASE={database} frontdesk dead-letters list; to let them pass, use "
         "`frontdesk dead-letters accept` with the same variable, then rebuild again: it goes on from here"

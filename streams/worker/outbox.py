@@ -54,8 +54,8 @@ class Outbox:
             ]
         )
 
-    async def announce(self, said: Iterable[Announcement]) -> None:
-        """Write what there is to say of promises, in order, with the district as key."""
+    async def announce(self, notifications: Iterable[Announcement]) -> None:
+        """Write the breach notifications, in order, with the district as key."""
         await self._all(
             [
                 await self._producer.send(
@@ -64,7 +64,7 @@ class Outbox:
                     value=breach_of(each).model_dump_json(exclude_none=True).encode(),
                     headers=[(CONTENT_TYPE, STRUCTURED)],
                 )
-                for each in said
+                for each in notifications
             ]
         )
 

@@ -20,7 +20,7 @@ from deploy.embedded.kafka import Kafka
 from deploy.embedded.port import chosen
 from events.partition import partition_of
 from sinks.clickhouse.verification import VerifiedScope
-from streams.audit.forwards import is_forwarded
+from streams.audit.forwarded import is_forwarded
 from streams.cli.work.verify import verdict
 from streams.clock import WallClock
 from streams.kafka.client import client_options

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from sinks.metrics import WorkerMetrics, WorkerStanding
+from sinks.metrics import WorkerGauges, WorkerMetrics
 from sinks.page_metrics import PageMetrics
 from streams.host import Authority, authority, is_loopback
 from streams.http.policy import Policy
@@ -37,8 +37,8 @@ class Nothing:
 
     is_assigned = False
 
-    def standing(self) -> WorkerStanding:
-        return WorkerStanding(ready=True, unknown_members={}, partitions=[])
+    def gauges(self) -> WorkerGauges:
+        return WorkerGauges(ready=True, unknown_members={}, partitions=[])
 
     def read(self, _: Any = None) -> Reading:
         return Reading("{}", 1)

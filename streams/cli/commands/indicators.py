@@ -32,11 +32,11 @@ def indicators(
     Durations are working time by each department's schedule. The numbers are those of the minute given as 'as of', which is in
     the district's own time.
     """
-    from streams.cli.work.indicators import counts_anything, read_indicators, tell_emptiness, write_indicators
+    from streams.cli.work.indicators import counts_anything, explain_emptiness, read_indicators, write_indicators
     from streams.terminal.configuration import load_settings
 
     settings = load_settings(folder)
     rows = read_indicators(settings, by, window, district)
     write_indicators(rows, form, by, window)
     if not counts_anything(rows):
-        tell_emptiness(settings, district, window)
+        explain_emptiness(settings, district, window)

@@ -47,7 +47,7 @@ def rebuild(
     # long, because of what --help says
     from streams.cli.work.rebuild import abandon as give_up
     from streams.cli.work.rebuild import drop_old as drop
-    from streams.cli.work.rebuild import foretell, tell
+    from streams.cli.work.rebuild import show_plan, show_status
     from streams.rebuild.sequence import rebuild as run
     from streams.terminal.configuration import load_settings
     from streams.terminal.outcome import ExitCode, Stop
@@ -57,8 +57,8 @@ def rebuild(
     if len(given) > 1 or (given and yes):
         raise Stop(ExitCode.USAGE, f"{' and '.join([*given, *['--yes'] * yes])} do not go together")
     settings = load_settings(folder)
-    work = {"--status": tell, "--abandon": give_up, "--drop-old": drop}
+    work = {"--status": show_status, "--abandon": give_up, "--drop-old": drop}
     if given and given[0] in work:
         return work[given[0]](settings)
     asked = None if source is None else source.value
-    return foretell(settings, asked) if dry_run else run(settings, asked, yes=yes)
+    return show_plan(settings, asked) if dry_run else run(settings, asked, yes=yes)

@@ -20,8 +20,8 @@ def up(folder: Folder = None) -> None:
 
     option = "" if folder is None else f" --folder {shlex.quote(str(folder))}"
     stack = Stack(load_settings(folder).folder)
-    with step("starting Kafka and ClickHouse") as say:
-        stack.up(progress=say)
+    with step("starting Kafka and ClickHouse") as report:
+        stack.up(progress=report)
     settings = load_settings(folder)
     prepare(settings)
     lines = (

@@ -175,7 +175,7 @@ def redrive_selected(settings: Settings, wanted: Selection, limit: int, mended: 
         records = [mended_record(records[0], value)]
     by_place = {letter.place: record for letter, record in zip(letters, records, strict=True)}
     done = asyncio.run(redrive_letters(settings, letters, by_place, WallClock(), backfill=backfill))
-    _tell(done, total)
+    _report(done, total)
 
 
 def up_to_an_oversized(letters: list[DeadLetter]) -> list[DeadLetter]:
@@ -184,7 +184,7 @@ def up_to_an_oversized(letters: list[DeadLetter]) -> list[DeadLetter]:
     return letters[:oversized]
 
 
-def _tell(done: Redriven, total: int) -> None:
+def _report(done: Redriven, total: int) -> None:
     if done.letter is not None and done.rejection is not None:
         why = f"{done.rejection.reason.value} {done.rejection.path}: {done.rejection.message}"
         raise Stop(

@@ -84,8 +84,8 @@ def _temporary_folder() -> Iterator[Path]:
 def _start_servers(folder: Path, started: ExitStack) -> Stack:
     """In the foreground: they end with this process, however it ends."""
     stack = Stack(folder)
-    with step("starting Kafka and ClickHouse") as say:
-        stack.foreground(say)
+    with step("starting Kafka and ClickHouse") as report:
+        stack.foreground(report)
     started.push(stack)
     started.callback(lambda: remarks().print("stopping the servers", markup=False))
     return stack

@@ -67,7 +67,7 @@ def newest_event(settings: Settings, district: str | None) -> datetime | None:
     return None if newest is None else _local(newest, directory_of(settings).zone(district) if district is not None else "UTC")
 
 
-def tell_emptiness(settings: Settings, district: str | None, window: str) -> None:
+def explain_emptiness(settings: Settings, district: str | None, window: str) -> None:
     """Say why there are no rows, and which command shows what there is."""
     newest = newest_event(settings, district)
     if newest is None:

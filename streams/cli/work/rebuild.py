@@ -21,7 +21,7 @@ EVENTS_A_SECOND = 20_000
 """On one core, for an estimate before there is a pace."""
 
 
-def foretell(settings: Settings, source: str | None) -> ExitCode:
+def show_plan(settings: Settings, source: str | None) -> ExitCode:
     """Say what a rebuild would do now."""
     topic = asyncio.run(topic_identity(settings, settings.topic))
     with clickhouse_of(settings).connect() as client:
@@ -38,7 +38,7 @@ def foretell(settings: Settings, source: str | None) -> ExitCode:
     return ExitCode.OK
 
 
-def tell(settings: Settings) -> ExitCode:
+def show_status(settings: Settings) -> ExitCode:
     """Say how far the rebuilds are."""
     with clickhouse_of(settings).connect() as client:
         known = rebuilds(client)

@@ -11,6 +11,7 @@ from rich.table import Table
 from streams.files import read_secret
 from streams.intake.grant import ALL
 from streams.intake.token_file import SIGNING_PREFIX, Token, new_id, new_signing_key, new_token, read, rewriting
+from streams.legible import problems_in
 from streams.terminal.configuration import load_settings
 from streams.terminal.outcome import ExitCode, Stop
 from streams.terminal.screen import remarks, results
@@ -102,5 +103,4 @@ def _made(**members: object) -> Token:
     try:
         return Token.model_validate(members)
     except ValidationError as error:
-        told = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_input=False, include_url=False))
-        raise Stop(ExitCode.USAGE, told) from error
+        raise Stop(ExitCode.USAGE, problems_in(error)) from error

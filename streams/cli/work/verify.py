@@ -89,8 +89,8 @@ def _remarks(report: Report) -> list[str]:
     older = sum(account.older_rows for account in report.accounts)
     begun = [account.marks.partition for account in report.accounts if account.marks.first]
     gone = f"the topic's first records are gone from partitions {', '.join(map(str, begun))}: {older:,} rows cannot be compared with it"
-    untold = f"{report.untold:,} records were sent on to where the log is gone"
-    return [gone] * bool(begun) + [untold] * bool(report.untold)
+    unverifiable = f"{report.unverifiable:,} records were sent on to where the log is gone"
+    return [gone] * bool(begun) + [unverifiable] * bool(report.unverifiable)
 
 
 # -- the numbers ----------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ ASKED_EVERY_S: Final = 2.0
 log = structlog.get_logger("acceptance")
 
 
-class StandingPartitions(Protocol):
+class Accepting(Protocol):
     """What is asked of the processor."""
 
     @property
@@ -27,7 +27,7 @@ class StandingPartitions(Protocol):
     def accept(self, number: int, until: int) -> None: ...
 
 
-async def follow_acceptances(processor: StandingPartitions, server: ClickHouse, topic_id: str) -> None:
+async def follow_acceptances(processor: Accepting, server: ClickHouse, topic_id: str) -> None:
     """Until cancelled: tell the processor what was accepted. An outage of ClickHouse passes; another error of it is raised."""
     while True:
         await asyncio.sleep(ASKED_EVERY_S)

@@ -125,10 +125,10 @@ class Importation:
             for row in self._judged_rows(decoder, timedelta()):
                 review.rows += 1
                 for problem in row.problems:
-                    review.bad = self._tell(review.bad, row.line, problem)
+                    review.bad = self._show_problem(review.bad, row.line, problem)
                 review.bad_rows += bool(row.problems)
                 for kind in (each.kind for each in row.events if each.is_early):
-                    review.early = self._tell(review.early, row.line, f"{kind}: is dated before its contact, and counts as at once")
+                    review.early = self._show_problem(review.early, row.line, f"{kind}: is dated before its contact, and counts as at once")
                 self._count(review, row, sent)
                 if review.rows % ROWS_BETWEEN_REPORTS == 0:
                     advance(review.rows)
@@ -142,11 +142,11 @@ class Importation:
             review.latest = max(review.latest or moment, moment)
         found = {sent.compared(self._hashes(each)) for each in row.events}
         if Comparison.OTHER in found:
-            self._tell(review.compared[Comparison.OTHER], row.line, "says something else than was said before under the same id")
+            self._show_problem(review.compared[Comparison.OTHER], row.line, "says something else than was said before under the same id")
         if found:
             review.compared[next(one for one in (Comparison.OTHER, Comparison.NEW, Comparison.SAME) if one in found)] += 1
 
-    def _tell(self, before: int, line: int, what: str) -> int:
+    def _show_problem(self, before: int, line: int, what: str) -> int:
         """The first of a kind, by file and line. Returns how many there were."""
         if before < SHOWN:
             print(in_one_line(f"{self._file}:{line}: {what}"), file=sys.stderr)
@@ -155,8 +155,8 @@ class Importation:
         return before + 1
 
     def _report(self, review: Review) -> None:
-        told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(review.kinds.items())) or "no events"
-        _remark(f"{review.rows:,} rows: {told}, {review.bad:,} problems")
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(review.kinds.items())) or "no events"
+        _remark(f"{review.rows:,} rows: {kinds}, {review.bad:,} problems")
         if review.rows and not review.kinds and not review.bad:
             _remark("no row says anything of interest: do the columns of this file have the names that the mapping uses?")
         if review.early:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from events.headers import MARKED_FORWARDED
-from streams.audit.forwards import Forwards, is_forwarded
+from streams.audit.forwarded import ForwardedRecords, is_forwarded
 
 
 @dataclass
@@ -24,7 +24,7 @@ def astray(partition: int, value: bytes, offset: int = 0) -> Record:
 
 
 def test_what_arrives_is_not_lost_whichever_partition_was_read_first() -> None:
-    forwards = Forwards()
+    forwards = ForwardedRecords()
     forwards.departed(astray(1, b"x"), home=2)
     forwards.arrived(sent_on(2, b"x"))
     forwards.arrived(sent_on(1, b"y"))
@@ -33,7 +33,7 @@ def test_what_arrives_is_not_lost_whichever_partition_was_read_first() -> None:
 
 
 def test_a_record_that_arrives_elsewhere_or_with_other_bytes_is_lost() -> None:
-    forwards = Forwards()
+    forwards = ForwardedRecords()
     forwards.departed(astray(1, b"x", offset=7), home=2)
     forwards.arrived(sent_on(3, b"x"))
     forwards.arrived(sent_on(2, b"z"))
@@ -41,7 +41,7 @@ def test_a_record_that_arrives_elsewhere_or_with_other_bytes_is_lost() -> None:
 
 
 def test_two_alike_must_arrive_twice_and_once_more_does_no_harm() -> None:
-    forwards = Forwards()
+    forwards = ForwardedRecords()
     forwards.departed(astray(1, b"x", offset=7), home=2)
     forwards.departed(astray(1, b"x", offset=8), home=2)
     forwards.arrived(sent_on(2, b"x"))

@@ -17,7 +17,7 @@ def is_forwarded(headers: Sequence[tuple[str, bytes]]) -> bool:
     return MARKED_FORWARDED in headers
 
 
-class Forwards:
+class ForwardedRecords:
     """Counts departures against arrivals. Mutable; what has arrived is forgotten, so that memory holds only what is under way."""
 
     def __init__(self) -> None:
