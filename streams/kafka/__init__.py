@@ -2,7 +2,7 @@
 
 from streams.kafka.backlog import Backlog, backlog
 from streams.kafka.claim_check import MOST_BESIDE, ClaimCheck, Value, checked, claim_check, has_small_headers, is_copied
-from streams.kafka.client import administration, client_options, reader
+from streams.kafka.client import administration, client_options, idempotent_producer, reader
 from streams.kafka.group import begin_again, committed_offsets, has_members, has_offset
 from streams.kafka.identity import TopicIdentity, topic_identities, topic_identity
 from streams.kafka.log_reader import Gap, LogReader, PartitionOffsets
@@ -38,6 +38,7 @@ __all__ = [
     "has_members",
     "has_offset",
     "has_small_headers",
+    "idempotent_producer",
     "is_copied",
     "reader",
     "topic_identities",

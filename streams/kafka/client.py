@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.kafka import record_batches  # noqa: F401 - all consumers read with it
@@ -46,6 +46,13 @@ async def administration(settings: Settings) -> AsyncIterator[AIOKafkaAdminClien
         yield admin
     finally:
         await admin.close()
+
+
+def idempotent_producer(settings: Settings, batch_bytes: int, request_bytes: int) -> AIOKafkaProducer:
+    """Not started: every record once, and acknowledged when every replica in sync has it."""
+    return AIOKafkaProducer(
+        **client_options(settings), acks="all", enable_idempotence=True, max_batch_size=batch_bytes, max_request_size=request_bytes
+    )
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ HEADERS: Final = {
 
 
 def site(name: str, routes: Iterable[web.AbstractRouteDef], token: str, hosts: frozenset[str] = frozenset()) -> web.Application:
-    """The page of that name (`NAME.html` behind the common head, with `NAME.js`) at `/`, and these routes.
+    """The page of that name (`NAME.html` between the head and the tail of both, with `NAME.js`) at `/`, and these routes.
 
     `token` '' lets everybody in who asks for this machine or for `hosts`.
     """
@@ -53,8 +53,8 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 
 def _page(name: str) -> Handler:
-    head, rest = ((STATIC / file).read_text(encoding="utf-8") for file in ("head.html", f"{name}.html"))
-    whole = head.replace("SCRIPT", name) + rest
+    parts = ((STATIC / f"{part}.html").read_text(encoding="utf-8") for part in ("head", name, "tail"))
+    whole = "".join(parts).replace("NAME", name)
 
     async def page(_: web.Request) -> web.StreamResponse:
         return web.Response(text=whole, content_type="text/html", charset="utf-8")

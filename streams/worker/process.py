@@ -29,7 +29,7 @@ from sinks.metrics import WorkerMetrics
 from streams.clock import WallClock
 from streams.directory import directory_of
 from streams.http import Policy, answer
-from streams.kafka import TopicIdentity, TopicMismatch, changelog_of, client_options, has_offset, reader, topic_identity
+from streams.kafka import TopicIdentity, TopicMismatch, changelog_of, has_offset, idempotent_producer, reader, topic_identity
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 from streams.worker.app import App, assignment_of, make_app, serve
@@ -212,9 +212,7 @@ async def _watch(settings: Settings, events: TopicIdentity, changelog_topic: str
 
 @asynccontextmanager
 async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
-    producer = AIOKafkaProducer(
-        **client_options(settings), acks="all", enable_idempotence=True, max_batch_size=BATCH_BYTES, max_request_size=MOST_BYTES
-    )
+    producer = idempotent_producer(settings, BATCH_BYTES, MOST_BYTES)
     try:
         await producer.start()
         yield producer
