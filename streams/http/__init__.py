@@ -10,13 +10,4 @@ from streams.http.policy import LOCAL, Policy
 from streams.http.serving import answer
 from streams.http.tries import Tries, client_of
 
-__all__ = [
-    "HEADERS",
-    "LOCAL",
-    "Policy",
-    "Tries",
-    "answer",
-    "application",
-    "as_sent",
-    "client_of",
-]
+__all__ = ["HEADERS", "LOCAL", "Policy", "Tries", "answer", "application", "as_sent", "client_of"]

@@ -8,13 +8,4 @@ from streams.mapping.expression import MappingError, key_of
 from streams.mapping.mapping import Mapping, Table, read_as, read_mapping
 from streams.mapping.translation import Emitted, Translation
 
-__all__ = [
-    "Emitted",
-    "Mapping",
-    "MappingError",
-    "Table",
-    "Translation",
-    "key_of",
-    "read_as",
-    "read_mapping",
-]
+__all__ = ["Emitted", "Mapping", "MappingError", "Table", "Translation", "key_of", "read_as", "read_mapping"]

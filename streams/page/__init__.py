@@ -7,7 +7,4 @@ stands in `static` as it was written.
 
 from streams.page.service import run_page, serve_page
 
-__all__ = [
-    "run_page",
-    "serve_page",
-]
+__all__ = ["run_page", "serve_page"]

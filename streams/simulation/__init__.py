@@ -8,11 +8,4 @@ from streams.simulation.plan import DAY_MS, Plan
 from streams.simulation.summary import Summary
 from streams.simulation.traffic import Occurrence, simulate, traffic
 
-__all__ = [
-    "DAY_MS",
-    "Occurrence",
-    "Plan",
-    "Summary",
-    "simulate",
-    "traffic",
-]
+__all__ = ["DAY_MS", "Occurrence", "Plan", "Summary", "simulate", "traffic"]
