@@ -47,9 +47,9 @@ REQUESTS_A_MINUTE: Final = "*"
 """For the handshake of webhooks: the rate is that of the token."""
 
 Handler = Callable[[BaseRequest], Awaitable[Response]]
-Told = tuple[int, dict[str, Any]]
+Result = tuple[int, dict[str, Any]]
 """Status and body of an answer."""
-Taking = Callable[[BaseRequest, Grant, Validator, Claim], Awaitable[Told]]
+Taking = Callable[[BaseRequest, Grant, Validator, Claim], Awaitable[Result]]
 log = structlog.get_logger("intake")
 
 
@@ -158,7 +158,7 @@ class IntakeHandler:
         path = request.rel_url.raw_path
         objection = self._policy.objection(request, credential=path not in NEEDS_NO_TOKEN)
         if objection is not None:
-            raise Problem(Refusal(objection.fault.value), objection.detail, closes=True)
+            raise Problem(Refusal[objection.fault.name], objection.detail, closes=True)
 
     def _handler(self, request: BaseRequest) -> Handler:
         methods = self._routes.get(request.rel_url.raw_path)
@@ -198,18 +198,18 @@ class IntakeHandler:
         self.rate_limiter.ask(grant)
         return grant
 
-    async def _taken(self, request: BaseRequest, grant: Grant, validator: Validator, claim: Claim) -> Told:
+    async def _taken(self, request: BaseRequest, grant: Grant, validator: Validator, claim: Claim) -> Result:
         mode = mode_of(_headers(request))
         body = bodies.unpack(request, await bodies.read(request, claim, self._patience.body_s), claim)
         return await self._published(grant, validator, claim, posted_in(mode, _headers(request), body))
 
-    async def _taken_once(self, request: BaseRequest, grant: Grant, validator: Validator, claim: Claim) -> Told:
+    async def _taken_once(self, request: BaseRequest, grant: Grant, validator: Validator, claim: Claim) -> Result:
         mode = mode_of(_headers(request))
         if mode is Mode.BINARY:
             raise Problem(Refusal.MEDIA_TYPE, "a signature covers the body only: send the event in structured mode", closes=True)
         packed = await bodies.read(request, claim, self._patience.body_s)
 
-        async def take() -> Told:
+        async def take() -> Result:
             body = bodies.unpack(request, packed, claim)
             return await self._published(grant, validator, claim, posted_in(mode, _headers(request), body))
 
@@ -223,16 +223,18 @@ class IntakeHandler:
 
     async def _translated(  # noqa: PLR0917 - the first two are of the hook
         self, hook: Hook, verify: Verify | None, request: BaseRequest, grant: Grant, validator: Validator, claim: Claim
-    ) -> Told:
+    ) -> Result:
         refuse_other_than_json(_headers(request))
         packed = await bodies.read(request, claim, self._patience.body_s)
 
-        async def take() -> Told:
+        async def take() -> Result:
             return await self._published(grant, validator, claim, hook.posted(bodies.unpack(request, packed, claim)))
 
         return await take() if verify is None else await self._once(grant, verify, request, packed, take)
 
-    async def _once(self, grant: Grant, verify: Verify, request: BaseRequest, packed: bytes, take: Callable[[], Awaitable[Told]]) -> Told:
+    async def _once(
+        self, grant: Grant, verify: Verify, request: BaseRequest, packed: bytes, take: Callable[[], Awaitable[Result]]
+    ) -> Result:
         """Take a signed delivery that is good and new; one that was taken before is there already. Raises `Problem`."""
         now_s = self._clock.now() // 1000
         delivery = self._verified(grant, verify, request, packed, now_s)
@@ -256,7 +258,7 @@ class IntakeHandler:
         self.authentication.signed(request, grant, good=True)
         return delivery
 
-    async def _published(self, grant: Grant, validator: Validator, claim: Claim, posted: list[Posted]) -> Told:
+    async def _published(self, grant: Grant, validator: Validator, claim: Claim, posted: list[Posted]) -> Result:
         self.rate_limiter.charge(grant, len(posted))
         validated = await self._judged(validator, posted, grant)
         records = validated.records

@@ -16,7 +16,7 @@ from events.rejection import Reason
 from events.schemas import event_schema, example
 from streams.intake.authentication import SIGNER
 from streams.intake.body import MOST_BYTES, MOST_CHUNKS
-from streams.intake.problem import MEDIA_TYPE, STATUS, Refusal
+from streams.intake.problem import MEDIA_TYPE, Refusal
 from streams.intake.signature import ID, SIGNATURE, TIMESTAMP
 from streams.intake.submission import MOST_EVENTS, Mode
 from streams.intake.validation import FORBIDDEN
@@ -240,7 +240,7 @@ def _schemas() -> dict[str, Any]:
             "properties": {
                 "type": {"enum": [f"urn:frontdesk:problem:{refusal.value}" for refusal in Refusal]},
                 "title": {"type": "string"},
-                "status": {"enum": sorted(set(STATUS.values()))},
+                "status": {"enum": sorted({refusal.status for refusal in Refusal})},
                 "detail": {"type": "string"},
                 **judged,
                 "events": entries,

@@ -33,7 +33,7 @@ from streams.rebuild.switch import carry_over, compare, switch, tables_of
 from streams.rebuild.topic import read_topic
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode
-from streams.terminal.screen import progress, remarks, results, step
+from streams.terminal.screen import progress, remark, remarks, results, step
 from streams.warehouse import clickhouse_of
 
 SOURCES = {
@@ -52,7 +52,7 @@ def rebuild(settings: Settings, source: str | None, *, yes: bool) -> int:
     topic = asyncio.run(topic_identity(settings, settings.topic))
     with clickhouse_of(settings).connect() as client:
         journal = Journal.take(client, planned(found(client, settings, topic, directory), source, settings.clickhouse_database))
-        remarks().print(f"rebuild {journal.now.number}: {SOURCES[journal.now.source]}", markup=False)
+        remark(f"rebuild {journal.now.number}: {SOURCES[journal.now.source]}")
         if not journal.now.tables:
             _begin(client, journal, settings, topic)
         if journal.now.state == BUILDING:
@@ -63,9 +63,7 @@ def rebuild(settings: Settings, source: str | None, *, yes: bool) -> int:
                 return _put_off(journal, differing)
         with step("switching to the new tables"):
             switch(client, journal, settings, directory, topic.partitions)
-    remarks().print(
-        f"the old tables are kept in the database {journal.now.database}: `frontdesk rebuild --drop-old` drops them", markup=False
-    )
+    remark(f"the old tables are kept in the database {journal.now.database}: `frontdesk rebuild --drop-old` drops them")
     return ExitCode.OK
 
 
@@ -116,7 +114,7 @@ def _count_anew(client: Client, journal: Journal, settings: Settings, topic: Top
         as_it_is = settings.model_copy(update={"partitions": topic.partitions})
         with progress("sending again what only the archive has, by district", len(districts(client))) as advance:
             sent = asyncio.run(incarnation.send_again(client, journal.now.database, as_it_is, advance))
-        remarks().print(f"{sent:,} events were sent again", markup=False)
+        remark(f"{sent:,} events were sent again")
         _count(journal, settings)
 
 
@@ -189,5 +187,5 @@ def _is_confirmed(rebuild: Rebuild) -> bool:
 
 def _put_off(journal: Journal, differing: int) -> ExitCode:
     journal.let_go()
-    remarks().print("the new tables are ready: `frontdesk rebuild --yes` switches to them, `--abandon` gives them up", markup=False)
+    remark("the new tables are ready: `frontdesk rebuild --yes` switches to them, `--abandon` gives them up")
     return ExitCode.DIFFERENCE if differing else ExitCode.OK

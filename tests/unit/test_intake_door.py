@@ -24,7 +24,7 @@ from streams.intake.grant import Grant
 from streams.intake.handler import Patience
 from streams.intake.memory_budget import MemoryBudget
 from streams.intake.openapi import document, text
-from streams.intake.problem import MEDIA_TYPE, STATUS, Problem, Refusal
+from streams.intake.problem import MEDIA_TYPE, Problem, Refusal
 from streams.intake.register import Register
 from streams.intake.signature import signature
 from streams.intake.submission import MOST_EVENTS
@@ -310,7 +310,7 @@ async def exchanged(to: Door, request: bytes) -> tuple[bytes, dict[str, Any]]:
 
 
 async def test_all_reasons_have_a_status_and_each_is_documented() -> None:
-    assert set(STATUS) == set(Refusal)
+    assert all(400 <= refusal.status < 600 for refusal in Refusal)
     told = document()["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]
     assert told == [Problem(refusal, "").body["type"] for refusal in Refusal]
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from events.rejection import Reason
+from streams.cli.group import group
 from streams.terminal.options import Folder, Format, OutputFormat
 
 
@@ -146,24 +147,17 @@ def accept(
     accept_flood(load_settings(folder), partition, until)
 
 
-EXAMPLES: dict[Callable[..., None], tuple[str, str]] = {
-    list_letters: ("list", "Example: [bold]frontdesk dead-letters list --reason invalid --since 2026-11-23T08:00[/]"),
-    show: ("show", "Example: [bold]frontdesk dead-letters show --partition 3 --offset 4711[/]   (--raw > record.json for its bytes)"),
-    redrive: ("redrive", "Example: [bold]frontdesk dead-letters redrive --partition 3 --offset 4711 --with record.json[/]"),
-    discard: ("discard", "Example: [bold]frontdesk dead-letters discard --reason not_json --before 2026-11-23[/]"),
-    accept: ("accept", "Example: [bold]frontdesk dead-letters accept --partition 3 --until 48210[/]"),
-}
-
-
 def dead_letters() -> typer.Typer:
     """The group of commands."""
-    group = typer.Typer(
-        name="dead-letters",
-        no_args_is_help=True,
-        rich_markup_mode="rich",
-        help="Records that broke the contract: list, show, redrive, discard; accept lets a flood of them pass.",
-        epilog="Example: [bold]frontdesk dead-letters list[/]",
+    return group(
+        "dead-letters",
+        "Records that broke the contract: list, show, redrive, discard; accept lets a flood of them pass.",
+        "frontdesk dead-letters list[/]",
+        {
+            list_letters: ("list", "frontdesk dead-letters list --reason invalid --since 2026-11-23T08:00[/]"),
+            show: ("show", "frontdesk dead-letters show --partition 3 --offset 4711[/]   (--raw > record.json for its bytes)"),
+            redrive: ("redrive", "frontdesk dead-letters redrive --partition 3 --offset 4711 --with record.json[/]"),
+            discard: ("discard", "frontdesk dead-letters discard --reason not_json --before 2026-11-23[/]"),
+            accept: ("accept", "frontdesk dead-letters accept --partition 3 --until 48210[/]"),
+        },
     )
-    for function, (name, example) in EXAMPLES.items():
-        group.command(name=name, epilog=example)(function)
-    return group

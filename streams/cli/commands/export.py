@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from streams.cli.group import group
 from streams.terminal.options import District, Folder, Scope
 
 
@@ -53,20 +54,16 @@ Output: TypeAlias = Annotated[
 
 
 def export() -> typer.Typer:
-    app = typer.Typer(
-        name="export",
-        no_args_is_help=True,
-        rich_markup_mode="rich",
-        help="Write the numbers of a period, or the cases behind them, for a spreadsheet, a notebook or another database.",
-        epilog="Example: [bold]frontdesk export cases --format csv -o cases.csv[/]   or: frontdesk export indicators --format json",
+    """The group of commands."""
+    return group(
+        "export",
+        "Write the numbers of a period, or the cases behind them, for a spreadsheet, a notebook or another database.",
+        "frontdesk export cases --format csv -o cases.csv[/]   or: frontdesk export indicators --format json",
+        {
+            indicators: ("indicators", "frontdesk export indicators --every month --from 2026-08-01 --format csv -o months.csv[/]"),
+            cases: ("cases", "frontdesk export cases --from 2026-09-01 --to 2026-09-30 --format parquet -o september.parquet[/]"),
+        },
     )
-    app.command(epilog="Example: [bold]frontdesk export indicators --every month --from 2026-08-01 --format csv -o months.csv[/]")(
-        indicators
-    )
-    app.command(epilog="Example: [bold]frontdesk export cases --from 2026-09-01 --to 2026-09-30 --format parquet -o september.parquet[/]")(
-        cases
-    )
-    return app
 
 
 def indicators(

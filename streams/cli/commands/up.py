@@ -16,7 +16,7 @@ def up(folder: Folder = None) -> None:
     from deploy.embedded.stack import Stack
     from streams.cli.work.migrate import prepare
     from streams.terminal.configuration import load_settings
-    from streams.terminal.screen import remarks, step
+    from streams.terminal.screen import remark, step
 
     option = "" if folder is None else f" --folder {shlex.quote(str(folder))}"
     stack = Stack(load_settings(folder).folder)
@@ -30,4 +30,4 @@ def up(folder: Folder = None) -> None:
         f"SQL         frontdesk sql{option} 'SHOW TABLES'",
         f"next: frontdesk worker{option}, then frontdesk simulate{option}; frontdesk down{option} stops the servers",
     )
-    remarks().print("\n".join(lines), markup=False)
+    remark("\n".join(lines))

@@ -22,7 +22,7 @@ from streams.kafka import TopicIdentity, administration, committed_offsets, read
 from streams.legible import in_one_line
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import remarks, results
+from streams.terminal.screen import remark, results
 from streams.warehouse import clickhouse_of
 
 COLUMNS = ("state", "partition", "offset", "produced", "reason", "path", "message", "source", "bytes")
@@ -79,7 +79,7 @@ def show_list(settings: Settings, wanted: Selection, limit: int, form: str) -> N
     else:
         results().print(_table(letters))
     if total > len(letters):
-        remarks().print(f"{len(letters):,} of {total:,}: --limit shows more", markup=False)
+        remark(f"{len(letters):,} of {total:,}: --limit shows more")
 
 
 def plain(letter: DeadLetter) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def redrive_selected(settings: Settings, wanted: Selection, limit: int, mended: 
     with clickhouse_of(settings).connect() as client:
         total, letters = count(client, wanted), find(client, wanted, limit)
     if not letters:
-        remarks().print("nothing to redrive: no open dead letter is meant", markup=False)
+        remark("nothing to redrive: no open dead letter is meant")
         return
     if value is not None and len(letters) > 1:
         raise Stop(ExitCode.USAGE, "several dead letters are at this place: name one with --topic or --since")
@@ -192,7 +192,7 @@ def _report(done: Redriven, total: int) -> None:
             f"stopped at {done.letter.place}, which is still refused ({why}); {done.sent:,} records before it were sent. Mend it: --with",
         )
     left = f", {total - done.sent:,} more are open: --limit takes more at once" if total > done.sent else ""
-    remarks().print(f"{done.sent:,} records are sent and marked as redriven{left}", markup=False)
+    remark(f"{done.sent:,} records are sent and marked as redriven{left}")
 
 
 def _originals(settings: Settings, letters: Sequence[DeadLetter]) -> list[Original]:
@@ -205,7 +205,7 @@ def discard_selected(settings: Settings, wanted: Selection, limit: int) -> None:
         letters = find(client, wanted, limit)
         mark(client, letters, DISCARDED, WallClock().now())
         left = count(client, wanted)
-    remarks().print(f"{len(letters):,} records are discarded" + (f", {left:,} more are open" if left else ""), markup=False)
+    remark(f"{len(letters):,} records are discarded" + (f", {left:,} more are open" if left else ""))
 
 
 # -- accept ----------------------------------------------------------------------------------------------------------
@@ -218,10 +218,9 @@ def accept_flood(settings: Settings, partition: int, until: int) -> None:
         raise Stop(ExitCode.USAGE, f"--until {until}: the workers have passed it already, they are at offset {committed}")
     with clickhouse_of(settings).connect() as client:
         accept(client, identity.topic_id, partition, until)
-    remarks().print(
-        f"partition {partition}: up to {until - committed + 1:,} records pass, offsets {committed} to {until}; the worker goes on within "
-        "seconds if it stood there",
-        markup=False,
+    remark(
+        f"partition {partition}: up to {until - committed + 1:,} records pass, offsets {committed} to {until}; the worker goes on "
+        "within seconds if it stood there"
     )
 
 

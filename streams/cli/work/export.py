@@ -35,7 +35,7 @@ from streams.export import (
 )
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import Advance, progress, remarks
+from streams.terminal.screen import Advance, progress, remark
 from streams.warehouse import clickhouse_of
 
 FARTHEST_EAST: Final = timedelta(hours=14)
@@ -173,6 +173,6 @@ class Exportation:
 
     def _conclude(self) -> None:
         if not self._rows:
-            remarks().print("nothing is known of that period there: `frontdesk status` shows how far the workers are", markup=False)
+            remark("nothing is known of that period there: `frontdesk status` shows how far the workers are")
         elif self._output is not None:
-            remarks().print(f"{self._rows:,} rows in {self._output}", markup=False)
+            remark(f"{self._rows:,} rows in {self._output}")

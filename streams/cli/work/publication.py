@@ -14,7 +14,7 @@ from streams.cli.work.places import refuse_unknown
 from streams.directory import directory_of
 from streams.terminal.configuration import load_settings
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import remarks, results
+from streams.terminal.screen import remark, results
 from streams.warehouse import clickhouse_of
 
 
@@ -43,7 +43,7 @@ def publish(folder: Path | None, district: str | None, months: Sequence[str], *,
             release(client, released)
             chosen = [each for each in published(client, district) if each.key in released]
     results().print(_table(chosen, directory_of(settings)))
-    remarks().print(f"{'would become' if dry_run else 'became'} public: {len(chosen)}", markup=False)
+    remark(f"{'would become' if dry_run else 'became'} public: {len(chosen)}")
 
 
 def take_back(folder: Path | None, district: str, month: str) -> None:
@@ -54,7 +54,7 @@ def take_back(folder: Path | None, district: str, month: str) -> None:
         if wanted not in {each.key for each in published(client, district)}:
             raise Stop(ExitCode.REFUSED, f"{month} of {district} is not public: `frontdesk publication list` shows what is")
         withdraw(client, wanted)
-    remarks().print(f"{month} of {district} is withdrawn; a page that has just read it shows it for ten minutes more", markup=False)
+    remark(f"{month} of {district} is withdrawn; a page that has just read it shows it for ten minutes more")
 
 
 def _refuse_incomplete(known: Sequence[MonthStatus], district: str | None, months: Sequence[date]) -> None:

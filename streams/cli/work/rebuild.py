@@ -14,7 +14,7 @@ from streams.rebuild.plan import planned
 from streams.rebuild.sequence import SOURCES, found
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import remarks, results
+from streams.terminal.screen import remark, results
 from streams.warehouse import clickhouse_of
 
 EVENTS_A_SECOND = 20_000
@@ -64,7 +64,7 @@ def abandon(settings: Settings) -> ExitCode:
         if last.is_of_log:
             asyncio.run(forget_changelog(settings, last.epoch))
         journal.note(state=ABANDONED, owner="")
-    remarks().print(f"rebuild {last.number} is given up, its tables are dropped", markup=False)
+    remark(f"rebuild {last.number} is given up, its tables are dropped")
     return ExitCode.OK
 
 
@@ -76,5 +76,5 @@ def drop_old(settings: Settings) -> ExitCode:
             staging.drop(client, each.database)
             record(client, each, state=DROPPED)
     dropped = ", ".join(each.database for each in kept)
-    remarks().print(f"dropped: {dropped}" if kept else "no old tables are kept", markup=False)
+    remark(f"dropped: {dropped}" if kept else "no old tables are kept")
     return ExitCode.OK

@@ -17,7 +17,7 @@ from streams.directory import directory_of
 from streams.kafka import LogReader, TopicIdentity, topic_identity
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode
-from streams.terminal.screen import progress, remarks, results, step
+from streams.terminal.screen import progress, remark, results, step
 from streams.warehouse import clickhouse_of
 
 COLUMNS = ("partition", "offsets", "records", "distinct", "duplicates", "sent on", "dead letters", "lost", "markers", "missing", "to come")
@@ -55,8 +55,8 @@ def _topic(settings: Settings, client: Client, topic: TopicIdentity, scope: Veri
     results().print(_table(report.accounts))
     for line in report.lines():
         results().print(line, markup=False, soft_wrap=True)
-    for remark in _remarks(report):
-        remarks().print(remark, markup=False)
+    for text in _remarks(report):
+        remark(text)
     return report.found
 
 
@@ -100,7 +100,7 @@ def _numbers(settings: Settings, client: Client, partitions: int, scope: Verifie
     for difference in found.differences:
         results().print(str(difference), markup=False, soft_wrap=True)
     if found.changing:
-        remarks().print(_changing(found), markup=False)
+        remark(_changing(found))
     return len(found.differences)
 
 
