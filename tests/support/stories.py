@@ -152,7 +152,7 @@ class Tables:
                 if name not in table or row["version"] >= table[name]["version"]:
                     table[name] = row
 
-    def gauges(self) -> dict[Any, dict[str, Any]]:
+    def standing(self) -> dict[Any, dict[str, Any]]:
         """The rows of `cases` that are not deleted."""
         return {key: row for key, row in self.cases.items() if not row["is_deleted"]}
 

@@ -16,7 +16,7 @@ from prometheus_client.utils import floatToGoString
 from events.directory import DEFAULT, Directory
 from events.rejection import Reason
 from projections.partition import Partition
-from sinks.metrics import FRESHNESS, NAMES_TOLD, OTHERS, PartitionGauges, WorkerGauges, WorkerMetrics
+from sinks.metrics import FRESHNESS, MOST_NAMES, OTHERS, PartitionGauges, WorkerGauges, WorkerMetrics
 from streams.http.policy import Policy
 from streams.http.serving import answer
 from streams.worker.breaker import Flood
@@ -229,14 +229,14 @@ def test_the_freshness_of_a_fetch_is_that_of_each_of_its_records(ages_ms: list[i
 
 def test_publishers_cannot_flood_the_labels() -> None:
     metrics = WorkerMetrics(CollectorRegistry())
-    metrics.set_gauges(standing(**{f"m{n}": 1 for n in range(NAMES_TOLD + 20)}))
-    metrics.set_gauges(standing(**{f"m{n}": 3 for n in range(NAMES_TOLD + 20)}))
+    metrics.set_gauges(standing(**{f"m{n}": 1 for n in range(MOST_NAMES + 20)}))
+    metrics.set_gauges(standing(**{f"m{n}": 3 for n in range(MOST_NAMES + 20)}))
     assert value(metrics, "unknown_members_total", member="m0") == 3
     assert value(metrics, "unknown_members_total", member=OTHERS) == 60
     told = [
         sample for family in metrics.registry.collect() for sample in family.samples if sample.name == "frontdesk_unknown_members_total"
     ]
-    assert len(told) == NAMES_TOLD + 1
+    assert len(told) == MOST_NAMES + 1
 
 
 # -- over HTTP ---------------------------------------------------------------------------------------------------------

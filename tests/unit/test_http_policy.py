@@ -37,7 +37,7 @@ class Nothing:
 
     is_assigned = False
 
-    def gauges(self) -> WorkerGauges:
+    def standing(self) -> WorkerGauges:
         return WorkerGauges(ready=True, unknown_members={}, partitions=[])
 
     def read(self, _: Any = None) -> Reading:
