@@ -62,7 +62,7 @@ def test_while_the_pipeline_is_down_promises_are_kept_back_and_told_afterwards(r
     room.raises(NO_WORKER)
     assert room.wait_for(NO_WORKER).receiver == "platform-pager"
     room.raises(MISSED, NOT_READY)
-    assert until(lambda: room.set_gauges(MISSED) == room.set_gauges(NOT_READY) == "suppressed", WITHIN_S)
+    assert until(lambda: room.stands(MISSED) == room.stands(NOT_READY) == "suppressed", WITHIN_S)
     room.raises(NO_WORKER | {"alertname": "FrontdeskDeadLetters", "severity": "ticket", "silences": ""})
     assert until(lambda: len(room.told) == 2, WITHIN_S), "something that is not kept back is told meanwhile"
     assert not room.of(MISSED)
@@ -80,7 +80,7 @@ def test_a_cause_keeps_back_what_follows_from_it_and_nothing_else(cause: Labels,
     room.wait_for(cause)
     room.raises(kept_back, other)
     room.wait_for(other)
-    assert room.set_gauges(kept_back) == "suppressed"
+    assert room.stands(kept_back) == "suppressed"
     assert not room.of(kept_back)
 
 

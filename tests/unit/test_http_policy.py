@@ -37,7 +37,7 @@ class Nothing:
 
     is_assigned = False
 
-    def standing(self) -> WorkerGauges:
+    def gauges(self) -> WorkerGauges:
         return WorkerGauges(ready=True, unknown_members={}, partitions=[])
 
     def read(self, _: Any = None) -> Reading:

@@ -13,7 +13,7 @@ from msgspec import msgpack
 from events.headers import MARKED_BACKFILL
 from events.partition import partition_of
 from projections.capacity import MOST_EVENTS
-from projections.partition import CLOCK_KEY
+from projections.stream_time import CLOCK_KEY
 from tests.support.durable import (
     DAY,
     HOUR,

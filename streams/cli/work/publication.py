@@ -77,14 +77,14 @@ def _name(month: date) -> str:
     return f"{month:%Y-%m}"
 
 
-def _plain(standing: MonthStatus) -> dict[str, object]:
+def _plain(status: MonthStatus) -> dict[str, object]:
     return {
-        "district": standing.district,
-        "month": _name(standing.month),
-        "state": standing.state,
-        "since": standing.since and standing.since.isoformat(timespec="milliseconds"),
-        "cells_shown": standing.shown,
-        "cells_hidden": standing.hidden,
+        "district": status.district,
+        "month": _name(status.month),
+        "state": status.state,
+        "since": status.since and status.since.isoformat(timespec="milliseconds"),
+        "cells_shown": status.shown,
+        "cells_hidden": status.hidden,
     }
 
 
