@@ -125,6 +125,7 @@ Brokers = Annotated[str, AfterValidator(brokers)]
 TopicName = Annotated[str, AfterValidator(topic_name)]
 DatabaseName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
 """A rebuild's database has this name and a number, and each is a folder's name."""
+ClusterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]*$", max_length=200)]
 ReadableFile = Annotated[Path, AfterValidator(readable)]
 Certificates = Annotated[Path, AfterValidator(certificates)]
 Folder = Annotated[Path, AfterValidator(folder)]
