@@ -21,6 +21,7 @@ from streams.setting_kinds import (
     FolderThere,
     Host,
     Hosts,
+    Program,
     ReadableFile,
     TopicName,
 )
@@ -54,6 +55,10 @@ class Settings(BaseSettings):
     clickhouse_cluster: ClusterName = Field("", description="cluster of replicas on which tables are made; empty for one server")
     clickhouse_secure: bool = Field(False, description="TLS")
     clickhouse_ca_file: Certificates | None = Field(None, description="certificate authority of ClickHouse; the usual ones where absent")
+    clickhouse_program: Program | None = Field(
+        None,
+        description="ClickHouse that `frontdesk up` starts; absent: the PATH's `clickhouse`; `none`, or no such: the embedded",
+    )
 
     directory: ReadableFile | None = Field(None, description="YAML file with schedules and targets; built-in defaults where absent")
     clock: Literal["wall", "record"] = Field("wall", description="what moves a partition's clock: see docs/architecture.md")

@@ -9,7 +9,6 @@ import hmac
 import logging
 import socket
 import socketserver
-import ssl
 import struct
 import threading
 import time
@@ -121,19 +120,19 @@ class ClientConnection:
             with running.entered(query_id) as statement:  # its client is heard all the time
                 take_insert(channel, session, insert, statement.mark, partial(running.end, statement))
         else:
-            with running.entered(query_id, self._sock, self._door.encrypted) as statement:
+            with running.entered(query_id, self._sock) as statement:
                 send_result(channel, session, running.translated(query.sql), statement, query.parameters)
 
 
 class NativeDoor(socketserver.ThreadingTCPServer):
-    """Listens on 127.0.0.1. With a TLS context every connection is encrypted."""
+    """Listens on 127.0.0.1."""
 
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
     request_queue_size = BACKLOG
 
-    def __init__(self, port: int, engine: Engine, running: Running, password: str, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, port: int, engine: Engine, running: Running, password: str) -> None:
         try:
             super().__init__((HOST, port), socketserver.BaseRequestHandler)
         except OSError as error:
@@ -141,7 +140,6 @@ class NativeDoor(socketserver.ThreadingTCPServer):
         self.engine = engine
         self.running = running
         self._password = password.encode()
-        self._tls = tls
         self._clients: set[socket.socket] = set()
         self._strangers: dict[socket.socket, float] = {}  # until when they have to say the password
         self._idle = threading.Condition()
@@ -149,10 +147,6 @@ class NativeDoor(socketserver.ThreadingTCPServer):
     @property
     def port(self) -> int:
         return int(self.server_address[1])
-
-    @property
-    def encrypted(self) -> bool:
-        return self._tls is not None
 
     def authenticate(self, hello: Hello) -> None:
         """Failure 516 in the same words and after about the same time whether the name or the password is wrong."""
@@ -194,10 +188,8 @@ class NativeDoor(socketserver.ThreadingTCPServer):
         """In the connection's own thread."""
         try:
             request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._wrapped(request) as sock, self._entered(sock, request):
-                if isinstance(sock, ssl.SSLSocket):
-                    sock.do_handshake()
-                ClientConnection(self, sock).serve()
+            with self._entered(request):
+                ClientConnection(self, request).serve()
         except (EOFError, OSError, Failure, UnreadablePacket):
             log.debug("client %s is gone", client_address)
         except (ValueError, MemoryError) as error:
@@ -212,15 +204,10 @@ class NativeDoor(socketserver.ThreadingTCPServer):
                 hang_up(sock)
             return self._idle.wait_for(lambda: not self._clients, deadline_s)
 
-    def _wrapped(self, request: socket.socket) -> socket.socket:
-        limit_waiting(request, HELLO_TIMEOUT_S)
-        return self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False) if self._tls else request
-
     @contextmanager
-    def _entered(self, sock: socket.socket, accepted: socket.socket) -> Iterator[None]:
+    def _entered(self, sock: socket.socket) -> Iterator[None]:
         with self._idle:
             self._clients.add(sock)
-            self._strangers[sock] = self._strangers.pop(accepted)  # TLS has taken the other's place
         try:
             yield
         finally:

@@ -32,7 +32,6 @@ class Statement:
     query_id: str
     mark: str
     sock: socket.socket | None
-    encrypted: bool
     ended: bool = False
 
 
@@ -49,10 +48,10 @@ class Running:
         self._watcher.start()
 
     @contextmanager
-    def entered(self, query_id: str, sock: socket.socket | None = None, encrypted: bool = False) -> Iterator[Statement]:
+    def entered(self, query_id: str, sock: socket.socket | None = None) -> Iterator[Statement]:
         """A statement for as long as it runs. With a socket, its client is watched."""
         number = next(self._numbers)
-        statement = Statement(query_id, f"/*{number}:{UNSAFE.sub('_', query_id)}*/ ", sock, encrypted)
+        statement = Statement(query_id, f"/*{number}:{UNSAFE.sub('_', query_id)}*/ ", sock)
         with self._lock:
             self._statements[number] = statement
         try:
@@ -93,15 +92,15 @@ class Running:
     def _watch(self) -> None:
         while not self._stopped.wait(LOOK_EVERY_S):
             for statement in self._now():
-                if statement.sock and not statement.ended and is_given_up(statement.sock, statement.encrypted):
+                if statement.sock and not statement.ended and is_given_up(statement.sock):
                     self.end(statement)
 
 
-def is_given_up(sock: socket.socket, encrypted: bool) -> bool:
+def is_given_up(sock: socket.socket) -> bool:
     """Whether the client of a running statement has sent cancel or closed the connection; nothing else may come from it meanwhile."""
     try:
         if not select.select([sock.fileno()], [], [], 0)[0]:
             return False
-        return encrypted or sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) in (b"", CANCEL_PACKET)
+        return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) in (b"", CANCEL_PACKET)
     except (OSError, ValueError):
         return True
