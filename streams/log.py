@@ -9,6 +9,7 @@ from collections.abc import MutableMapping
 from typing import Any, Literal, TextIO
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 from streams.legible import legible
 from streams.next_steps import add_next_step
@@ -27,6 +28,12 @@ def without_traces_of_crashes(record: logging.LogRecord) -> bool:
     if "Crashed reason" in str(record.msg):
         record.exc_info = None
     return True
+
+
+def without_requests_that_are_no_http(record: logging.LogRecord) -> bool:
+    """Aiohttp logs each with a traceback and its bytes. The client is told by a 400, and strangers fill no log."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
 
 
 def with_legible_values(_: Any, __: str, told: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -63,6 +70,7 @@ def configure_logging(form: Format = "auto", stream: TextIO | None = None, level
         )
     )
     handler.addFilter(without_traces_of_crashes)
+    handler.addFilter(without_requests_that_are_no_http)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
