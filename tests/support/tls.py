@@ -1,7 +1,8 @@
 """TLS before a server that has none: the bytes of each connection, decrypted on the way in and encrypted on the way out."""
 
-import asyncio
+import select
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 HOST = "127.0.0.1"
+PIECE = 1 << 16
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
@@ -31,31 +33,26 @@ def encrypted(port: int, made: tuple[Path, Path]) -> Iterator[int]:
     """The port at which TLS is spoken to the server at `port`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*made)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server_reader, server_writer = await asyncio.open_connection(HOST, port)
-        async with asyncio.TaskGroup() as both:
-            both.create_task(_pass_on(reader, server_writer))
-            both.create_task(_pass_on(server_reader, writer))
-
-    async def listening() -> asyncio.Server:
-        return await asyncio.start_server(connected, HOST, 0, ssl=context)
-
-    server = asyncio.run_coroutine_threadsafe(listening(), loop).result()
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+    with socket.create_server((HOST, 0)) as door:
+        threading.Thread(target=_accept, args=(door, context, port), daemon=True).start()
+        try:
+            yield door.getsockname()[1]
+        finally:
+            door.shutdown(socket.SHUT_RDWR)
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):  # either side may be gone
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+def _accept(door: socket.socket, context: ssl.SSLContext, port: int) -> None:
+    with suppress(OSError):  # the door is shut
+        while True:
+            threading.Thread(target=_serve, args=(door.accept()[0], context, port), daemon=True).start()
+
+
+def _serve(accepted: socket.socket, context: ssl.SSLContext, port: int) -> None:
+    with suppress(OSError), accepted, context.wrap_socket(accepted, server_side=True) as client:
+        with socket.create_connection((HOST, port)) as server:
+            other = {client: server, server: client}
+            while True:
+                for ready in [client] if client.pending() else select.select([client, server], [], [])[0]:
+                    if not (data := ready.recv(PIECE)):
+                        return
+                    other[ready].sendall(data)
