@@ -48,11 +48,15 @@ def _accept(door: socket.socket, context: ssl.SSLContext, port: int) -> None:
 
 
 def _serve(accepted: socket.socket, context: ssl.SSLContext, port: int) -> None:
-    with suppress(OSError), accepted, context.wrap_socket(accepted, server_side=True) as client:
-        with socket.create_connection((HOST, port)) as server:
-            other = {client: server, server: client}
-            while True:
-                for ready in [client] if client.pending() else select.select([client, server], [], [])[0]:
-                    if not (data := ready.recv(PIECE)):
-                        return
-                    other[ready].sendall(data)
+    with (
+        suppress(OSError),
+        accepted,
+        context.wrap_socket(accepted, server_side=True) as client,
+        socket.create_connection((HOST, port)) as server,
+    ):
+        other = {client: server, server: client}
+        while True:
+            for ready in [client] if client.pending() else select.select([client, server], [], [])[0]:
+                if not (data := ready.recv(PIECE)):
+                    return
+                other[ready].sendall(data)
