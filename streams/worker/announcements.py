@@ -1,4 +1,4 @@
-"""What a partition has to say of its promises, as CloudEvents for `frontdesk.breaches`."""
+"""What a partition announces of its promises, as CloudEvents for `frontdesk.breaches`."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,35 +8,35 @@ from projections.announcement import Announcement
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def breach_of(said: Announcement) -> Breach:
-    """The message, a function of what is said alone: a repeat after a crash has the same id and the same content."""
-    passed = said.passed
-    name = breach_name(said.district, said.subject, passed.episode, passed.target, passed.stage, passed.at)
+def breach_of(announced: Announcement) -> Breach:
+    """The message, a function of what is announced alone: a repeat after a crash has the same id and the same content."""
+    passed = announced.passed
+    name = breach_name(announced.district, announced.subject, passed.episode, passed.target, passed.stage, passed.at)
     return Breach(
-        id=f"{name}-{said.state}",
+        id=f"{name}-{announced.state}",
         source=SOURCE,
-        subject=said.subject,
-        time=_moment(said.ended_at or passed.at),
+        subject=announced.subject,
+        time=_moment(announced.ended_at or passed.at),
         datacontenttype="application/json",
-        partitionkey=said.district,
+        partitionkey=announced.district,
         data=BreachData.model_validate(
             {
-                "district": said.district,
-                "school": said.school or None,
-                "department": said.department or None,
+                "district": announced.district,
+                "school": announced.school or None,
+                "department": announced.department or None,
                 "breach": name,
-                "state": said.state,
+                "state": announced.state,
                 "target": passed.target,
                 "stage": passed.stage,
-                "priority": said.priority,
-                "audience": said.audience or None,
-                "channel": said.channel or None,
-                "topic": said.topic or None,
-                "received_at": _moment(said.received_at),
+                "priority": announced.priority,
+                "audience": announced.audience or None,
+                "channel": announced.channel or None,
+                "topic": announced.topic or None,
+                "received_at": _moment(announced.received_at),
                 "reached_at": _moment(passed.at),
-                "due_at": _moment(said.due_at),
-                "ended_at": None if said.ended_at is None else _moment(said.ended_at),
-                "waiting_since": None if said.waiting_since is None else _moment(said.waiting_since),
+                "due_at": _moment(announced.due_at),
+                "ended_at": None if announced.ended_at is None else _moment(announced.ended_at),
+                "waiting_since": None if announced.waiting_since is None else _moment(announced.waiting_since),
             }
         ),
     )

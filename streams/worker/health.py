@@ -46,15 +46,15 @@ class Progress:
     ends: dict[int, int] = field(default_factory=dict)
     committed: dict[int, int] = field(default_factory=dict)
     due_since: dict[int, int] = field(default_factory=dict)
-    told_at: int = 0
+    answered_at: int = 0
     """When Kafka last answered; 0 before it ever did."""
 
-    def told(self, ends: Mapping[int, int], committed: Mapping[int, int], now: int) -> None:
+    def answered(self, ends: Mapping[int, int], committed: Mapping[int, int], now: int) -> None:
         """Take what Kafka tells. A commit is due from when something was there to commit, or from the last one."""
         self.due_since = {
             p: self.due_since.get(p, now) if self.committed.get(p) == committed[p] else now for p, end in ends.items() if end > committed[p]
         }
-        self.ends, self.committed, self.told_at = dict(ends), dict(committed), now
+        self.ends, self.committed, self.answered_at = dict(ends), dict(committed), now
 
     def lag(self, partition: int, committed: int) -> int | None:
         """Records that are not committed; None where nothing is known yet."""
@@ -64,7 +64,7 @@ class Progress:
 async def follow_log(
     progress: Progress, processor: Processor, committed_to: Callable[[int], int], settings: Settings, clock: Clock
 ) -> None:
-    """Until cancelled: keep `progress` current. Kafka may be away; that is what `progress.told_at` tells."""
+    """Until cancelled: keep `progress` current. Kafka may be away; that is what `progress.answered_at` tells."""
     async with AsyncExitStack() as stack:
         consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False, isolation_level="read_committed")
         stack.push_async_callback(consumer.stop)
@@ -74,8 +74,8 @@ async def follow_log(
             try:
                 async with asyncio.timeout(ANSWER_WITHIN_S):
                     ends = await consumer.end_offsets(list(numbers)) if numbers else {}
-                told = {numbers[place]: end for place, end in ends.items()}
-                progress.told(told, {number: committed_to(number) for number in told}, clock.now())
+                known = {numbers[place]: end for place, end in ends.items()}
+                progress.answered(known, {number: committed_to(number) for number in known}, clock.now())
             except (KafkaError, TimeoutError) as failure:
                 log.warning("Kafka does not tell the end of the log", why=str(failure) or type(failure).__name__)
             await asyncio.sleep(ASKED_EVERY_S)
@@ -116,7 +116,7 @@ class Health:
         if self._inserts.paused is not None:
             yield f"inserts are paused: {self._inserts.paused}"
         yield from (f"breaker open: {flood}" for flood in self._processor.floods)
-        if not self._progress.told_at:
+        if not self._progress.answered_at:
             yield "Kafka has not told the end of the log yet"
         elif self.is_away():
             yield f"away from Kafka: it has not answered for {self._silent_ms() // 1000} s"
@@ -126,7 +126,7 @@ class Health:
         return self._silent_ms() > AWAY_MS
 
     def _silent_ms(self) -> int:
-        return self._clock.now() - self._progress.told_at
+        return self._clock.now() - self._progress.answered_at
 
     def standing(self) -> WorkerStanding:
         """The numbers of this moment, for the metrics."""

@@ -96,8 +96,8 @@ class Outbox:
             ]
         )
 
-    async def announce(self, said: Iterable[Announcement]) -> None:
-        """Write what there is to say of promises, in order, with the district as key."""
+    async def announce(self, announcements: Iterable[Announcement]) -> None:
+        """Write what there is to announce of promises, in order, with the district as key."""
         await self._all(
             [
                 await self._producer.send(
@@ -106,7 +106,7 @@ class Outbox:
                     value=breach_of(each).model_dump_json(exclude_none=True).encode(),
                     headers=[("content-type", STRUCTURED)],
                 )
-                for each in said
+                for each in announcements
             ]
         )
 

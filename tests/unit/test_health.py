@@ -56,7 +56,7 @@ class Worker:
         )
 
     def tell(self, ends: dict[int, int]) -> None:
-        self.progress.told(ends, dict(self.committed), self.wall)
+        self.progress.answered(ends, dict(self.committed), self.wall)
 
 
 def test_a_worker_that_is_well_is_ready() -> None:
@@ -92,7 +92,7 @@ def test_silence_of_kafka_is_a_reason_until_it_answers() -> None:
 def test_nothing_is_ready_before_kafka_ever_answered() -> None:
     worker = Worker()
     health = worker.health()
-    worker.progress.told_at = 0
+    worker.progress.answered_at = 0
     assert health.reasons() == ["Kafka has not told the end of the log yet"]
 
 
