@@ -1,4 +1,4 @@
-"""What a partition announces of its promises, as CloudEvents for `frontdesk.breaches`."""
+"""What a partition has to say of its promises, as CloudEvents for `frontdesk.breaches`."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,35 +8,35 @@ from projections.announcement import Announcement
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def breach_of(announced: Announcement) -> Breach:
-    """The message, a function of what is announced alone: a repeat after a crash has the same id and the same content."""
-    passed = announced.passed
-    name = breach_name(announced.district, announced.subject, passed.episode, passed.target, passed.stage, passed.at)
+def breach_of(notification: Announcement) -> Breach:
+    """The message, a function of the announcement alone: a repeat after a crash has the same id and the same content."""
+    passed = notification.passed
+    name = breach_name(notification.district, notification.subject, passed.episode, passed.target, passed.stage, passed.at)
     return Breach(
-        id=f"{name}-{announced.state}",
+        id=f"{name}-{notification.state}",
         source=SOURCE,
-        subject=announced.subject,
-        time=_moment(announced.ended_at or passed.at),
+        subject=notification.subject,
+        time=_moment(notification.ended_at or passed.at),
         datacontenttype="application/json",
-        partitionkey=announced.district,
+        partitionkey=notification.district,
         data=BreachData.model_validate(
             {
-                "district": announced.district,
-                "school": announced.school or None,
-                "department": announced.department or None,
+                "district": notification.district,
+                "school": notification.school or None,
+                "department": notification.department or None,
                 "breach": name,
-                "state": announced.state,
+                "state": notification.state,
                 "target": passed.target,
                 "stage": passed.stage,
-                "priority": announced.priority,
-                "audience": announced.audience or None,
-                "channel": announced.channel or None,
-                "topic": announced.topic or None,
-                "received_at": _moment(announced.received_at),
+                "priority": notification.priority,
+                "audience": notification.audience or None,
+                "channel": notification.channel or None,
+                "topic": notification.topic or None,
+                "received_at": _moment(notification.received_at),
                 "reached_at": _moment(passed.at),
-                "due_at": _moment(announced.due_at),
-                "ended_at": None if announced.ended_at is None else _moment(announced.ended_at),
-                "waiting_since": None if announced.waiting_since is None else _moment(announced.waiting_since),
+                "due_at": _moment(notification.due_at),
+                "ended_at": None if notification.ended_at is None else _moment(notification.ended_at),
+                "waiting_since": None if notification.waiting_since is None else _moment(notification.waiting_since),
             }
         ),
     )
