@@ -31,7 +31,7 @@ def without_traces_of_crashes(record: logging.LogRecord) -> bool:
 
 
 def without_requests_that_are_no_http(record: logging.LogRecord) -> bool:
-    """aiohttp logs each with a traceback and its bytes. The client is told by a 400, and strangers fill no log."""
+    """Aiohttp logs each with a traceback and its bytes. The client is told by a 400, and strangers fill no log."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, HttpProcessingError)
 
