@@ -11,7 +11,7 @@ from typing import TypeVar
 import structlog
 from clickhouse_driver import Client
 
-from projections.partition import Archived
+from projections.archive import Archived
 from sinks.clickhouse import queries
 from sinks.clickhouse.advice import advice
 from sinks.clickhouse.connection import ClickHouse

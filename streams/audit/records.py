@@ -16,13 +16,14 @@ from events.event import Event
 from events.personal_data import anybody_allows, likeness
 from events.rejection import Reason
 from projections.capacity import MOST_BYTES, MOST_EVENTS, weight
-from projections.partition import REMEMBERED_MS, Entry
+from projections.case_store import REMEMBERED_MS
+from projections.partition import Entry
 from projections.rows import event_row
+from projections.stream_time import MOST_AHEAD_MS
 from sinks.clickhouse import ledger
 from streams.audit.forwards import Forwards, is_forwarded
 from streams.kafka.log_reader import Gap, LogReader, PartitionOffsets
 from streams.sorting import Record, Refused, Sorter
-from streams.worker.processor import AHEAD
 
 LISTED: Final = 1000
 """Differences of one partition that are listed; further ones are counted."""
@@ -123,7 +124,7 @@ class _Part:
         self.account = Account(marks)
         self._marks = marks
         self._forwards = forwards
-        self._oldest_in_time = now + AHEAD - REMEMBERED_MS
+        self._oldest_in_time = now + MOST_AHEAD_MS - REMEMBERED_MS
         self._sorter = Sorter(partitions, anybody_allows)
         self._rows: dict[int, int] = {}
         self._seen: dict[int, int] = {}

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 from aiohttp import web
@@ -19,14 +19,15 @@ from aiokafka.errors import KafkaError
 from prometheus_client.exposition import choose_encoder
 
 from projections.partition import Partition
+from sinks.clickhouse.store import Store
 from sinks.metrics import PartitionStanding, WorkerMetrics, WorkerStanding
 from streams.clock import Clock
 from streams.http.application import application as guarded
 from streams.http.policy import Policy
 from streams.kafka.client import client_options
 from streams.settings import Settings
-from streams.worker.breaker import Flood
 from streams.worker.cells import Cells
+from streams.worker.processor import Processor
 
 ASKED_EVERY_S: Final = 2.0
 ANSWER_WITHIN_S: Final = 5.0
@@ -36,29 +37,6 @@ COUNTED_EVERY_MS: Final = 60_000
 """The bytes of millions of cases take tens of milliseconds to add up."""
 
 log = structlog.get_logger("health")
-
-
-class ProcessorHealth(Protocol):
-    """What is asked of the processor."""
-
-    @property
-    def is_assigned(self) -> bool: ...
-    @property
-    def held(self) -> list[int]: ...
-    @property
-    def recovering(self) -> list[int]: ...
-    @property
-    def floods(self) -> list[Flood]: ...
-    @property
-    def partitions(self) -> dict[int, Partition]: ...
-    def oldest_waiting(self, number: int) -> int | None: ...
-
-
-class Inserts(Protocol):
-    """What is asked of ClickHouse's writer."""
-
-    @property
-    def paused(self) -> str | None: ...
 
 
 @dataclass
@@ -84,7 +62,7 @@ class Progress:
 
 
 async def follow_log(
-    progress: Progress, processor: ProcessorHealth, committed_to: Callable[[int], int], settings: Settings, clock: Clock
+    progress: Progress, processor: Processor, committed_to: Callable[[int], int], settings: Settings, clock: Clock
 ) -> None:
     """Until cancelled: keep `progress` current. Kafka may be away; that is what `progress.told_at` tells."""
     async with AsyncExitStack() as stack:
@@ -109,8 +87,8 @@ class Health:
     def __init__(
         self,
         *,
-        processor: ProcessorHealth,
-        inserts: Inserts,
+        processor: Processor,
+        inserts: Store,
         progress: Progress,
         committed_to: Callable[[int], int],
         unknown: Mapping[str, int],
@@ -183,14 +161,8 @@ class Health:
 
     def _count(self, states: Mapping[int, Partition], now: int) -> None:
         if states.keys() != self._bytes.keys() or now - self._counted_at > COUNTED_EVERY_MS:
-            self._bytes = {number: remembered_bytes(state) for number, state in states.items()}
+            self._bytes = {number: state.store.nbytes for number, state in states.items()}
             self._counted_at = now
-
-
-def remembered_bytes(state: Partition) -> int:
-    """Of the cases' records and keys: what they take in the changelog once it is compacted."""
-    cases = state._cases  # noqa: SLF001 - the partition tells how many there are, not how large
-    return sum(map(len, cases)) + sum(map(len, cases.values()))
 
 
 # -- over HTTP ---------------------------------------------------------------------------------------------------------

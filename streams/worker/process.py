@@ -132,13 +132,13 @@ async def _run(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts],
             rows=parts.rows,
             changelog=parts.changelog,
             outbox=parts.outbox,
+            assignment=parts.assignment,
             clock=WallClock(),
             follow_wall=settings.clock == "wall",
             meter=metrics,
             continuity=Continuity(settings.topic, partial(_reader, settings), partial(has_offset, settings)),
         )
         app = make_app(settings, processor, parts.assignment, look=watch.look, note=watch.note)
-        processor.guard = app.guard
         health = [await _health(stack, settings, app, processor, store, metrics)] if settings.metrics_port else []
         keep_garbage_apart()
         log.info("worker starts", topic=settings.topic, partitions=identity.partitions, epoch=epoch, directory=directory.revision)
@@ -166,14 +166,14 @@ async def _health(  # noqa: PLR0917 - the worker's parts
         processor=processor,
         inserts=store,
         progress=progress,
-        committed_to=app.guard.committed_to,
+        committed_to=app.assignment.committed_to,
         unknown=processor.sorter.decoder.unknown_members,
         clock=clock,
     )
-    cells = Cells(processor, clock, settings.metric_cells, app.guard.beat, health.is_away)
+    cells = Cells(processor, clock, settings.metric_cells, app.assignment.beat, health.is_away)
     policy = Policy(settings.allowed_hosts)
     await answer(stack, application(health, metrics, cells, policy), settings.metrics_port, settings.metrics_host)
-    return follow_log(progress, processor, app.guard.committed_to, settings, clock)
+    return follow_log(progress, processor, app.assignment.committed_to, settings, clock)
 
 
 def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from events.directory import DEFAULT
 from projections.announcement import Announcement
-from projections.partition import Archived
+from projections.archive import Archived
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse import queries
 from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS
@@ -225,7 +225,7 @@ def processor_of(
     outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None, continuity: Any = None
 ) -> Processor:
     """A processor whose whole world is that rim, but for another changelog."""
-    processor = Processor(
+    return Processor(
         directory=directory,
         partitions=partitions,
         topic_id="",
@@ -233,13 +233,12 @@ def processor_of(
         rows=outside,
         changelog=changelog or outside,
         outbox=outside,
+        assignment=outside,
         clock=outside,
         follow_wall=True,
         meter=outside,
         continuity=continuity,
     )
-    processor.guard = outside
-    return processor
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from events.partition import partition_of
 from projections import capacity
 from projections.case import ENCODE, gather, refold
 from projections.episode import finish
-from projections.partition import CLOCK_KEY
+from projections.stream_time import CLOCK_KEY
 from streams.kafka.publisher import BACKFILL
 from tests.support.durable import (
     DAY,

@@ -12,7 +12,7 @@ from msgspec import msgpack
 
 from events.partition import partition_of
 from projections.capacity import MOST_EVENTS
-from projections.partition import CLOCK_KEY
+from projections.stream_time import CLOCK_KEY
 from streams.kafka.publisher import BACKFILL
 from tests.support.durable import (
     DAY,

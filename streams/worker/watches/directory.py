@@ -6,7 +6,6 @@ revision is first written to ClickHouse, so that SQL knows it before any row doe
 
 import asyncio
 import random
-from typing import Protocol
 
 import structlog
 
@@ -17,17 +16,12 @@ from sinks.clickhouse.directory import DirectoryRefused, write_directory
 from sinks.clickhouse.retry import code_of, pause_s
 from streams.directory import directory_of
 from streams.settings import Settings
+from streams.worker.processor import Processor
 
 log = structlog.get_logger("directory")
 
 
-class Adopting(Protocol):
-    """What is asked of the processor."""
-
-    def adopt(self, directory: Directory) -> None: ...
-
-
-async def follow_directory(processor: Adopting, server: ClickHouse, settings: Settings, hangup: asyncio.Event, current: Directory) -> None:
+async def follow_directory(processor: Processor, server: ClickHouse, settings: Settings, hangup: asyncio.Event, current: Directory) -> None:
     """Until cancelled: each time `hangup` is set, take what the file says now. An outage of ClickHouse is waited for."""
     while True:
         await hangup.wait()
