@@ -2,8 +2,8 @@
 
 from deploy.grafana import variables
 from deploy.grafana.board import Board
-from deploy.grafana.columns import DEPARTMENT, PRIORITY, RATING, SCHOOL, STATUS, count, duration, instant
-from deploy.grafana.panels import TableColumn, listing
+from deploy.grafana.columns import columns
+from deploy.grafana.panels import listing
 from deploy.grafana.variables import DISTRICT, named, value_of
 
 _CASE = f"district = {DISTRICT} AND subject = {value_of('case')}"
@@ -32,16 +32,7 @@ SELECT time AS at, dateDiff('millisecond', lagInFrame(toNullable(time)) OVER (OR
 FROM events FINAL
 WHERE {_CASE}
 ORDER BY at, kind, id""",
-            [
-                instant("at"),
-                duration("after the last"),
-                TableColumn("kind", characters=10),
-                TableColumn("what", characters=45),
-                PRIORITY,
-                TableColumn("who", characters=20),
-                DEPARTMENT,
-                SCHOOL,
-            ],
+            columns("at", "after the last", "kind", "what", "priority", "who", "department_name", "school_name"),
             empty=_UNKNOWN,
             width=24,
             height=14,
@@ -52,7 +43,7 @@ ORDER BY at, kind, id""",
             "Of each question of the case: when an answer and its settling were due and came. Whatever settles a question answers it, too. "
             "What was settled in time has kept its promise, also where it came back and was settled for good later.",
             f"""
-SELECT received_at AS received, each.1 AS promise, each.2 AS due, each.3 AS came, each.4 AS `took, open hours`,
+SELECT received_at AS received, each.1 AS promise, each.2 AS due, each.3 AS came, each.4 AS `took (open hours)`,
     multiIf(due IS NULL, '', came <= due, 'kept', came IS NOT NULL OR due < now64(3), 'missed', 'in time') AS stands,
     status, reopens, rating * 10 AS `rating, of 10`
 FROM cases FINAL
@@ -63,17 +54,7 @@ ARRAY JOIN [
 ] AS each
 WHERE {_CASE} AND opened_at IN (SELECT time FROM events FINAL WHERE {_CASE}) AND is_deleted = 0 AND received_at IS NOT NULL
 ORDER BY received, indexOf(['first answer', 'settled', 'settled for good'], promise)""",
-            [
-                instant("received"),
-                TableColumn("promise", characters=16),
-                instant("due"),
-                instant("came"),
-                duration("took, open hours"),
-                TableColumn("stands", characters=8),
-                STATUS,
-                count("reopens"),
-                RATING,
-            ],
+            columns("received", "promise", "due", "came", "took (open hours)", "stands", "status", "reopens", "rating, of 10"),
             empty=_UNKNOWN,
             width=24,
             height=8,

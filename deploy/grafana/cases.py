@@ -2,8 +2,8 @@
 
 from deploy.grafana import marks, variables
 from deploy.grafana.board import Board
-from deploy.grafana.columns import CASE, CHANNEL, DEPARTMENT, PRIORITY, RATING, SCHOOL, STATUS, TOPIC, duration, instant
-from deploy.grafana.panels import COUNT, DURATION, SHARE, YES_NO, TableColumn, listing, number, trend
+from deploy.grafana.columns import columns
+from deploy.grafana.panels import COUNT, DURATION, SHARE, listing, number, trend
 from deploy.grafana.variables import IN_PLACE, NOT_TOLD, ZONE, named, narrowed
 
 _RECEIVED = f"""
@@ -64,20 +64,10 @@ SELECT subject AS case, received_at AS received, response_ms AS `answered after`
 {_RECEIVED}
 ORDER BY received DESC, case
 LIMIT 200""",
-            [
-                CASE,
-                instant("received"),
-                duration("answered after"),
-                TableColumn("late", YES_NO),
-                duration("settled after"),
-                RATING,
-                STATUS,
-                PRIORITY,
-                DEPARTMENT,
-                SCHOOL,
-                TOPIC,
-                CHANNEL,
-            ],
+            columns(
+                *("case", "received", "answered after", "late", "settled after", "rating, of 10", "status", "priority"),
+                *("department_name", "school_name", "topic", "channel"),
+            ),
             empty="no question in this time fits what is chosen",
             width=24,
             height=14,

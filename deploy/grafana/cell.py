@@ -2,22 +2,8 @@
 
 from deploy.grafana import indicators, links, marks, variables
 from deploy.grafana.board import Board
-from deploy.grafana.columns import (
-    CASE,
-    CHANNEL,
-    DEPARTMENT,
-    IN_TIME,
-    LANGUAGE,
-    PEOPLE,
-    PRIORITY,
-    SCHOOL,
-    SCORE,
-    TOPIC,
-    count,
-    duration,
-    instant,
-)
-from deploy.grafana.panels import POINTS, SHARE, TableColumn, groups, listing, trend
+from deploy.grafana.columns import columns, known
+from deploy.grafana.panels import SHARE, groups, listing, trend
 from deploy.grafana.variables import CAME_BEFORE, CELL, DISTRICT, IN_PLACE, OPEN_CASES, ZONE, named
 
 _HISTORY = f"FROM windows_history FINAL WHERE {CELL} AND window = '7d'"
@@ -40,18 +26,7 @@ FROM {OPEN_CASES}
 WHERE {IN_PLACE} AND waiting_since IS NOT NULL
 ORDER BY due IS NULL, due, waiting_since, case
 LIMIT 50""",
-            [
-                CASE,
-                duration("waited"),
-                instant("due"),
-                TableColumn("promise", characters=10),
-                PRIORITY,
-                TOPIC,
-                DEPARTMENT,
-                SCHOOL,
-                CHANNEL,
-                LANGUAGE,
-            ],
+            columns("case", "waited", "due", "promise", "priority", "topic", "department_name", "school_name", "channel", "language"),
             empty="nobody waits",
             width=24,
         ),
@@ -98,7 +73,7 @@ FROM
     FROM scores
     WHERE {CELL}
 )""",
-            TableColumn("points", POINTS),
+            known("points"),
             empty="no number of four weeks yet",
             width=6,
             period="last 28 days",
@@ -113,7 +88,7 @@ WHERE {IN_PLACE} AND is_deleted = 0 AND received_at IS NOT NULL AND status != 's
 GROUP BY about
 ORDER BY questions DESC, about
 LIMIT 10""",
-            count("questions"),
+            known("questions"),
             empty="no question named a topic",
             width=6,
         ),
@@ -124,7 +99,7 @@ LIMIT 10""",
             f"""
 SELECT if(school = '', 'All', school) AS school_id, if(department = '', 'All', department) AS department_id,
     concat(school_name, if(school = '' OR department = '', '', ', '), department_name) AS name,
-    stakeholders AS people, response_p50_business_ms AS `half answered under, open hours`, response_compliance AS `answered in time`, score
+    stakeholders AS people, response_p50_business_ms AS `half answered under (open hours)`, response_compliance AS `answered in time`, score
 FROM indicators
 WHERE district = {DISTRICT} AND window = {variables.WINDOW} AND scope IN ('school_department', 'department')
     AND $__conditionalAll(school = {variables.value_of("school")}, $school)
@@ -132,13 +107,9 @@ WHERE district = {DISTRICT} AND window = {variables.WINDOW} AND scope IN ('schoo
     AND scope = if({variables.chosen("school")} = '' AND {variables.chosen("department")} = '', 'department', 'school_department')
 ORDER BY people DESC, name""",
             [
-                TableColumn("school_id", is_hidden=True),
-                TableColumn("department_id", is_hidden=True),
-                TableColumn("name", link=links.to_cell(school="school_id", department="department_id"), characters=40),
-                PEOPLE,
-                duration("half answered under, open hours"),
-                IN_TIME,
-                SCORE,
+                *columns("school_id", "department_id"),
+                known("name", links.to_cell(school="school_id", department="department_id")),
+                *columns("people", "half answered under (open hours)", "answered in time", "score"),
             ],
             empty="no contact named both a school and a department",
             width=24,

@@ -4,22 +4,15 @@ from grafana_foundation_sdk.builders import table
 
 from deploy.grafana import indicators, links, marks, variables
 from deploy.grafana.board import Board
-from deploy.grafana.columns import CASE, DEPARTMENT, IN_TIME, PEOPLE, PRIORITY, SCHOOL, SCORE, count, duration, instant
-from deploy.grafana.panels import COUNT, TableColumn, listing, trend
+from deploy.grafana.columns import columns, known
+from deploy.grafana.panels import COUNT, listing, trend
 from deploy.grafana.variables import DISTRICT, IS_BUSINESS, OPEN_CASES, WINDOW, ZONE, named
 
 
 def _by(scope: str, title: str, meaning: str) -> table.Panel:
-    columns = [
-        TableColumn(scope, is_hidden=True),
-        TableColumn("name", link=links.to_cell(**{scope: scope}), characters=21),
-        PEOPLE,
-        count("waiting now"),
-        duration("wait"),
-        IN_TIME,
-        SCORE,
-    ]
-    return listing(title, f"{meaning} Click a name to look closer.", _cells(scope), columns, empty=f"no contact named a {scope}")
+    name = known("name", links.to_cell(**{scope: scope}))
+    shown = [known(scope), name, *columns("people", "waiting now", "wait", "answered in time", "score")]
+    return listing(title, f"{meaning} Click a name to look closer.", _cells(scope), shown, empty=f"no contact named a {scope}")
 
 
 def _cells(scope: str) -> str:
@@ -71,7 +64,7 @@ FROM {OPEN_CASES}
 WHERE waiting_since IS NOT NULL
 ORDER BY waiting_since, case
 LIMIT 20""",
-            [CASE, duration("waited"), instant("answer due"), PRIORITY, DEPARTMENT, SCHOOL],
+            columns("case", "waited", "answer due", "priority", "department_name", "school_name"),
             empty="nobody waits",
             width=14,
         ),

@@ -1,9 +1,11 @@
 """Equity: whether it matters in which language, by which way or as who somebody asks."""
 
+from dataclasses import replace
+
 from deploy.grafana import links, marks, variables
 from deploy.grafana.board import Board
-from deploy.grafana.columns import IN_TIME, RATING, count, duration
-from deploy.grafana.panels import COUNT, SHARE, TableColumn, listing, number, words
+from deploy.grafana.columns import columns, known
+from deploy.grafana.panels import SHARE, TableColumn, listing, number, words
 from deploy.grafana.variables import IN_PLACE, IS_BUSINESS, told
 
 FEWEST = 10
@@ -48,13 +50,9 @@ HAVING count(share) > 1"""
 
 def _columns(name: str) -> list[TableColumn]:
     return [
-        TableColumn("group", link=links.to_cases_here(**{name: "group"}), characters=16),
-        TableColumn("people", COUNT, empty=f"fewer than {FEWEST}", characters=13),
-        count("questions"),
-        duration("half answered under"),
-        IN_TIME,
-        TableColumn("settled", SHARE),
-        RATING,
+        known("group", links.to_cases_here(**{name: "group"})),
+        replace(known("people"), empty=f"fewer than {FEWEST}", characters=13),
+        *columns("questions", "half answered under", "answered in time", "settled", "rating, of 10"),
     ]
 
 

@@ -2,8 +2,8 @@
 
 from deploy.grafana import links
 from deploy.grafana.board import SIX_HOURS, Board
-from deploy.grafana.columns import count, instant
-from deploy.grafana.panels import COUNT, POINTS, SECONDS, YES_NO, TableColumn, listing, measured, number, series, steps
+from deploy.grafana.columns import columns
+from deploy.grafana.panels import COUNT, SECONDS, YES_NO, listing, measured, number, series, steps
 
 _EVERY_PARTITION = 12
 """A height in grid units for the table's head and ten rows; the usual topic has eight partitions."""
@@ -79,19 +79,12 @@ BOARD = Board(
             "Set aside, still to be decided",
             "Records that could not be counted, by reason. frontdesk dead-letters list shows them; redrive or discard them.",
             """
-SELECT count() AS records, reason, min(produced_at) AS first, max(produced_at) AS last, topic, any(message) AS example
+SELECT count() AS records, reason, min(produced_at) AS first, max(produced_at) AS last, topic AS `Kafka topic`, any(message) AS example
 FROM dead_letters FINAL
 WHERE state = 'open'
 GROUP BY reason, topic
 ORDER BY records DESC, reason""",
-            [
-                count("records"),
-                TableColumn("reason", characters=20),
-                instant("first"),
-                instant("last"),
-                TableColumn("topic", characters=20),
-                TableColumn("example", characters=60),
-            ],
+            columns("records", "reason", "first", "last", "Kafka topic", "example"),
             empty="nothing was set aside",
             width=24,
         ),
@@ -103,12 +96,7 @@ ORDER BY records DESC, reason""",
 SELECT partition, as_of AS `counted up to`, dateDiff('second', as_of, now()) AS behind, next_offset AS `next offset`
 FROM progress FINAL
 ORDER BY as_of, partition""",
-            [
-                TableColumn("partition", POINTS),
-                instant("counted up to"),
-                TableColumn("behind", SECONDS, decimals=0),
-                TableColumn("next offset", COUNT, characters=14),
-            ],
+            columns("partition", "counted up to", "behind", "next offset"),
             empty="no worker has counted anything yet",
             height=_EVERY_PARTITION,
         ),
@@ -120,14 +108,7 @@ SELECT contacts, contacts_24h AS `in a day`, contacts_1h AS `in an hour`, kind, 
 FROM unlisted
 ORDER BY contacts DESC, district, kind, id
 LIMIT 100""",
-            [
-                count("contacts"),
-                count("in a day"),
-                count("in an hour"),
-                TableColumn("kind", characters=10),
-                TableColumn("id", characters=21),
-                TableColumn("district", characters=12),
-            ],
+            columns("contacts", "in a day", "in an hour", "kind", "id", "district"),
             empty="the directory knows every name",
             height=_EVERY_PARTITION,
             period="28 days",

@@ -1,34 +1,17 @@
 """Response promises: kept or broken, by whom, since when, and how fast the year's patience is used up."""
 
-from dataclasses import replace
-
 from grafana_foundation_sdk.builders import table, timeseries
 
 from deploy.grafana import indicators, links, marks, variables
 from deploy.grafana.board import Board
-from deploy.grafana.columns import (
-    CASE,
-    CHANNEL,
-    DEPARTMENT,
-    LANGUAGE,
-    PRIORITY,
-    SCHOOL,
-    count,
-    duration,
-    instant,
-)
-from deploy.grafana.panels import COUNT, POINTS, TableColumn, groups, listing, number, steps, trend
+from deploy.grafana.columns import columns, known
+from deploy.grafana.panels import COUNT, groups, listing, number, steps, trend
 from deploy.grafana.variables import CAME_BEFORE, CELL, IN_PLACE, OPEN_CASES, ZONE, named, told
 
 _CASES = links.to_cases(school="school_id", department="department_id")
 _WHERE = (
-    count("missed"),
-    count("still open"),
-    duration("half later than"),
-    TableColumn("department_id", is_hidden=True),
-    TableColumn("school_id", is_hidden=True),
-    replace(DEPARTMENT, link=_CASES),
-    replace(SCHOOL, link=_CASES),
+    *columns("missed", "still open", "half later than", "department_id", "school_id"),
+    *(known(name, _CASES) for name in ("department_name", "school_name")),
 )
 PAGE, TICKET = 4, 1.67
 """Burn rates at which people are called (docs/alerting.md)."""
@@ -92,7 +75,7 @@ SELECT window AS over, (1 - response_compliance) / (1 - promised_share) AS `burn
 FROM indicators
 WHERE {CELL}
 ORDER BY indexOf(['1h', '24h', '7d', '28d'], over)""",
-            TableColumn("burn rate", POINTS, decimals=1),
+            known("burn rate"),
             empty="none fell due",
             thresholds=steps(("green", 0), ("orange", TICKET), ("red", PAGE)),
             period="each window",
@@ -119,7 +102,7 @@ FROM {OPEN_CASES}
 WHERE {_BROKEN}
 ORDER BY `late by` DESC, case
 LIMIT 100""",
-            [CASE, duration("late by"), instant("due"), PRIORITY, DEPARTMENT, SCHOOL, CHANNEL, LANGUAGE],
+            columns("case", "late by", "due", "priority", "department_name", "school_name", "channel", "language"),
             empty="no promise is broken right now",
             width=24,
         ),
