@@ -50,7 +50,7 @@ def _link(name: str, runbook: str) -> str:
 
 def _first_sentence(file: Path) -> str:
     _, _, meaning = _text(file).partition("## What it means\n")
-    return re.split(r"(?<=[.:])\s", meaning, maxsplit=1)[0].replace("\n", " ")
+    return re.split(r"(?<=\.)\s", meaning, maxsplit=1)[0].replace("\n", " ")
 
 
 def _height(lines: int) -> int:
