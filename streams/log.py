@@ -36,9 +36,9 @@ def without_requests_that_are_no_http(record: logging.LogRecord) -> bool:
     return not isinstance(error, HttpProcessingError)
 
 
-def with_legible_values(_: Any, __: str, told: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def with_legible_values(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """For a terminal, which would obey what somebody's record says."""
-    return {name: legible(value) if isinstance(value, str) else value for name, value in told.items()}
+    return {name: legible(value) if isinstance(value, str) else value for name, value in entry.items()}
 
 
 def configure_logging(form: Format = "auto", stream: TextIO | None = None, level: int = logging.INFO) -> None:

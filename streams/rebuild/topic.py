@@ -14,7 +14,7 @@ from events.personal_data import anybody_allows
 from projections.rows import EVENT_COLUMNS, OFFSET_SHIFT, Columns, Row, columns, event_row, row_version
 from sinks.clickhouse.ledger import dead_letter_rows
 from sinks.clickhouse.store import Store
-from streams.kafka.log_reader import LogReader
+from streams.kafka import LogReader
 from streams.rebuild.journal import Journal
 from streams.sorting import Record, Sorter
 

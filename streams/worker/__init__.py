@@ -5,3 +5,6 @@
 partitions in hand, and `recovery` brings back their state. `transport` brings the records, `watches` are told what changes around it,
 `health` tells how it is.
 """
+
+__all__ = ["breaker", "process", "processor", "tables"]
+"""Modules, not what is in them: what only reads of them does not load Faust."""

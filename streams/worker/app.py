@@ -16,7 +16,7 @@ from faust.types.transports import TransportT
 from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
-from streams.kafka.client import client_options
+from streams.kafka import client_options
 from streams.settings import Settings
 from streams.worker.transport import Bounds, Fetched, PartitionAssignment, Receiver
 from streams.worker.transport.away import Away

@@ -8,7 +8,7 @@ import numpy as np
 from events.sender import source_of
 from projections.changes import Changes
 from projections.rows import Columns, Row
-from streams.kafka.claim_check import ClaimCheck
+from streams.kafka import ClaimCheck
 from streams.sorting import Refused
 
 

@@ -15,12 +15,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from events.directory import DEFAULT
+from events.headers import MARKED_FORWARDED
 from projections.announcement import Announcement
 from projections.archive import Archived
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse import queries
 from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS
-from streams.sorting import FORWARDED, Refused
+from streams.sorting import Refused
 from streams.worker.changelog import OffsetRange
 from streams.worker.processor import Processor
 
@@ -180,7 +181,7 @@ class Outside:
     async def send_on(self, misrouted: list[tuple[Record, int]]) -> None:
         for record, home in misrouted:
             self._deed("forward")
-            self.durable.publish(record.value or b"", record.timestamp, home, (*record.headers, (FORWARDED, b"1")))
+            self.durable.publish(record.value or b"", record.timestamp, home, (*record.headers, MARKED_FORWARDED))
         if misrouted:
             self._deed("forwards acknowledged")
 

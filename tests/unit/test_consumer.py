@@ -304,7 +304,7 @@ async def test_any_other_failure_to_commit_at_a_revoke_stops_the_worker(bench: B
 
 
 async def test_a_processor_that_does_not_settle_is_fenced_off(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.worker.transport.consumer.SETTLE_LIMIT_SHARE", 0.001)
+    monkeypatch.setattr("streams.worker.transport.consumer.FINISH_LIMIT_SHARE", 0.001)
     await bench.assign()
     await bench.consumer._fetch_once()
     fetched = bench.delivered()[0]

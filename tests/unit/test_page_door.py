@@ -155,7 +155,7 @@ async def test_connections_beyond_the_bound_are_told_to_come_again(page: Page) -
 
 
 async def test_a_crowd_before_the_bound_is_cut_off_without_a_word(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "MOST_TOLD", 0)
+    monkeypatch.setattr(serving, "MOST_TURNED_AWAY", 0)
     idle = [await page.open() for _ in range(MOST_CONNECTIONS)]
     reader, _ = await page.open()
     with suppress(ConnectionResetError):

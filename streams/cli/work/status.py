@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from deploy.embedded.stack import Stack
-from streams.kafka.backlog import backlog
+from streams.kafka import backlog
 from streams.settings import Settings
 from streams.terminal.configuration import STATE_FILE
 from streams.terminal.outcome import one_line, outcome_of

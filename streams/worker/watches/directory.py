@@ -5,7 +5,7 @@ revision is first written to ClickHouse, so that SQL knows it before any row doe
 """
 
 import asyncio
-import random
+from functools import partial
 
 import structlog
 
@@ -13,7 +13,7 @@ from events.directory import Directory
 from events.directory_mistake import DirectoryError
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import DirectoryRefused, write_directory
-from sinks.clickhouse.retry import code_of, pause_s
+from sinks.clickhouse.retry import until_answered
 from streams.directory import directory_of
 from streams.settings import Settings
 from streams.worker.processor import Processor
@@ -45,21 +45,9 @@ def _refuse(current: Directory, why: Exception) -> None:
 
 async def _introduce(server: ClickHouse, directory: Directory) -> None:
     """Let SQL know it. Raises `DirectoryRefused`, and what does not heal by repetition."""
-    attempt = 0
-    while True:
-        try:
-            await asyncio.to_thread(_write, server, directory)
-        except DirectoryRefused:
-            raise
-        except Exception as failure:
-            code = code_of(failure)
-            if code is None:
-                raise
-            log.warning("directory is written again", code=code, why=str(failure))
-            await asyncio.sleep(pause_s(attempt, code, random.random))
-            attempt += 1
-        else:
-            return
+    await until_answered(
+        partial(_write, server, directory), lambda code, failure: log.warning("directory is written again", code=code, why=str(failure))
+    )
 
 
 def _write(server: ClickHouse, directory: Directory) -> None:
