@@ -171,7 +171,7 @@ def test_a_critical_contact_that_nobody_answers_pages_once_until_it_is_answered(
     [alert] = page.alerts
     assert alert["annotations"]["summary"].startswith("1 critical contact to transportation, lakeside: ")
     assert "Schools: lincoln-high (1)" in alert["annotations"]["description"]
-    assert alert["annotations"]["dashboard"].endswith("/d/frontdesk-cell?var-district=lakeside&var-school=&var-department=transportation")
+    assert alert["annotations"]["dashboard"].endswith("/d/frontdesk-cell?var-district=lakeside&var-department=transportation")
 
     office.kill_both()
     office.wait_for('count(up{job="frontdesk"} == 0) == 2')

@@ -152,6 +152,7 @@ APART: Final[dict[str, frozenset[str]]] = {
     "reads a register of a few rows": frozenset(
         [
             "cluster.shards",
+            "cluster.system_tables",
             "dead_letters.accepted",
             "queries.log_identity",
             "rebuilds.last_switch",

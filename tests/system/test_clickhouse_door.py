@@ -166,6 +166,24 @@ def test_cancel_ends_the_query(server: ClickHouseServer, client: Client) -> None
     assert client.execute("SELECT 1") == [(1,)]
 
 
+def test_kill_query_knows_the_clients_query_ids(server: ClickHouseServer, client: Client) -> None:
+    failures: list[int] = []
+
+    def slow() -> None:
+        try:
+            client.execute("SELECT sum(sleepEachRow(1)), 'to kill' FROM numbers(600)", query_id="my */ id", settings={"max_block_size": 1})
+        except ServerException as error:
+            failures.append(error.code)
+
+    with connected(server) as other:
+        thread = threading.Thread(target=slow)
+        thread.start()
+        until(lambda: under_way(other, "to kill") == 1)
+        other.execute("KILL QUERY WHERE query_id = 'my */ id'")
+        thread.join(20)
+    assert failures == [394]
+
+
 @pytest.mark.parametrize(
     "sql", ["SELECT sleepEachRow(1), 'gone' FROM numbers(600)", "INSERT INTO sink SELECT sleepEachRow(1), 'gone' FROM numbers(600)"]
 )

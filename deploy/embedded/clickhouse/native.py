@@ -12,6 +12,7 @@ import socketserver
 import struct
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -22,14 +23,14 @@ from deploy.embedded.clickhouse.channel import ClientChannel, UnreadablePacket
 from deploy.embedded.clickhouse.engine import Engine
 from deploy.embedded.clickhouse.failure import Failure, refused
 from deploy.embedded.clickhouse.insert import take_insert
-from deploy.embedded.clickhouse.reply import ReplyWriter
-from deploy.embedded.clickhouse.request import CANCEL, PING, QUERY, Hello, Query, read_hello
+from deploy.embedded.clickhouse.reply import REVISION, ReplyWriter
+from deploy.embedded.clickhouse.request import ADDENDUM, CANCEL, HELLO_LIMIT, PING, QUERY, Hello, Query, read_hello
 from deploy.embedded.clickhouse.running import Running
 from deploy.embedded.clickhouse.select import send_result
 from deploy.embedded.clickhouse.session import Session
 from deploy.embedded.clickhouse.source import SocketSource, socket_source
 from deploy.embedded.clickhouse.statement import insert_of
-from deploy.embedded.clickhouse.wire import ProtocolError, read_number
+from deploy.embedded.clickhouse.wire import ProtocolError, read_number, read_string
 from deploy.embedded.port import HOST
 
 HELLO_TIMEOUT_S = 10
@@ -65,7 +66,7 @@ class ClientConnection:
 
     def _welcome(self, raw: SocketSource) -> tuple[Session, ClientChannel]:
         hello = read_hello(raw)
-        reply = ReplyWriter(self._sock)
+        reply = ReplyWriter(self._sock, min(hello.revision, REVISION))
         try:
             self._door.authenticate(hello)
             self._door.known(self._sock)
@@ -76,6 +77,8 @@ class ClientConnection:
         try:
             session.use(hello.database)
             reply.hello([int(part) for part in self._door.engine.version.split(".")[:3]])
+            if reply.revision >= ADDENDUM:
+                read_string(raw, HELLO_LIMIT)  # quota key
         except Failure as failure:
             session.close()
             self._tell(reply, failure)
@@ -112,12 +115,13 @@ class ClientConnection:
     def _run(self, query: Query, session: Session, channel: ClientChannel) -> None:
         session.borrow(query.settings, query.important)
         running, insert = self._door.running, insert_of(query.sql)
+        query_id = query.query_id or str(uuid.uuid4())
         if insert:
-            with running.entered() as statement:  # its client is heard all the time
+            with running.entered(query_id) as statement:  # its client is heard all the time
                 take_insert(channel, session, insert, statement.mark, partial(running.end, statement))
         else:
-            with running.entered(self._sock) as statement:
-                send_result(channel, session, query.sql, statement)
+            with running.entered(query_id, self._sock) as statement:
+                send_result(channel, session, running.translated(query.sql), statement, query.parameters)
 
 
 class NativeDoor(socketserver.ThreadingTCPServer):

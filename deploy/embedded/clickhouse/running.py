@@ -6,6 +6,7 @@ A watcher looks at the sockets of clients whose statement is running: one that s
 
 import itertools
 import logging
+import re
 import select
 import socket
 import threading
@@ -15,8 +16,10 @@ from dataclasses import dataclass
 
 from deploy.embedded.clickhouse.engine import Engine
 from deploy.embedded.clickhouse.failure import Failure
+from deploy.embedded.clickhouse.statement import KILL
 
 LOOK_EVERY_S = 0.1
+UNSAFE = re.compile(r"[^\w.:-]")
 CANCEL_PACKET = b"\x03"
 
 log = logging.getLogger(__name__)
@@ -26,6 +29,7 @@ log = logging.getLogger(__name__)
 class Statement:
     """One statement under way; `mark` is the comment to put before its text. `ended`: killed because its client gave up."""
 
+    query_id: str
     mark: str
     sock: socket.socket | None
     ended: bool = False
@@ -44,10 +48,10 @@ class Running:
         self._watcher.start()
 
     @contextmanager
-    def entered(self, sock: socket.socket | None = None) -> Iterator[Statement]:
+    def entered(self, query_id: str, sock: socket.socket | None = None) -> Iterator[Statement]:
         """A statement for as long as it runs. With a socket, its client is watched."""
         number = next(self._numbers)
-        statement = Statement(f"/*{number}*/ ", sock)
+        statement = Statement(query_id, f"/*{number}:{UNSAFE.sub('_', query_id)}*/ ", sock)
         with self._lock:
             self._statements[number] = statement
         try:
@@ -67,6 +71,15 @@ class Running:
     def end_all(self) -> None:
         for statement in self._now():
             self.end(statement)
+
+    def translated(self, sql: str) -> str:
+        """KILL QUERY with a client's query id, said in the marks that the engine sees."""
+        found = KILL.match(sql)
+        if not found:
+            return sql
+        marks = [statement.mark for statement in self._now() if statement.query_id == found[2]]
+        condition = f"startsWith(query, '{marks[0]}')" if marks else "0"
+        return found[1] + condition + sql[found.end() :]
 
     def close(self) -> None:
         self._stopped.set()
