@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -97,7 +98,7 @@ TOLD_CHANGES = st.builds(
     st.booleans(),
     REVISIONS,
     RETRACTED,
-)
+).filter(lambda change: astuple(change)[3:10] != ("",) * 7)
 TOLD_REPLIES = st.builds(
     story.Replied,
     MOMENTS,
@@ -128,16 +129,15 @@ TOLD_RESOLUTIONS = st.builds(
     RETRACTED,
 )
 TOLD_RATINGS = st.builds(
-    story.Rated,
+    lambda at, source, name, school, department, score, settled, *rest: story.Rated(
+        at, source, name, school, department, score, 1.0, 5.0, score > 0, settled, *rest
+    ),
     MOMENTS,
     SOURCES,
     NAMES,
     SCHOOLS,
     DEPARTMENTS,
-    st.sampled_from([1.0, 2.0, 5.0]),
-    st.just(1.0),
-    st.just(5.0),
-    st.sampled_from([True, True, False]),
+    st.sampled_from([0.0, 1.0, 2.0, 5.0]),
     st.sampled_from(["yes", "no"]),
     st.sampled_from([(), ("speed",), ("courtesy", "outcome")]),
     st.sampled_from([0, 1, 5]),
@@ -151,4 +151,7 @@ TOLD: st.SearchStrategy[story.Event] = st.one_of(
 
 def told_histories(most: int = 14) -> st.SearchStrategy[list[story.Event]]:
     """Lists of events of one case that say all that may be said: hand-offs, waiting, robots, duplicates, corrections, retractions."""
-    return st.lists(TOLD, min_size=1, max_size=most)
+    begun = st.builds(
+        lambda first, rest: [replace(first, time=START, retracted=False), *rest], TOLD_CONTACTS, st.lists(TOLD, min_size=5, max_size=most)
+    )
+    return st.one_of(st.lists(TOLD, min_size=1, max_size=most), begun)
