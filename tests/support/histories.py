@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from events.event import Contacted, Event, Rated, Replied, Resolved
+from tests.oracles import story
 from tests.support.stories import DAY, DISTRICT, START, H
 
 if TYPE_CHECKING:
@@ -55,3 +57,101 @@ def logs(draw: Any, most: int = 20) -> list[Entry]:
     """Records of a few cases, as they could lie in the log of one partition."""
     told = draw(st.lists(st.tuples(st.sampled_from(["case-1", "case-2"]), EVENTS), min_size=1, max_size=most))
     return [(i, START + 50 * DAY + i, False, DISTRICT, subject, event) for i, (subject, event) in enumerate(told)]
+
+
+# -- the whole story of a case ------------------------------------------------------------------------------------------
+REVISIONS = st.sampled_from([0, 0, 0, 0, 0, 1, 2])
+RETRACTED = st.sampled_from([False, False, False, False, False, True])
+PRIORITIES = st.sampled_from(["routine", "urgent", "critical"])
+SELDOM_PRIORITIES = st.sampled_from(["", "", "", "routine", "urgent", "critical"])
+
+TOLD_CONTACTS = st.builds(
+    story.Contacted,
+    MOMENTS,
+    SOURCES,
+    NAMES,
+    SCHOOLS,
+    DEPARTMENTS,
+    STAKEHOLDERS,
+    st.sampled_from(["", "family"]),
+    st.sampled_from(["", "web", "phone"]),
+    st.sampled_from(["", "es"]),
+    st.sampled_from(["", "bus-late"]),
+    PRIORITIES,
+    st.sampled_from([True, True, False]),
+    REVISIONS,
+    RETRACTED,
+)
+TOLD_CHANGES = st.builds(
+    story.Changed,
+    MOMENTS,
+    SOURCES,
+    NAMES,
+    SCHOOLS,
+    DEPARTMENTS,
+    SELDOM_PRIORITIES,
+    st.sampled_from(["", "", "meals"]),
+    st.sampled_from(["", "", "staff"]),
+    st.sampled_from(["", "", "so"]),
+    st.sampled_from(["", "", "district", "stakeholder", "stakeholder", "third_party"]),
+    st.just(""),
+    st.booleans(),
+    REVISIONS,
+    RETRACTED,
+).filter(lambda change: astuple(change)[3:10] != ("",) * 7)
+TOLD_REPLIES = st.builds(
+    story.Replied,
+    MOMENTS,
+    SOURCES,
+    NAMES,
+    SCHOOLS,
+    DEPARTMENTS,
+    st.just(""),
+    st.sampled_from([True, True, False]),
+    st.sampled_from([True, True, False]),
+    st.sampled_from(["", "", "", "stakeholder", "third_party"]),
+    st.sampled_from(["", "es"]),
+    REVISIONS,
+    RETRACTED,
+)
+TOLD_RESOLUTIONS = st.builds(
+    story.Resolved,
+    MOMENTS,
+    SOURCES,
+    NAMES,
+    SCHOOLS,
+    DEPARTMENTS,
+    st.sampled_from(["resolved", "resolved", "no_action", "duplicate", "spam"]),
+    st.just(""),
+    st.sampled_from([True, True, False]),
+    st.just(""),
+    REVISIONS,
+    RETRACTED,
+)
+TOLD_RATINGS = st.builds(
+    lambda at, source, name, school, department, score, settled, *rest: story.Rated(
+        at, source, name, school, department, score, 1.0, 5.0, score > 0, settled, *rest
+    ),
+    MOMENTS,
+    SOURCES,
+    NAMES,
+    SCHOOLS,
+    DEPARTMENTS,
+    st.sampled_from([0.0, 1.0, 2.0, 5.0]),
+    st.sampled_from(["yes", "no"]),
+    st.sampled_from([(), ("speed",), ("courtesy", "outcome")]),
+    st.sampled_from([0, 1, 5]),
+    REVISIONS,
+    RETRACTED,
+)
+TOLD: st.SearchStrategy[story.Event] = st.one_of(
+    TOLD_CONTACTS, TOLD_CONTACTS, TOLD_CHANGES, TOLD_CHANGES, TOLD_REPLIES, TOLD_RESOLUTIONS, TOLD_RATINGS
+)
+
+
+def told_histories(most: int = 14) -> st.SearchStrategy[list[story.Event]]:
+    """Lists of events of one case that say all that may be said: hand-offs, waiting, robots, duplicates, corrections, retractions."""
+    begun = st.builds(
+        lambda first, rest: [replace(first, time=START, retracted=False), *rest], TOLD_CONTACTS, st.lists(TOLD, min_size=5, max_size=most)
+    )
+    return st.one_of(st.lists(TOLD, min_size=1, max_size=most), begun)
