@@ -62,9 +62,13 @@ class Processor:
         follow_wall: bool,
         meter: Meter,
         batch_records: int = 20_000,
+        pace_s: float = 0.0,
         continuity: Continuity | None = None,
     ) -> None:
-        """`epoch` numbers the topic's incarnation (row versions); `follow_wall` is `clock = "wall"` of the settings."""
+        """`epoch` numbers the topic's incarnation (row versions); `follow_wall` is `clock = "wall"` of the settings.
+
+        A batch of fewer than `batch_records` begins at least `pace_s` after the one before: what a batch costs, it costs seldom.
+        """
         self._directory = directory
         self._topic_id = topic_id
         self._epoch = epoch
@@ -75,6 +79,8 @@ class Processor:
         self._follow_wall = follow_wall
         self._meter = meter
         self._batch_records = batch_records
+        self._pace_s = pace_s
+        self._next_at = 0.0
         self._continuity = continuity
         self.sorter = Sorter(partitions, directory.allows)
         self.guard: Guard | None = None
@@ -186,6 +192,7 @@ class Processor:
             await self._sleep()
             if not self._open:
                 continue
+            self._next_at = asyncio.get_running_loop().time() + self._pace_s
             batch = self._batch = asyncio.create_task(self._work())
             try:
                 await asyncio.wait({batch})
@@ -204,6 +211,16 @@ class Processor:
                 async with asyncio.timeout(1.0):  # `wait_for` of Python 3.11 loses a cancellation that comes with the wake
                     await self._wake.wait()
         self._wake.clear()
+        await self._gather()
+
+    async def _gather(self) -> None:
+        """Let more records come to those that wait, until the pace allows a batch or a whole one is there."""
+        now = asyncio.get_running_loop().time
+        while 0 < sum(len(fetched.records) for fetched in self._waiting) < self._batch_records and (left_s := self._next_at - now()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._wake.wait()
+            self._wake.clear()
 
     async def _work(self) -> None:
         self._began_under = {number: held.epoch for number, held in self._held.items()}

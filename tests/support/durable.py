@@ -222,7 +222,7 @@ class Fetched:
 
 
 def processor_of(
-    outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None, continuity: Any = None
+    outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None, continuity: Any = None, **more: Any
 ) -> Processor:
     """A processor whose whole world is that rim, but for another changelog."""
     processor = Processor(
@@ -237,6 +237,7 @@ def processor_of(
         follow_wall=True,
         meter=outside,
         continuity=continuity,
+        **more,
     )
     processor.guard = outside
     return processor
