@@ -49,6 +49,8 @@ DAYS: Final = 1
 SCRAPE_S: Final = 10
 WARM_UP_S: Final = 5
 VIEWED: Final = 20
+TOGETHER: Final = ("worker", "clickhouse", "kafka")
+"""What counting an event costs; looking at it is the page's."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,10 @@ class Phase:
     all_rows_p99_s: float
     resident_mb: dict[str, int]
 
-    @property
-    def together_us(self) -> float:
-        return sum(self.cpu_us[name] for name in ("worker", "clickhouse", "kafka"))
-
 
 @dataclass(frozen=True)
 class Live:
-    """`replay_us`: CPU of the worker for an event of the history, in the same run. `differences` is what `verify` found."""
+    """`replay_us`: CPU of the worker for an event of the history, in the same run. `is_verified`: `verify` found no difference."""
 
     districts: int
     history: int
