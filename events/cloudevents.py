@@ -6,6 +6,7 @@ left out rather than written as null.
 
 from typing import Any, NamedTuple
 
+from events.headers import ATTRIBUTE, CONTENT_TYPE
 from events.kinds import Published
 
 STRUCTURED = b"application/cloudevents+json; charset=UTF-8"
@@ -22,12 +23,12 @@ class Wire(NamedTuple):
 
 def structured(model: Published) -> Wire:
     """The whole event as one JSON object."""
-    return Wire(model.data.district.encode(), model.model_dump_json(exclude_none=True).encode(), [("content-type", STRUCTURED)])
+    return Wire(model.data.district.encode(), model.model_dump_json(exclude_none=True).encode(), [(CONTENT_TYPE, STRUCTURED)])
 
 
 def binary(model: Published) -> Wire:
     """The attributes as `ce_` headers, `data` as the value."""
     attributes: dict[str, Any] = model.model_dump(mode="json", exclude_none=True, exclude={"data", "datacontenttype"})
     media_type = (model.datacontenttype or BINARY.decode()).encode()
-    headers = [("content-type", media_type), *((f"ce_{name}", text.encode()) for name, text in attributes.items())]
+    headers = [(CONTENT_TYPE, media_type), *((ATTRIBUTE + name, text.encode()) for name, text in attributes.items())]
     return Wire(model.data.district.encode(), model.data.model_dump_json(exclude_none=True).encode(), headers)

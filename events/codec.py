@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from events.contact import Contact
 from events.contract import EMPTY, LARGEST, TOO_LARGE, judge, unknown_members, unreadable
 from events.event import Event
+from events.headers import ATTRIBUTE, CONTENT_TYPE, SPECVERSION
 from events.instant import EARLIEST, LATEST, millis
 from events.kinds import KINDS
 from events.personal_data import Allows, are_plain, nobody_allows, personal_data
@@ -178,9 +179,9 @@ def _is_binary(headers: Headers) -> bool:
     """`ce_specversion` makes a record binary, unless its content type says that it is structured."""
     binary = False
     for name, content in headers:
-        if name == "content-type" and content and content.lower().startswith(b"application/cloudevents"):
+        if name == CONTENT_TYPE and content and content.lower().startswith(b"application/cloudevents"):
             return False
-        if name == "ce_specversion":
+        if name == SPECVERSION:
             binary = True
     return binary
 
@@ -192,7 +193,7 @@ def _structured(body: bytes, headers: Headers) -> bytes | Rejection:
         return unread
     attributes: dict[str, str | Raw] = {}
     for name, content in headers:
-        attribute = "datacontenttype" if name == "content-type" else name.removeprefix("ce_")
+        attribute = "datacontenttype" if name == CONTENT_TYPE else name.removeprefix(ATTRIBUTE)
         if attribute == name or content is None:
             continue
         try:

@@ -13,9 +13,9 @@ from typing import Self
 
 from events.directory_file import read
 from events.directory_model import DirectoryFile, Weights, is_whole
-from events.promise import Target, targets, terms_at
 from events.schedule import Schedule
-from events.target import Terms
+from events.target import Target, targets, terms_at
+from events.terms import Terms
 from events.timetable import Era, eras, has_own_days, has_own_time, holidays_of, place_of, places
 from events.zone import stretches
 

@@ -28,7 +28,7 @@ from pydantic import (
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from events import holiday
-from events.target import Clock
+from events.terms import Clock
 from events.vocabulary import NAME_LENGTH, NAME_PATTERN, Audience, Channel
 from events.zone import FIRST, LAST
 

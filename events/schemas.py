@@ -44,7 +44,7 @@ def example(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """AsyncAPI 3 document: a topic of four messages that come in, and one of the message that goes out."""
+    """AsyncAPI 3 document: a topic of four messages that come in, and one of the message that goes out. Long, because it is a document."""
     names = {_name(model): model for model in MODELS.values()}
     return {
         "asyncapi": "3.0.0",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import DecodeError, Struct, ValidationError, json
 
+from events.headers import SOURCE
 from events.personal_data import likeness
 from events.vocabulary import NAME_LENGTH, are_names
 
@@ -25,7 +26,7 @@ _sender = json.Decoder(_Sender).decode
 
 def source_of(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> str:
     """The CloudEvents source of a record; '' where none can be told."""
-    stated = next((content for name, content in headers if name == "ce_source" and content), None)
+    stated = next((content for name, content in headers if name == SOURCE and content), None)
     source = _in_body(value or b"") if stated is None else stated.decode(errors="replace")
     return source if len(source) <= NAME_LENGTH and are_names(source) and likeness(source) is None else ""
 

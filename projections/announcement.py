@@ -1,7 +1,7 @@
-"""What is said of a promise that was not kept in time: that it is about to break, that it broke, that it is over, that it was not so.
+"""What is announced of a promise that was not kept in time: that it is about to break, that it broke, that it is over, that it was not so.
 
 Of an episode, each promise and each stage has one instant. It has passed when the clock is beyond it and no answer came
-before: that is a pure function of the episode and the clock. What is said is the difference between two such answers.
+before: that is a pure function of the episode and the clock. What is announced is the difference between two such answers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Passed(NamedTuple):
 
 
 class Announcement(Struct, frozen=True, gc=False):
-    """What there is to say of one `Passed`: where, of whom, and how it stands. Instants in ms, None where there is none."""
+    """What there is to announce of one `Passed`: where, of whom, and how it stands. Instants in ms, None where there is none."""
 
     district: str
     subject: str
@@ -77,7 +77,7 @@ def may_stand(episode: Episode, clock: int) -> bool:
 def standing(district: str, subject: str, episodes: Iterable[Episode], clock: int) -> Standing:
     """All that has passed at `clock` ms: raised while no answer has come, cleared afterwards.
 
-    Left out is what was over an hour past when the first record told of it: of an old history that is sent now, nothing is said.
+    Left out is what was over an hour past when the first record told of it: of an old history that is sent now, nothing is announced.
     """
     found: Standing = {}
     for episode in episodes:
@@ -91,7 +91,7 @@ def standing(district: str, subject: str, episodes: Iterable[Episode], clock: in
 
 
 def changed(before: Standing, after: Standing) -> Iterator[Announcement]:
-    """What is to be said when `before` has become `after`."""
+    """What is to be announced when `before` has become `after`."""
     for passed, was in before.items():
         now = after.get(passed)
         if now is None:

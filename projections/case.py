@@ -189,9 +189,9 @@ class CaseWork(Struct, gc=False):
     """Whether its newest episode may be another one than in `record`, or elsewhere, or due otherwise."""
 
     def add(self, event: Event, directory: Directory) -> Rejection | None:
-        """Add an event, as if told when it happened. Returns why not, where the case is full."""
+        """Add an event, as if known when it happened. Returns why not, where the case is full."""
         if not self.comes_last(event):
-            return self.weave(event, directory, event.time)
+            return self.insert_out_of_order(event, directory, event.time)
         self.append(event, directory, event.time)
         return None
 
@@ -208,7 +208,7 @@ class CaseWork(Struct, gc=False):
     def comes_last(self, event: Event) -> bool:
         """Tell whether the event is new, has room and lies behind all others. False may also mean: not sure.
 
-        Searching the record's bytes for the packed id takes 0.3 us and never misses one; `weave` decides about what it finds.
+        Searching the record's bytes for the packed id takes 0.3 us and never misses one; `insert_out_of_order` decides about what it finds.
         """
         case = self.case
         episodes = case.episodes
@@ -229,10 +229,10 @@ class CaseWork(Struct, gc=False):
             return capacity.FULL_OF_EVENTS
         return capacity.FULL_OF_BYTES if weight > max(self.case.weight, capacity.MOST_BYTES) else None
 
-    def append(self, event: Event, directory: Directory, told_at: int) -> None:
-        """Add an event that comes last, of a record produced at `told_at` ms."""
+    def append(self, event: Event, directory: Directory, known_at: int) -> None:
+        """Add an event that comes last, of a record produced at `known_at` ms."""
         if append(self.case.episodes, event, self.district, directory):
-            self.case.episodes[-1].late_ms = max(0, told_at - event.time)
+            self.case.episodes[-1].late_ms = max(0, known_at - event.time)
             self.moved = True
         case = self.case
         case.count += 1
@@ -240,7 +240,7 @@ class CaseWork(Struct, gc=False):
             case.weight = case.weight + weight(event) if case.weight else weigh(events_of(case), case.conflicts)
         self.added.append(event.id)
 
-    def weave(self, event: Event, directory: Directory, told_at: int) -> Rejection | None:
+    def insert_out_of_order(self, event: Event, directory: Directory, known_at: int) -> Rejection | None:
         """Add an event that is late, or perhaps known: take the set apart, put it in its place, fold again.
 
         Returns why not, where there is no room for it. Another content of a known event may need some, too.
@@ -266,7 +266,7 @@ class CaseWork(Struct, gc=False):
         case.episodes = refold(events, case.conflicts, self.district, directory)
         for episode in case.episodes:
             late_ms = before.get(key_of(episode))
-            episode.late_ms = max(0, told_at - episode.opening.time) if late_ms is None else late_ms
+            episode.late_ms = max(0, known_at - episode.opening.time) if late_ms is None else late_ms
         self.vanished |= before.keys() - set(map(key_of, case.episodes))
         return None
 
@@ -275,10 +275,12 @@ class CaseWork(Struct, gc=False):
         events, conflicts = gather([*events_of(self.case), *archived, event], self.case.conflicts)
         return self._overflow(len(events), weigh(events, conflicts))
 
-    def unite(self, events: Iterable[Event], last_offset: int, keys: Iterable[tuple[int, str]], directory: Directory, told_at: int) -> None:
+    def unite(
+        self, events: Iterable[Event], last_offset: int, keys: Iterable[tuple[int, str]], directory: Directory, known_at: int
+    ) -> None:
         """Add events that were accepted before, for which there is room, and of which rows with these keys were written.
 
-        Since when their episodes had been known, nobody remembers: nothing of them is news at `told_at` ms.
+        Since when their episodes had been known, nobody remembers: nothing of them is news at `known_at` ms.
         """
         before = {*map(key_of, self.case.episodes), *keys}
         head = Head(FOLD, 0, max(self.case.last_offset, last_offset), self.case.touched_at, 0, [])
@@ -286,7 +288,7 @@ class CaseWork(Struct, gc=False):
         self.case = made_of([*events_of(self.case), *events], self.case.conflicts, head, self.district, directory, late_ms)
         for episode in self.case.episodes:
             if key_of(episode) not in late_ms:
-                episode.late_ms = max(0, told_at - episode.opening.time)
+                episode.late_ms = max(0, known_at - episode.opening.time)
         self.record, self.added, self.moved = ENCODE(self.case), [], True
         self.vanished |= before.difference(map(key_of, self.case.episodes))
 

@@ -264,7 +264,10 @@ def finish(episode: Episode) -> Facts:
 
 
 def facts_row(episode: Episode) -> tuple[Any, ...]:
-    """Give the facts as a tuple in the order of `Facts`: half the time, and the rows of `cases` need no more."""
+    """Give the facts as a tuple in the order of `Facts`: half the time, and the rows of `cases` need no more.
+
+    Long, because it names each.
+    """
     # fmt: off
     (
         opening, _, _, _, contacted, messages, replies, resolutions, response_warn_at, response_due_at, resolution_warn_at,

@@ -1,7 +1,7 @@
 """How it stands in each cell of a partition at this moment: who waits, which promises are open too long, what came due lately.
 
 Counted when somebody asks, from the table of open questions and from the panes of deadlines, so that events pay nothing for
-it. Everything is as of the clock up to which the partition has said what there is to say of promises.
+it. Everything is as of the clock up to which the partition has announced what there is to announce of promises.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Overview(NamedTuple):
 
 def overview(partition: Partition, schedule_of: Schedules) -> Overview:
     """Count it all. 0 in `oldest_waiting_since` (ms) where nobody waits."""
-    clock, cells, rows = partition.promises.told_to, partition.windows.cells, partition.promises.open()
+    clock, cells, rows = partition.promises.announced_to, partition.windows.cells, partition.promises.open()
     places = partition.windows.cells_of(rows["place"])[:, : len(SCOPES)]
     due = partition.windows.due_since(_first_minutes(cells, clock, schedule_of))
     waits = rows["waiting_since"] > 0
@@ -102,9 +102,9 @@ def _late(partition: Partition, rows: NDArray[Any], places: Ints, cells: int) ->
 
     for number, target in enumerate(TARGETS):
         warn_at, due_at = rows[f"{target}_warn_at"], rows[f"{target}_due_at"]
-        broken = (due_at > 0) & (due_at < promises.told_to)
-        old = broken & ((due_at < rows["known_at"] - HOUR_MS) | promises.was_silent(np.maximum(due_at, rows["known_at"])))
-        overdue[:, number, STAGES.index("warning")] = by_priority((warn_at > 0) & (warn_at < promises.told_to) & ~broken)
+        broken = (due_at > 0) & (due_at < promises.announced_to)
+        old = broken & ((due_at < rows["known_at"] - HOUR_MS) | promises.were_muted(np.maximum(due_at, rows["known_at"])))
+        overdue[:, number, STAGES.index("warning")] = by_priority((warn_at > 0) & (warn_at < promises.announced_to) & ~broken)
         overdue[:, number, STAGES.index("breach")] = by_priority(broken & ~old)
         backlog[:, number] = by_priority(old)
     return overdue, backlog

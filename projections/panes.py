@@ -1,4 +1,4 @@
-"""One ladder of panes serves all four windows.
+"""One rollup of panes serves all four windows.
 
 A window is a trailing period cut into panes on the UTC grid. A contribution is kept once, in the finest level whose
 window still holds it: one-minute panes for the last hour, then 15 minutes, 2 hours, 12 hours. What leaves a level is
@@ -129,9 +129,10 @@ class Panes:
             self._runs.append(_merged([self._runs.pop(), self._runs.pop()], "stable"))  # timsort merges what is sorted
 
 
-class Ladder:
+class Rollup:
     """Moves contributions through the windows of one tally as time goes by. Mutable; the tally sees every change.
 
+    What ages is rolled up into coarser panes, as a time-series database does with its samples.
     `dtype` is that of the amounts at rest: the smallest that holds the sum of one key over 12 hours.
     """
 

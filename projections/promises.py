@@ -1,8 +1,8 @@
-"""The promises of one partition that are still open, and when something is to be said of them.
+"""The promises of one partition that are still open, and when something is to be announced of them.
 
 Every question that is not settled has a row here: what the numbers of the moment are counted from, and its instants. A heap
 holds the next instant of each, so that as time passes only those are looked at that have come due. All of it can be made
-again from the cases; only up to when everything was said, and when nobody was told, is written beside the clock.
+again from the cases; only up to when everything was announced, and when nobody was notified, is written beside the clock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from projections.announcement import Announcement, Passed
 from projections.episode import UNRESOLVED
-from projections.silence import STALE_MS, Silence, lengthened, united, was_never_told
+from projections.muted import STALE_MS, Muted, is_muted, lengthened, united
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -57,16 +57,16 @@ class OpenPromises:
     """Mutable, owned by one partition."""
 
     def __init__(self) -> None:
-        self.told_to = 0
-        """The clock up to which everything has been said."""
-        self.silence: Silence = ()
+        self.announced_to = 0
+        """The clock up to which everything has been announced."""
+        self.muted: Muted = ()
         self.last_contact_at: dict[str, int] = {}
         """District -> when somebody last contacted it, ms."""
         self._due: dict[tuple[str, str, Passed], Announcement] = {}
         self.forget_all()
 
     def forget_all(self) -> None:
-        """Know of no open question any more; what is to be said stays."""
+        """Know of no open question any more; what is to be announced stays."""
         self._row_of: dict[bytes, int] = {}
         self._older: dict[bytes, list[bytes]] = {}
         self._rows = bytearray(_FREE * _FIRST_ROWS)
@@ -74,16 +74,16 @@ class OpenPromises:
         self._timers: list[tuple[int, bytes]] = []
         self.last_contact_at = {}
 
-    def restore(self, clock: int, silence: Silence) -> None:
-        """Go on from where another worker wrote that it had said everything."""
-        self.told_to = max(self.told_to, clock)
-        self.silence = united(self.silence, silence)
+    def restore(self, clock: int, muted: Muted) -> None:
+        """Go on from where another worker wrote that it had announced everything."""
+        self.announced_to = max(self.announced_to, clock)
+        self.muted = united(self.muted, muted)
 
     # -- what is open -------------------------------------------------------------------------------------------------
     def keep(self, key: bytes, district: str, episodes: Sequence[Episode], places: Callable[[str], There], moved: bool) -> None:
         """Take note of a case as it is now; `moved` when its newest episode may be another one than before, or elsewhere, or due otherwise.
 
-        An instant is awaited only from `told_to` on.
+        An instant is awaited only from `announced_to` on.
         """
         row = self._row_of.get(key)
         if row is None or moved:
@@ -95,7 +95,7 @@ class OpenPromises:
             return
         # what nearly all events need, at a third of the time of noting everything
         if last.messages:
-            self._hear(district, last.messages[-1][0])
+            self._contacted(district, last.messages[-1][0])
         at = row * _ROW_BYTES
         if last.first_resolved_at is not None:
             _pack_settled(self._rows, at + _WAITING_AT, last.waiting_since or 0, 0, 0, 0, 0)
@@ -109,13 +109,13 @@ class OpenPromises:
         if len(episodes) > 1 or self._older:
             self._keep_older(key, episodes, place)
         if last.contacted:
-            self._hear(district, last.messages[-1][0] if last.messages else last.opening.time)
+            self._contacted(district, last.messages[-1][0] if last.messages else last.opening.time)
         if last.contacted and last.standing == UNRESOLVED:
             self._put(key, last, place)
         elif key in self._row_of:
             self._drop(key)
 
-    def _hear(self, district: str, at: int) -> None:
+    def _contacted(self, district: str, at: int) -> None:
         if at > self.last_contact_at.get(district, 0):
             self.last_contact_at[district] = at
 
@@ -144,7 +144,7 @@ class OpenPromises:
             *instants,
         )
         if instants != awaited:
-            following = _first_from(self.told_to, instants)
+            following = _first_from(self.announced_to, instants)
             if following and following not in awaited:
                 heappush(self._timers, (following, name))
 
@@ -176,49 +176,49 @@ class OpenPromises:
 
     # -- as time passes -----------------------------------------------------------------------------------------------
     def come_due(self, clock: int) -> Iterator[bytes]:
-        """Give the cases of which an instant has passed since everything was said; a case may come twice."""
+        """Give the cases of which an instant has passed since everything was announced; a case may come twice."""
         timers = self._timers
         while timers and timers[0][0] < clock:
             _, name = heappop(timers)
             row = self._row_of.get(name)
             if row is not None:
                 instants = _INSTANTS.unpack_from(self._rows, row * _ROW_BYTES + _INSTANTS_AT)
-                if any(self.told_to <= at < clock for at in instants):
+                if any(self.announced_to <= at < clock for at in instants):
                     yield name
                 following = _first_from(clock, instants)
                 if following:
                     heappush(timers, (following, name))
 
-    # -- what is to be said -------------------------------------------------------------------------------------------
-    def say(self, announcements: Iterable[Announcement]) -> None:
-        """Say these with the next `take`. Of one instant only the last word counts."""
+    # -- what is to be announced -------------------------------------------------------------------------------------
+    def announce(self, announcements: Iterable[Announcement]) -> None:
+        """Give these with the next `take`. Of one instant only the last announcement counts."""
         for each in announcements:
             name = each.district, each.subject, each.passed
             self._due.pop(name, None)
             self._due[name] = each
 
     def take(self, clock: int, wall: int) -> list[Announcement]:
-        """Give what is to be said up to `clock`, when it is really `wall`, and take it as said.
+        """Give what is to be announced up to `clock`, when it is really `wall`, and take it as announced.
 
-        Of what passed over an hour ago nothing is raised. What comes after a raise is said unless that was certainly never said.
+        Of what passed over an hour ago nothing is raised. What comes after a raise is given unless that was certainly muted.
         """
-        self.silence = lengthened(self.silence, self.told_to, clock, wall)
-        self.told_to = max(self.told_to, clock)
-        said = [each for each in self._due.values() if self._is_news(each, wall)]
+        self.muted = lengthened(self.muted, self.announced_to, clock, wall)
+        self.announced_to = max(self.announced_to, clock)
+        news = [each for each in self._due.values() if self._is_news(each, wall)]
         self._due = {}
-        return said
+        return news
 
     def _is_news(self, each: Announcement, wall: int) -> bool:
         if each.state == "raised":
             return each.passed.at >= wall - STALE_MS
-        return not was_never_told(self.silence, max(each.passed.at, each.known_at))
+        return not is_muted(self.muted, max(each.passed.at, each.known_at))
 
-    def was_silent(self, instants: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def were_muted(self, instants: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell of each whether it passed while the partition was over an hour behind."""
-        silent = np.zeros(len(instants), np.bool_)
-        for after, until in self.silence:
-            silent |= (instants > after) & (instants <= until)
-        return silent
+        found = np.zeros(len(instants), np.bool_)
+        for after, until in self.muted:
+            found |= (instants > after) & (instants <= until)
+        return found
 
 
 def _instants(episode: Episode) -> tuple[int, int, int, int]:

@@ -6,27 +6,21 @@ of their cells. Nothing is judged a second time: every event that is given was a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from projections.case import ENCODE
-from projections.partition import CLOCK_KEY, Partition
+from projections.accounting import Accounting
+from projections.case import FOLD, Head, made_of
+from projections.case_store import case_key
+from projections.changes import RowBuffer
+from projections.stream_time import StreamTime
 from projections.windows import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from events.directory import Directory
-    from events.event import Event
+    from projections.archive import Archived
     from projections.rows import Columns
-
-
-class Told(NamedTuple):
-    """A case as the archive tells it: its events in any order, both contents of a conflict included."""
-
-    district: str
-    subject: str
-    last_offset: int
-    events: list[Event]
 
 
 class Replay:
@@ -36,29 +30,27 @@ class Replay:
         self._number = number
         self._directory = directory
         self._epoch = epoch
-        self._clock = clock
-        self._settled = settled
-        self._windows = Windows()
+        self._time = StreamTime(clock, settled)
+        self._accounting = Accounting(Windows(), self._time)
 
-    def fold(self, cases: Iterable[Told]) -> Columns:
-        """Rows of `cases` for these, each given once; they count in the windows from now on.
+    def fold(self, cases: Iterable[Archived]) -> Columns:
+        """Rows of `cases` for these, each given once and with events; they count in the windows from now on.
 
         A case that a record at `settled` or later names has no rows here: its worker writes them, and the archive may hold half
         of what it is writing. In the windows such a case counts as far as it is known.
         """
-        settled, moving = self._partition(), self._partition()
-        for case in cases:
-            where = settled if case.last_offset < self._settled else moving
-            where.load(case.district, case.subject, case.events, case.last_offset)
-        moving.drain()
-        return settled.drain().cases
+        rows = RowBuffer(self._number, self._epoch)
+        for district, subject, last_offset, events, _ in cases:
+            case = made_of(events, (), Head(FOLD, 0, last_offset, 0, 0, []), district, self._directory)
+            for episode in case.episodes:  # since when it was known, nobody remembers: nothing of it is news
+                episode.late_ms = max(0, self._time.now - episode.opening.time)
+            self._accounting.add(district, case)
+            if last_offset < self._time.next_offset:
+                rows.describe(case_key(district, subject), district, subject, case, ())
+        return rows.case_columns()
 
     def windows(self) -> Columns:
         """Rows of every cell."""
-        self._windows.touch_all()
-        return self._partition().drain().windows
-
-    def _partition(self) -> Partition:
-        partition = Partition(self._number, self._directory, self._epoch, self._windows)
-        partition.restore(CLOCK_KEY, ENCODE((self._clock, self._settled)))
-        return partition
+        windows = self._accounting.settled()
+        windows.touch_all()
+        return RowBuffer(self._number, self._epoch).window_columns(windows, self._time, self._directory.revision)

@@ -51,8 +51,8 @@ class Restatement:
         self.last = max(self.last, *instants)
 
 
-def told(restated: Restatement) -> dict[str, Any]:
-    """What to say of it, in words and numbers that a log can hold."""
+def summary(restated: Restatement) -> dict[str, Any]:
+    """A summary of it, in words and numbers that a log can hold."""
     schools = sorted(" ".join(filter(None, place)) for place in restated.schools)
     return {
         "cases": restated.cases,

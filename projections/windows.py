@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from projections.deadlines import Deadlines
 from projections.histogram import Histograms, keys_of
 from projections.measures import COLUMNS, COUNTERS, MEASURES, SATISFIED_BP, Column, Shape, counters_of, of_shape, series_of
-from projections.panes import WINDOWS, Ints, Ladder, oldest
+from projections.panes import WINDOWS, Ints, Rollup, oldest
 from projections.place import SCOPES, Cell, Places, grown
 from projections.rows import Columns
 from projections.stakeholder import Stakeholders
@@ -79,9 +79,9 @@ class Windows:
         self._counters = Counters(self._places)
         self._histograms = Histograms(self._places)
         self._stakeholders = Stakeholders(self._places)
-        self._counted = Ladder(self._counters, as_of)
-        self._measured = Ladder(self._histograms, as_of, np.int32)
-        self._met = Ladder(self._stakeholders, as_of, np.int32)
+        self._counted = Rollup(self._counters, as_of)
+        self._measured = Rollup(self._histograms, as_of, np.int32)
+        self._met = Rollup(self._stakeholders, as_of, np.int32)
         self._deadlines = Deadlines(self._places, as_of)
         self._contributions: list[int] = []
         self._messages: list[SignedMessage] = []
@@ -111,8 +111,8 @@ class Windows:
         if minute <= self._as_of:
             return
         self._as_of = minute
-        for ladder in (self._counted, self._measured, self._met, self._deadlines):
-            ladder.advance(minute)
+        for rollup in (self._counted, self._measured, self._met, self._deadlines):
+            rollup.advance(minute)
         self._messages += self._early
         self._early = []
 

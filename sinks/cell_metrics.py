@@ -27,7 +27,7 @@ class CellMetric(NamedTuple):
     labels: tuple[str, ...]
 
 
-OPEN = CellMetric("frontdesk_open_episodes", "Questions that are not settled", CELL)
+OPEN = CellMetric("frontdesk_open_episodes", "Questions that are not resolved", CELL)
 WAITING = CellMetric("frontdesk_waiting_episodes", "Questions with a message that waits for an answer", CELL)
 OLDEST = CellMetric("frontdesk_oldest_waiting_seconds", "Since when the oldest of these messages waits", CELL)
 OVERDUE = CellMetric(
@@ -45,7 +45,7 @@ DISTRICT_OPEN = CellMetric("frontdesk_district_open", "1 while the district's of
 """Alert rules take it for the sign that what pages is told of a district: while it is absent, what they knew last holds."""
 PROMISED_SHARE = CellMetric("frontdesk_promised_share", "Share of its promises that the district means to keep", ("district",))
 ROUTE = CellMetric("frontdesk_alert_route", "Always 1: whom alerts of the cell go to, as the directory says", (*CELL, "route"))
-LEFT_OUT = CellMetric("frontdesk_metric_cells_left_out", "Cells beyond FRONTDESK_METRIC_CELLS, which are not told", ())
+LEFT_OUT = CellMetric("frontdesk_metric_cells_left_out", "Cells beyond FRONTDESK_METRIC_CELLS, which have no metrics", ())
 CELL_METRICS: Final = (OPEN, WAITING, OLDEST, OVERDUE, BACKLOG, DUE, MISSED, LAST_CONTACT, DISTRICT_OPEN, PROMISED_SHARE, ROUTE, LEFT_OUT)
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from sinks.metrics import NAMES_TOLD, OTHERS
+from sinks.metrics import MOST_NAMES, OTHERS
 
 ANSWERS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 
 
 @dataclass(frozen=True)
-class IntakeStanding:
+class IntakeGauges:
     """The intake at a moment."""
 
     ready: bool
@@ -61,16 +61,16 @@ class IntakeMetrics:
 
     def dropped(self, members: Iterable[str]) -> None:
         for name in members:
-            if len(self._members_named) < NAMES_TOLD:
+            if len(self._members_named) < MOST_NAMES:
                 self._members_named.add(name)
             self._members.labels(name if name in self._members_named else OTHERS).inc()
 
     def reloaded(self, outcome: str) -> None:
         self._reloads.labels(outcome).inc()
 
-    def stands(self, standing: IntakeStanding) -> None:
+    def set_gauges(self, gauges: IntakeGauges) -> None:
         """Show this moment."""
-        self._ready.set(standing.ready)
-        self._held.set(standing.held_bytes)
-        self._most_held.set(standing.most_held_bytes)
-        self._connections.set(standing.connections)
+        self._ready.set(gauges.ready)
+        self._held.set(gauges.held_bytes)
+        self._most_held.set(gauges.most_held_bytes)
+        self._connections.set(gauges.connections)

@@ -1,7 +1,7 @@
 """What a worker tells Prometheus about itself. Names and meanings are listed in `docs/metrics.md`.
 
 Counters and histograms grow as things happen, once for a fetch or an insert. What stands at a moment (lag, cases, bytes)
-is handed over as one `WorkerStanding` whenever the metrics are read, and costs nothing in between. A registry of its own is
+is handed over as one `WorkerGauges` whenever the metrics are read, and costs nothing in between. A registry of its own is
 passed in, so that two workers in one process (tests) do not share counters.
 """
 
@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from events.rejection import Reason
 
 FRESHNESS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0)
-NAMES_TOLD: Final = 50
+MOST_NAMES: Final = 50
 ACKNOWLEDGED, FAILED = "acknowledged", "failed"
 NOTHING_READ: Final = (0, 0)
 OTHERS: Final = "(other)"
@@ -25,7 +25,7 @@ OTHERS: Final = "(other)"
 
 
 @dataclass(frozen=True)
-class PartitionStanding:
+class PartitionGauges:
     """One partition in hand. None where it is not known yet."""
 
     number: int
@@ -39,11 +39,11 @@ class PartitionStanding:
 
 
 @dataclass(frozen=True)
-class WorkerStanding:
+class WorkerGauges:
     """A worker at a moment. `unknown_members` counts by name and only grows."""
 
     ready: bool
-    partitions: Sequence[PartitionStanding]
+    partitions: Sequence[PartitionGauges]
     unknown_members: Mapping[str, int]
 
 
@@ -68,7 +68,7 @@ class WorkerMetrics:
         self._clock = clock
         self._paused_since: float | None = None
         self._members_named: set[str] = set()
-        self._members_told: dict[str, int] = {}
+        self._members_counted: dict[str, int] = {}
         self._recoveries: dict[int, tuple[int, int]] = {}
         self._of_events(registry)
         self._of_inserts(registry)
@@ -164,13 +164,13 @@ class WorkerMetrics:
         self._topic.set(partitions)
 
     # -- when it is read ----------------------------------------------------------------------------------------------
-    def stands(self, standing: WorkerStanding) -> None:
+    def set_gauges(self, gauges: WorkerGauges) -> None:
         """Show this moment; partitions of an earlier one are gone."""
         self._count_pause()
-        self._count_members(standing.unknown_members)
-        self._ready.set(standing.ready)
-        self._assigned.set(len(standing.partitions))
-        rows: tuple[tuple[Gauge, Callable[[PartitionStanding], float | None]], ...] = (
+        self._count_members(gauges.unknown_members)
+        self._ready.set(gauges.ready)
+        self._assigned.set(len(gauges.partitions))
+        rows: tuple[tuple[Gauge, Callable[[PartitionGauges], float | None]], ...] = (
             (self._lag_events, lambda p: p.lag_records),
             (self._lag_seconds, lambda p: p.lag_seconds),
             (self._commit_age, lambda p: p.commit_age_seconds),
@@ -183,7 +183,7 @@ class WorkerMetrics:
         )
         for gauge, value_of in rows:
             gauge.clear()
-            for partition in standing.partitions:
+            for partition in gauges.partitions:
                 value = value_of(partition)
                 if value is not None:
                     gauge.labels(str(partition.number)).set(value)
@@ -197,8 +197,8 @@ class WorkerMetrics:
 
     def _count_members(self, counts: Mapping[str, int]) -> None:
         for name, count in counts.items():
-            if len(self._members_named) < NAMES_TOLD:
+            if len(self._members_named) < MOST_NAMES:
                 self._members_named.add(name)
-            told = name if name in self._members_named else OTHERS
-            self._members.labels(told).inc(count - self._members_told.get(name, 0))
-            self._members_told[name] = count
+            label = name if name in self._members_named else OTHERS
+            self._members.labels(label).inc(count - self._members_counted.get(name, 0))
+            self._members_counted[name] = count

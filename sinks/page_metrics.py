@@ -22,7 +22,7 @@ class RefusedViewer(StrEnum):
 
 
 @dataclass(frozen=True)
-class PageStanding:
+class PageGauges:
     """The page at a moment."""
 
     viewers: int
@@ -49,7 +49,7 @@ class PageMetrics:
     def refused(self, reason: RefusedViewer) -> None:
         self._refusals.labels(reason).inc()
 
-    def stands(self, standing: PageStanding) -> None:
+    def set_gauges(self, gauges: PageGauges) -> None:
         """Show this moment."""
-        self._viewers.set(standing.viewers)
-        self._views.set(standing.views)
+        self._viewers.set(gauges.viewers)
+        self._views.set(gauges.views)

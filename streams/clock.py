@@ -1,4 +1,4 @@
-"""What time it is: the only place that asks the machine."""
+"""What time it is for whatever counts, judges or shows; handed in, so that tests choose it. Timeouts read the monotonic clock."""
 
 import time
 from typing import Protocol

@@ -9,6 +9,7 @@ from collections.abc import MutableMapping
 from typing import Any, Literal, TextIO
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 from streams.legible import legible
 from streams.next_steps import add_next_step
@@ -29,9 +30,15 @@ def without_traces_of_crashes(record: logging.LogRecord) -> bool:
     return True
 
 
-def with_legible_values(_: Any, __: str, told: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def without_requests_that_are_no_http(record: logging.LogRecord) -> bool:
+    """Aiohttp logs each with a traceback and its bytes. The client is told by a 400, and strangers fill no log."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
+def with_legible_values(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """For a terminal, which would obey what somebody's record says."""
-    return {name: legible(value) if isinstance(value, str) else value for name, value in told.items()}
+    return {name: legible(value) if isinstance(value, str) else value for name, value in entry.items()}
 
 
 def configure_logging(form: Format = "auto", stream: TextIO | None = None, level: int = logging.INFO) -> None:
@@ -63,6 +70,7 @@ def configure_logging(form: Format = "auto", stream: TextIO | None = None, level
         )
     )
     handler.addFilter(without_traces_of_crashes)
+    handler.addFilter(without_requests_that_are_no_http)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

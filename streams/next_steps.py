@@ -26,11 +26,11 @@ NEXT_STEPS: Final = {
         "let its supervisor start it again. If it comes often, the machine is starved or sleeps, or FRONTDESK_SESSION_TIMEOUT_S is short"
     ),
     "not committed in time: these records will be read again": NOTHING,
-    "the receiver did not settle in time: what it still wants to write is fenced off": NOTHING,
+    "the receiver did not finish its batch in time: what it still wants to write is fenced off": NOTHING,
     "records were dropped on the way, fetching them again": NOTHING,
     "not committed, the group has moved on: these records will be read again": OFTEN,
     "not committed, the consumer's thread has ended: these records will be read again": NOTHING,
-    "Kafka does not tell the end of the log": (
+    "Kafka does not give the end of the log": (
         "see that the brokers run and can be reached; the worker waits and goes on by itself. Until then the lag is not known"
     ),
     "acceptances are asked for again": "see that ClickHouse runs and can be reached; the partition stands until it answers",

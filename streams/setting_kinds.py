@@ -16,7 +16,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, StringConstraints
 
-from streams.http.host import authority
+from streams.host import authority
 
 LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 HOST_NAME: Final = re.compile(rf"{LABEL}(?:\.{LABEL})*\.?")
@@ -32,7 +32,7 @@ LONGEST_TOPIC_NAME: Final = 240
 def host(text: str) -> str:
     """A name or an address, IPv4 or IPv6. Raises ValueError."""
     if not (_is_address(text) or (len(text) <= LONGEST_HOST_NAME and HOST_NAME.fullmatch(text))):
-        raise ValueError(f"{shown(text)} is neither a host name nor an address; write it like kafka.example.org, 127.0.0.1 or ::1")
+        raise ValueError(f"{quoted(text)} is neither a host name nor an address; write it like kafka.example.org, 127.0.0.1 or ::1")
     return text
 
 
@@ -41,7 +41,7 @@ def brokers(text: str) -> str:
     for each in text.split(","):
         found = BROKER.fullmatch(each.strip())
         if found is None or not 1 <= int(found["port"]) <= LARGEST_PORT or (found["address"] and not _is_address(found["address"])):
-            raise ValueError(f"{shown(each)} is no host:port; write them like kafka-1.example.org:9092,kafka-2.example.org:9092")
+            raise ValueError(f"{quoted(each)} is no host:port; write them like kafka-1.example.org:9092,kafka-2.example.org:9092")
         host(found["address"] or found["name"])
     return text
 
@@ -51,21 +51,21 @@ def hosts(text: str) -> str:
     for name in filter(None, text.split(",")):
         named = authority(name.strip())
         if named is None or named.port is not None:
-            raise ValueError(f"{shown(name)} is no name or address without a port; separate several by commas")
+            raise ValueError(f"{quoted(name)} is no name or address without a port; separate several by commas")
     return text
 
 
 def topic_name(text: str) -> str:
     """As Kafka takes it, also with the number of an epoch behind it. Raises ValueError."""
     if text in {".", ".."} or len(text) > LONGEST_TOPIC_NAME or not TOPIC_NAME.fullmatch(text):
-        raise ValueError(f"{shown(text)} is no name for Kafka; write letters, digits, '.', '_' and '-', at most {LONGEST_TOPIC_NAME}")
+        raise ValueError(f"{quoted(text)} is no name for Kafka; write letters, digits, '.', '_' and '-', at most {LONGEST_TOPIC_NAME}")
     return text
 
 
 def readable(path: Path) -> Path:
     """A file that is there. Raises ValueError."""
     if not (os.path.isfile(path) and os.access(path, os.R_OK)):
-        raise ValueError(f"{shown(str(path))} is not a file that can be read")
+        raise ValueError(f"{quoted(str(path))} is not a file that can be read")
     return path
 
 
@@ -74,7 +74,7 @@ def certificates(path: Path) -> Path:
     try:
         ssl.create_default_context(cafile=readable(path))
     except ssl.SSLError as error:
-        raise ValueError(f"{shown(str(path))} is no file of certificates in PEM form ({error.reason or error})") from error
+        raise ValueError(f"{quoted(str(path))} is no file of certificates in PEM form ({error.reason or error})") from error
     return path
 
 
@@ -85,31 +85,31 @@ def folder(path: Path) -> Path:
     except FileNotFoundError:
         return path
     except OSError as error:
-        raise ValueError(f"{shown(str(path))} cannot be a folder: {error.strerror}") from error
+        raise ValueError(f"{quoted(str(path))} cannot be a folder: {error.strerror}") from error
     if not is_folder:
-        raise ValueError(f"{shown(str(path))} is not a folder")
+        raise ValueError(f"{quoted(str(path))} is not a folder")
     return path
 
 
 def folder_that_is_there(path: Path) -> Path:
     if not os.path.isdir(path):
-        raise ValueError(f"{shown(str(path))} is not a folder")
+        raise ValueError(f"{quoted(str(path))} is not a folder")
     return path
 
 
 def no_folder(path: Path) -> Path:
     """A file, or a place where one can be made. Raises ValueError."""
     if os.path.isdir(path):
-        raise ValueError(f"{shown(str(path))} is a folder; name a file")
+        raise ValueError(f"{quoted(str(path))} is a folder; name a file")
     return path
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """What was given, as far as one can take it in; what a terminal would obey is escaped."""
-    return repr(text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}...")
+    return repr(text if len(text) <= MOST_QUOTED else f"{text[:MOST_QUOTED]}...")
 
 
-MOST_SHOWN: Final = 160
+MOST_QUOTED: Final = 160
 
 
 def _is_address(text: str) -> bool:

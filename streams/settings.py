@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from streams.http.host import authority
+from streams.host import authority
 from streams.setting_kinds import Brokers, Certificates, DatabaseName, FilePlace, Folder, FolderThere, Host, Hosts, ReadableFile, TopicName
 
 

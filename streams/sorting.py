@@ -9,14 +9,13 @@ from typing import Protocol
 
 from events.codec import Decoder
 from events.contract import TOO_LARGE
+from events.headers import BACKFILL, FORWARDED, SET
 from events.partition import partition_of
 from events.personal_data import Allows, nobody_allows
 from events.rejection import Reason, Rejection
 from projections.partition import Entry
-from streams.kafka.claim_check import MOST_BESIDE, ClaimCheck, Value, has_small_headers
+from streams.kafka import MOST_BESIDE, ClaimCheck, Value, has_small_headers
 
-BACKFILL = "frontdesk-backfill"
-FORWARDED = "frontdesk-forwarded"
 TOO_LARGE_TO_BE_SENT_ON = Rejection(
     Reason.TOO_LARGE, "$", f"is in another partition than its district's, and has a key and headers of over {MOST_BESIDE} bytes"
 )
@@ -101,6 +100,6 @@ class Sorter:
 
 def _flag(headers: Sequence[tuple[str, bytes]], name: str) -> bool:
     for key, value in headers:  # noqa: SIM110 - `any` takes twice the time, for every record
-        if key == name and value == b"1":
+        if key == name and value == SET:
             return True
     return False

@@ -5,6 +5,8 @@ Only the command line and the tests import this package. Whatever keeps a server
 
 from events.exit_code import ExitCode
 
+__all__ = ["Unavailable", "process", "stack"]
+
 
 class Unavailable(Exception):
     """An embedded server cannot run here and now; the message says why and what to do about it."""

@@ -7,7 +7,10 @@ from deploy.grafana.variables import CELL, DISTRICT, IS_BUSINESS, WINDOW, chosen
 
 
 def of(cell: str, department: str = "''") -> list[stat.Panel]:
-    """`cell` picks one row of each window of the view `indicators`; `department` is whose promises apply."""
+    """`cell` picks one row of each window of the view `indicators`; `department` is whose promises apply.
+
+    Long, because it is a list of panels.
+    """
     here = f"FROM indicators WHERE {cell} AND window = {WINDOW}"
     return [
         number(

@@ -11,7 +11,7 @@ from typing import Any, Final
 from clickhouse_driver import Client
 
 from events.event import Event
-from projections.replay import Told
+from projections.archive import Archived
 from sinks.clickhouse.queries import EVENT_FIELDS, event_of
 
 ROWS_A_BLOCK: Final = 20_000
@@ -25,15 +25,15 @@ def districts(client: Client, after: str = "") -> list[tuple[str, int]]:
     return list(client.execute(query, {"after": after}))
 
 
-def cases_of(client: Client, district: str) -> Iterator[Told]:
+def cases_of(client: Client, district: str) -> Iterator[Archived]:
     """All cases of a district. Read it to its end: the connection is taken meanwhile."""
     query = f"SELECT subject, offset, {EVENT_FIELDS} FROM events FINAL WHERE district = %(district)s ORDER BY subject"
     rows: Iterator[tuple[Any, ...]] = client.execute_iter(
         query, {"district": district}, settings={"max_block_size": ROWS_A_BLOCK, "optimize_read_in_order": 1}
     )
     for subject, group in groupby(rows, key=lambda row: row[0]):
-        told = list(group)
-        yield Told(district, subject, max(row[1] for row in told), [event_of(row[2:]) for row in told])
+        found = list(group)
+        yield Archived(district, subject, max(row[1] for row in found), [event_of(row[2:]) for row in found])
 
 
 def lacking(client: Client, beside: str, district: str) -> list[tuple[str, Event]]:

@@ -13,7 +13,8 @@ from clickhouse_driver import Client
 
 from events.event import Contacted, Event, Rated, Replied, Resolved
 from events.exit_code import ExitCode
-from projections.partition import Archived, Key
+from projections.archive import Archived
+from projections.case_store import Key
 from projections.rows import WINDOW_COLUMNS
 
 Cell = tuple[str, str, str, str]

@@ -19,7 +19,7 @@ State = Literal["ready", "released", "withdrawn"]
 
 
 @dataclass(frozen=True)
-class MonthStanding:
+class MonthStatus:
     """How a month stands that is completed or published. `shown` and `hidden` count the cells that are, or would be, public."""
 
     district: str
@@ -40,7 +40,7 @@ class MonthStanding:
         return self.shown + self.hidden > 0
 
 
-def standings(client: Client, district: str | None = None) -> list[MonthStanding]:
+def month_statuses(client: Client, district: str | None = None) -> list[MonthStatus]:
     """Every month that is published, was, or may be by now; by district, the newest first.
 
     Computes all that may be, some districts after the others, so that memory holds the questions of these.
@@ -54,32 +54,32 @@ def standings(client: Client, district: str | None = None) -> list[MonthStanding
     query = f"SELECT district, month, max(acted_at) FROM releases WHERE act = 'withdrawn' {_only(district)} GROUP BY district, month"
     withdrawn = {}
     for name, month, at in client.execute(query, {"district": district}):
-        cells = ready.get((name, month)) or MonthStanding(name, month, "ready", None, 0, 0)
+        cells = ready.get((name, month)) or MonthStatus(name, month, "ready", None, 0, 0)
         withdrawn[cells.key] = replace(cells, state="withdrawn", since=at)
     return sorted((ready | withdrawn | public).values(), key=_newest_first)
 
 
-def published(client: Client, district: str | None = None) -> list[MonthStanding]:
+def published(client: Client, district: str | None = None) -> list[MonthStatus]:
     """The months that are public; by district, the newest first. Reads what was kept: milliseconds."""
     some = EVERY if district is None else Range(district, district)
     return sorted(_months_of(client, "public_indicators", "released", "max(released_at)", some), key=_newest_first)
 
 
-def _newest_first(standing: MonthStanding) -> tuple[str, int]:
+def _newest_first(standing: MonthStatus) -> tuple[str, int]:
     return standing.district, -standing.month.toordinal()
 
 
 EVERY: Final = Range("", "\U0010ffff")
 
 
-def _months_of(client: Client, view: str, state: State, since: str, some: Range) -> list[MonthStanding]:
+def _months_of(client: Client, view: str, state: State, since: str, some: Range) -> list[MonthStatus]:
     query = f"""
         SELECT district, month, {since}, countIf(NOT suppressed), countIf(suppressed)
         FROM {view}
         WHERE district BETWEEN %(first)s AND %(last)s
         GROUP BY district, month"""
     rows = client.execute(query, some._asdict())
-    return [MonthStanding(name, month, state, at, shown, hidden) for name, month, at, shown, hidden in rows]
+    return [MonthStatus(name, month, state, at, shown, hidden) for name, month, at, shown, hidden in rows]
 
 
 def _only(district: str | None) -> str:

@@ -4,9 +4,14 @@ Codes are ClickHouse's own. What is not listed here does not heal by repetition:
 password. Those stop the worker, because going on without the rows would make every later number wrong.
 """
 
+import asyncio
+import random
 from collections.abc import Callable
+from typing import TypeVar
 
 from clickhouse_driver import errors
+
+Answer = TypeVar("Answer")
 
 NETWORK_ERROR = 210
 TOO_MANY_PARTS = 252
@@ -47,3 +52,21 @@ def pause_s(attempt: int, code: int, chance: Callable[[], float]) -> float:
     longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(attempt, 16))
     jittered = longest * (0.5 + chance() / 2)
     return MERGE_PAUSE_S + jittered if code == TOO_MANY_PARTS else jittered
+
+
+async def until_answered(ask: Callable[[], Answer], waits: Callable[[int, Exception], None]) -> Answer:
+    """What `ask` gives, in a thread, once ClickHouse answers; `waits` hears the code and the failure before each further try.
+
+    Raises what does not heal by repetition.
+    """
+    attempt = 0
+    while True:
+        try:
+            return await asyncio.to_thread(ask)
+        except Exception as failure:
+            code = code_of(failure)
+            if code is None:
+                raise
+            waits(code, failure)
+            await asyncio.sleep(pause_s(attempt, code, random.random))
+            attempt += 1

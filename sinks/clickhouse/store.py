@@ -3,20 +3,19 @@
 A question that meets an outage is asked again, like an insert: recovery waits for ClickHouse instead of failing.
 """
 
-import asyncio
-import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import structlog
 from clickhouse_driver import Client
 
-from projections.partition import Archived
+from projections.archive import Archived
 from sinks.clickhouse import queries
 from sinks.clickhouse.advice import advice
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.queries import Cell
-from sinks.clickhouse.retry import code_of, pause_s
+from sinks.clickhouse.retry import until_answered
 from sinks.clickhouse.tables import Columns
 from sinks.clickhouse.writer import Observer, RowWriter, told
 
@@ -56,26 +55,16 @@ class Store:
         await self._writer.close()
 
     async def _ask(self, question: Callable[[Client], Answer]) -> Answer:
-        attempt = 0
         try:
-            while True:
-                try:
-                    return await asyncio.to_thread(self._answer, question)
-                except Exception as failure:
-                    code = code_of(failure)
-                    if code is None:
-                        raise
-                    self._observer.retried(code)
-                    self._wait(code, told(failure))
-                    await asyncio.sleep(pause_s(attempt, code, random.random))
-                    attempt += 1
+            return await until_answered(partial(self._answer, question), self._wait)
         finally:
             if self._unanswered is not None:
                 self._unanswered = None
                 self._observer.paused(paused=False)
 
-    def _wait(self, code: int, why: str) -> None:
-        next_step = advice(code, passes=True)
+    def _wait(self, code: int, failure: Exception) -> None:
+        self._observer.retried(code)
+        why, next_step = told(failure), advice(code, passes=True)
         self._unanswered = f"a question: {why}. Next: {next_step}"
         self._observer.paused(paused=True)
         log.warning("question is asked again", code=code, why=why, next=next_step)

@@ -3,8 +3,7 @@
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from streams.kafka.identity import topic_identity
-from streams.kafka.log_reader import LogReader
+from streams.kafka import LogReader, topic_identity
 from streams.settings import Settings
 
 

@@ -16,13 +16,14 @@ from events.event import Event
 from events.personal_data import anybody_allows, likeness
 from events.rejection import Reason
 from projections.capacity import MOST_BYTES, MOST_EVENTS, weight
-from projections.partition import REMEMBERED_MS, Entry
+from projections.case_store import REMEMBERED_MS
+from projections.partition import Entry
 from projections.rows import event_row
+from projections.stream_time import MOST_AHEAD_MS
 from sinks.clickhouse import ledger
-from streams.audit.forwards import Forwards, is_forwarded
-from streams.kafka.log_reader import Gap, LogReader, PartitionOffsets
+from streams.audit.forwarded import ForwardedRecords, is_forwarded
+from streams.kafka import Gap, LogReader, PartitionOffsets
 from streams.sorting import Record, Refused, Sorter
-from streams.worker.processor import AHEAD
 
 LISTED: Final = 1000
 """Differences of one partition that are listed; further ones are counted."""
@@ -63,11 +64,11 @@ class Account:
 
 @dataclass(frozen=True)
 class Report:
-    """`whole` are differences that belong to no partition that was read, `untold` forwards whose end of the log is gone."""
+    """`whole` are differences that belong to no partition that was read, `unverifiable` counts records sent on to where the log is gone."""
 
     accounts: tuple[Account, ...]
     whole: tuple[str, ...] = ()
-    untold: int = 0
+    unverifiable: int = 0
 
     @property
     def found(self) -> int:
@@ -95,9 +96,9 @@ class Audit:
 
         Raises aiokafka's `KafkaError` and clickhouse-driver's errors when a server is away.
         """
-        forwards, accounts, done = Forwards(), {}, 0
+        forwarded, accounts, done = ForwardedRecords(), {}, 0
         for number in chosen:
-            part = _Part(marks[number], len(marks), forwards, self.now)
+            part = _Part(marks[number], len(marks), forwarded, self.now)
             await part.load(self.client, self.topic_id)
             async for records in self.reader.records(number, marks[number].first, marks[number].end):
                 part.take(records)
@@ -105,7 +106,7 @@ class Audit:
             await part.close(self.reader, self.client)
             done += marks[number].end - marks[number].first
             accounts[number] = part.account
-        lost = [(source, offset, home) for source, offset, home in forwards.lost() if home in accounts]
+        lost = [(source, offset, home) for source, offset, home in forwarded.lost() if home in accounts]
         for source, offset, home in lost:
             if not marks[home].first:
                 accounts[source].differs(f"offset {offset:,} was sent on to partition {home}, and is not there")
@@ -119,11 +120,11 @@ class Audit:
 class _Part:
     """One partition while it is read."""
 
-    def __init__(self, marks: PartitionOffsets, partitions: int, forwards: Forwards, now: int) -> None:
+    def __init__(self, marks: PartitionOffsets, partitions: int, forwarded: ForwardedRecords, now: int) -> None:
         self.account = Account(marks)
         self._marks = marks
-        self._forwards = forwards
-        self._oldest_in_time = now + AHEAD - REMEMBERED_MS
+        self._forwarded = forwarded
+        self._oldest_in_time = now + MOST_AHEAD_MS - REMEMBERED_MS
         self._sorter = Sorter(partitions, anybody_allows)
         self._rows: dict[int, int] = {}
         self._seen: dict[int, int] = {}
@@ -141,7 +142,7 @@ class _Part:
         """Some records, in order."""
         for record in records:
             if is_forwarded(record.headers):
-                self._forwards.arrived(record)
+                self._forwarded.arrived(record)
         counted = [record for record in records if record.offset < self._marks.committed]
         if counted:
             self._count(counted)
@@ -156,7 +157,7 @@ class _Part:
             self._invalid(refused)
         for record, home in sorted_.misrouted:
             self.account.forwarded += 1
-            self._forwards.departed(record, home)
+            self._forwarded.departed(record, home)
 
     def _follow(self, offsets: Iterable[int]) -> None:
         for offset in offsets:
@@ -174,31 +175,33 @@ class _Part:
             known = self._seen[name] = self._rows.pop(name, -1)
             if known < 0:
                 self.account.lost += 1
-                self.account.differs(f"offset {offset:,}: {_told(district, subject, event)} has no such row in events")
+                self.account.differs(f"offset {offset:,}: {_name_of(district, subject, event)} has no such row in events")
                 return
             self.account.distinct += 1
         else:
             self.account.duplicates += 1
         if 0 <= known < offset:
-            self.account.differs(f"offset {offset:,}: {_told(district, subject, event)} has a row in events, but that of offset {known:,}")
+            self.account.differs(
+                f"offset {offset:,}: {_name_of(district, subject, event)} has a row in events, but that of offset {known:,}"
+            )
 
     def _set_aside(self, entry: Entry, reason: str) -> None:
         """A valid record with a dead letter: only the fold, which knows the case and the clock, may have refused it."""
         offset, _, backfill, district, subject, event = entry
-        told = _told(district, subject, event)
+        named = _name_of(district, subject, event)
         if reason == Reason.PERSONAL_DATA.value and (likeness(subject) or likeness(event.id)):
             self.account.dead_letters += 1
             return
         if reason not in BY_THE_FOLD:
             self.account.lost += 1
-            self.account.differs(f"offset {offset:,}: {told} is valid, but there is a dead letter: {reason}")
+            self.account.differs(f"offset {offset:,}: {named} is valid, but there is a dead letter: {reason}")
             return
         self.account.dead_letters += 1
         if reason == Reason.CASE_FULL.value:
             case, refused = (district, subject), (weight(event), offset)
             self._full[case] = min(self._full.get(case, refused), refused)
         elif backfill or event.time >= self._oldest_in_time:
-            self.account.differs(f"offset {offset:,}: {told} has a dead letter, too_late, but is not 100 days old or was sent as backfill")
+            self.account.differs(f"offset {offset:,}: {named} has a dead letter, too_late, but is not 100 days old or was sent as backfill")
 
     def _invalid(self, refused: Refused) -> None:
         offset, reason = refused.record.offset, refused.rejection.reason.value
@@ -244,12 +247,12 @@ class _Part:
         self.account.older_rows = sum(offset < self._marks.first for offset in self._rows.values())
         bounds = range(self._marks.first, self._marks.committed)
         alien = sorted((offset, name) for name, offset in self._rows.items() if offset in bounds or offset >= end)
-        told = await asyncio.to_thread(ledger.names, client, self._marks.partition, [name for _, name in alien[:LISTED]])
+        names = await asyncio.to_thread(ledger.names, client, self._marks.partition, [name for _, name in alien[:LISTED]])
         for offset, name in alien:
-            self.account.differs(f"offset {offset:,}: a row in events, {told.get(name, '')}, that is not in the topic")
+            self.account.differs(f"offset {offset:,}: a row in events, {names.get(name, '')}, that is not in the topic")
 
 
-def _told(district: str, subject: str, event: Event) -> str:
+def _name_of(district: str, subject: str, event: Event) -> str:
     return f"{district} {subject} {event.source} {event.id}"
 
 

@@ -9,6 +9,8 @@ import logging
 import sys
 from collections.abc import Sequence
 
+__all__ = ["main", "run"]
+
 
 def main() -> None:
     """Entry point of the installed command."""

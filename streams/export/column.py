@@ -39,39 +39,24 @@ def _case_column(name: str) -> ExportColumn:
 CASES: Final = tuple(_case_column(name) for name in CASE_COLUMNS if name not in RECORD_COLUMNS or name in {"district", "subject"})
 """Of the table `cases`, without where the rows come from. Pseudonyms are all that it knows of people."""
 
-INDICATORS: Final = (
-    *(
-        ExportColumn(name, ColumnKind.TEXT)
-        for name in ("district", "scope", "school", "department", "district_name", "school_name", "department_name")
-    ),
-    ExportColumn("first_day", ColumnKind.DAY),
-    ExportColumn("last_day", ColumnKind.DAY),
-    ExportColumn("as_of", ColumnKind.INSTANT),
-    *(ExportColumn(name, ColumnKind.WHOLE) for name in ("contacts", "messages", "stakeholders", "responses")),
-    *(
-        ExportColumn(f"response_{name}_ms", ColumnKind.NUMBER)
-        for name in ("mean", "p50", "p90", "mean_business", "p50_business", "p90_business")
-    ),
-    ExportColumn("responses_due", ColumnKind.WHOLE),
-    ExportColumn("responses_in_time", ColumnKind.WHOLE),
-    ExportColumn("response_compliance", ColumnKind.NUMBER),
-    ExportColumn("resolutions", ColumnKind.WHOLE),
-    *(
-        ExportColumn(f"resolution_{name}_ms", ColumnKind.NUMBER)
-        for name in ("mean", "p50", "p90", "mean_business", "p50_business", "p90_business")
-    ),
-    ExportColumn("resolutions_due", ColumnKind.WHOLE),
-    ExportColumn("resolutions_in_time", ColumnKind.WHOLE),
-    ExportColumn("resolution_compliance", ColumnKind.NUMBER),
-    ExportColumn("reopened_share", ColumnKind.NUMBER),
-    ExportColumn("quality_share", ColumnKind.NUMBER),
-    ExportColumn("ratings", ColumnKind.WHOLE),
-    *(
-        ExportColumn(name, ColumnKind.NUMBER)
-        for name in ("ratings_per_resolution", "rating_mean", "rating_mean_of_10", "csat", "csat_low", "csat_high")
-    ),
-    *(ExportColumn(name, ColumnKind.NUMBER) for name in ("score", "score_low", "score_high")),
-    ExportColumn("score_reason", ColumnKind.TEXT),
-    *(ExportColumn(f"score_{part}_points", ColumnKind.NUMBER) for part in ("satisfaction", "response", "quality")),
+MEANS: Final = ("mean", "p50", "p90", "mean_business", "p50_business", "p90_business")
+_OF_INDICATORS: Final = (
+    (ColumnKind.TEXT, ("district", "scope", "school", "department", "district_name", "school_name", "department_name")),
+    (ColumnKind.DAY, ("first_day", "last_day")),
+    (ColumnKind.INSTANT, ("as_of",)),
+    (ColumnKind.WHOLE, ("contacts", "messages", "stakeholders", "responses")),
+    (ColumnKind.NUMBER, tuple(f"response_{name}_ms" for name in MEANS)),
+    (ColumnKind.WHOLE, ("responses_due", "responses_in_time")),
+    (ColumnKind.NUMBER, ("response_compliance",)),
+    (ColumnKind.WHOLE, ("resolutions",)),
+    (ColumnKind.NUMBER, tuple(f"resolution_{name}_ms" for name in MEANS)),
+    (ColumnKind.WHOLE, ("resolutions_due", "resolutions_in_time")),
+    (ColumnKind.NUMBER, ("resolution_compliance", "reopened_share", "quality_share")),
+    (ColumnKind.WHOLE, ("ratings",)),
+    (ColumnKind.NUMBER, ("ratings_per_resolution", "rating_mean", "rating_mean_of_10", "csat", "csat_low", "csat_high")),
+    (ColumnKind.NUMBER, ("score", "score_low", "score_high")),
+    (ColumnKind.TEXT, ("score_reason",)),
+    (ColumnKind.NUMBER, ("score_satisfaction_points", "score_response_points", "score_quality_points")),
 )
+INDICATORS: Final = tuple(ExportColumn(name, kind) for kind, names in _OF_INDICATORS for name in names)
 """As in the view `indicators`, with the days of the period in place of the window."""

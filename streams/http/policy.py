@@ -16,7 +16,7 @@ from typing import Final
 from aiohttp import HttpVersion11
 from aiohttp.web import BaseRequest
 
-from streams.http.host import Authority, authority, is_loopback, plain
+from streams.host import Authority, authority, is_loopback, plain
 
 FORWARDED: Final = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "x-original-host", "x-cluster-client-ip"})
 FORWARDED_PREFIXES: Final = ("x-forwarded", "x-envoy-", "cf-")
@@ -96,10 +96,10 @@ LOCAL: Final = Policy()
 
 def _named(request: BaseRequest) -> tuple[Authority | None, bool]:
     """The one host that a request names (None where it names none, as HTTP/1.0 may), and whether that can be read."""
-    told = [authority(each) for each in (*request.headers.getall("Host", ()), *_of_target(request.raw_path))]
-    if not told and request.version < HttpVersion11:
+    stated = [authority(each) for each in (*request.headers.getall("Host", ()), *_of_target(request.raw_path))]
+    if not stated and request.version < HttpVersion11:
         return None, True
-    return (told[0] if told else None), None not in told and len(set(told)) == 1 and len(request.headers.getall("Host", ())) == 1
+    return (stated[0] if stated else None), None not in stated and len(set(stated)) == 1 and len(request.headers.getall("Host", ())) == 1
 
 
 def _of_target(target: str) -> Iterator[str]:

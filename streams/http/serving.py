@@ -16,7 +16,7 @@ MOST_CONNECTIONS: Final = 200
 SILENT_S: Final = 20.0
 """After which a connection without a request under way is closed."""
 LINGER_S: Final = 2.0
-MOST_TOLD: Final = 50
+MOST_TURNED_AWAY: Final = 50
 """At a time, that there are too many; further ones are cut off."""
 OTHER_FILES: Final = 100
 """That the process holds beside these connections."""
@@ -83,7 +83,7 @@ class _Crowded(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type
         self._transport = transport
-        if len(self._turned_away) >= MOST_TOLD:
+        if len(self._turned_away) >= MOST_TURNED_AWAY:
             transport.abort()
             return
         self._turned_away.add(transport)

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from aiohttp.web import BaseRequest
 
-from streams.http.host import plain
+from streams.host import plain
 
 KNOWN_S: Final = 86_400.0
 MOST_CLIENTS: Final = 10_000

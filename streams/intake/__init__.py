@@ -4,3 +4,6 @@ One stateless process, many behind a balancer. It judges with the worker's own d
 worker can read, and it answers 202 only when Kafka has acknowledged. `process` starts it, `handler` speaks HTTP, everything
 else is one question each: may they, is it small enough, what was posted, is it an event, where did it go.
 """
+
+__all__ = ["grant", "process", "token_file"]
+"""Modules, not what is in them: writing a token loads no server."""

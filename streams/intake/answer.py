@@ -35,10 +35,10 @@ def _placed(index: int, place: AcknowledgedAt | None) -> dict[str, Any]:
 
 def answer(validated: Validated, places: Sequence[AcknowledgedAt | None]) -> tuple[int, dict[str, Any]]:
     """Status and body where something was accepted. Raises `Problem` where nothing was, or where it is not known."""
-    told = outcomes(validated, places)
+    results = outcomes(validated, places)
     rejected = len(validated.rejected)
     counts = {ACCEPTED: sum(place is not None for place in places), REJECTED: rejected}
-    body = counts | ({"dropped": sorted(validated.dropped)} if validated.dropped else {}) | {"events": told}
+    body = counts | ({"dropped": sorted(validated.dropped)} if validated.dropped else {}) | {"events": results}
     if None in places:
         detail = "Kafka has not acknowledged all events in time; send them again, which does no harm"
         raise Problem(Refusal.KAFKA_AWAY, detail, retry_after_s=RETRY_AFTER_S, more=body)

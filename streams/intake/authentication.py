@@ -9,12 +9,11 @@ from typing import Final
 
 from aiohttp.web import BaseRequest
 
-from streams.http.host import is_loopback
-from streams.http.policy import LOCAL
-from streams.http.tries import Tries, client_of
+from streams.host import is_loopback
+from streams.http import LOCAL, Tries, client_of
 from streams.intake.grant import EVERYONE_HERE, Grant
 from streams.intake.problem import Problem, Refusal
-from streams.intake.token_file import Register
+from streams.intake.register import Register
 
 SIGNER: Final = "signer"
 """Parameter of the query: the id of whoever signs."""

@@ -1,7 +1,7 @@
 """What one publisher may send: which sources, which districts, which types of event, how fast and until when.
 
-A source is named whole, or as `/riverside/*` for all below it. What stands for the star must be plain path segments, so that
-`/riverside/../lakeside` is not below `/riverside`.
+A grant, as in SQL. A source is named whole, or as `/riverside/*` for all below it. What stands for the star must be plain path
+segments, so that `/riverside/../lakeside` is not below `/riverside`.
 """
 
 import re

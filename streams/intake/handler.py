@@ -1,4 +1,4 @@
-"""The door: each request to what answers it, each refusal counted, logged without its body, and told as a problem document.
+"""Routes each request to what answers it; each refusal is counted, logged without its body, and answered as a problem document.
 
 Requests are routed here rather than by aiohttp's application, so that every answer, also to nonsense, is one of ours.
 """
@@ -17,10 +17,9 @@ import structlog
 from aiohttp.web import BaseRequest, Response, StreamResponse
 from prometheus_client.exposition import choose_encoder
 
-from sinks.intake_metrics import IntakeMetrics, IntakeStanding
+from sinks.intake_metrics import IntakeGauges, IntakeMetrics
 from streams.clock import Clock
-from streams.http.application import HEADERS
-from streams.http.policy import Policy
+from streams.http import HEADERS, Policy
 from streams.intake import body as bodies
 from streams.intake.answer import ACCEPTED, REJECTED, UNKNOWN, answer
 from streams.intake.authentication import SIGNER, Authentication, is_from_here
@@ -48,9 +47,9 @@ REQUESTS_A_MINUTE: Final = "*"
 """For the handshake of webhooks: the rate is that of the token."""
 
 Handler = Callable[[BaseRequest], Awaitable[Response]]
-Told = tuple[int, dict[str, Any]]
+Result = tuple[int, dict[str, Any]]
 """Status and body of an answer."""
-Taking = Callable[[BaseRequest, Grant, Validator, Claim], Awaitable[Told]]
+Taking = Callable[[BaseRequest, Grant, Validator, Claim], Awaitable[Result]]
 log = structlog.get_logger("intake")
 
 
@@ -159,7 +158,7 @@ class IntakeHandler:
         path = request.rel_url.raw_path
         objection = self._policy.objection(request, credential=path not in NEEDS_NO_TOKEN)
         if objection is not None:
-            raise Problem(Refusal(objection.fault.value), objection.detail, closes=True)
+            raise Problem(Refusal[objection.fault.name], objection.detail, closes=True)
 
     def _handler(self, request: BaseRequest) -> Handler:
         methods = self._routes.get(request.rel_url.raw_path)
@@ -184,11 +183,11 @@ class IntakeHandler:
         validator = self._link.validator()
         claim = self._budget.claim()
         try:
-            status, told = await take(request, grant, validator, claim)
+            status, body = await take(request, grant, validator, claim)
         finally:
             claim.let_go()
             self._metrics.answered(time.monotonic() - begun)
-        return Response(body=_json(told), status=status, content_type="application/json")
+        return Response(body=_json(body), status=status, content_type="application/json")
 
     def _admitted(self, request: BaseRequest, asked: Callable[[BaseRequest, int], Grant]) -> Grant:
         """Whatever can be known before the body is read, the cheapest first."""
@@ -199,18 +198,18 @@ class IntakeHandler:
         self.rate_limiter.ask(grant)
         return grant
 
-    async def _taken(self, request: BaseRequest, grant: Grant, validator: Validator, claim: Claim) -> Told:
+    async def _taken(self, request: BaseRequest, grant: Grant, validator: Validator, claim: Claim) -> Result:
         mode = mode_of(_headers(request))
         body = bodies.unpack(request, await bodies.read(request, claim, self._patience.body_s), claim)
         return await self._published(grant, validator, claim, posted_in(mode, _headers(request), body))
 
-    async def _taken_once(self, request: BaseRequest, grant: Grant, validator: Validator, claim: Claim) -> Told:
+    async def _taken_once(self, request: BaseRequest, grant: Grant, validator: Validator, claim: Claim) -> Result:
         mode = mode_of(_headers(request))
         if mode is Mode.BINARY:
             raise Problem(Refusal.MEDIA_TYPE, "a signature covers the body only: send the event in structured mode", closes=True)
         packed = await bodies.read(request, claim, self._patience.body_s)
 
-        async def take() -> Told:
+        async def take() -> Result:
             body = bodies.unpack(request, packed, claim)
             return await self._published(grant, validator, claim, posted_in(mode, _headers(request), body))
 
@@ -224,16 +223,18 @@ class IntakeHandler:
 
     async def _translated(  # noqa: PLR0917 - the first two are of the hook
         self, hook: Hook, verify: Verify | None, request: BaseRequest, grant: Grant, validator: Validator, claim: Claim
-    ) -> Told:
+    ) -> Result:
         refuse_other_than_json(_headers(request))
         packed = await bodies.read(request, claim, self._patience.body_s)
 
-        async def take() -> Told:
+        async def take() -> Result:
             return await self._published(grant, validator, claim, hook.posted(bodies.unpack(request, packed, claim)))
 
         return await take() if verify is None else await self._once(grant, verify, request, packed, take)
 
-    async def _once(self, grant: Grant, verify: Verify, request: BaseRequest, packed: bytes, take: Callable[[], Awaitable[Told]]) -> Told:
+    async def _once(
+        self, grant: Grant, verify: Verify, request: BaseRequest, packed: bytes, take: Callable[[], Awaitable[Result]]
+    ) -> Result:
         """Take a signed delivery that is good and new; one that was taken before is there already. Raises `Problem`."""
         now_s = self._clock.now() // 1000
         delivery = self._verified(grant, verify, request, packed, now_s)
@@ -241,12 +242,12 @@ class IntakeHandler:
             log.info("delivered again", token=grant.id)
             return 202, NOTHING_NEW
         try:
-            told = await take()
+            answer = await take()
         except BaseException:
             self._deliveries.forget(grant, delivery)
             raise
         self._deliveries.accepted(grant, delivery)
-        return told
+        return answer
 
     def _verified(self, grant: Grant, verify: Verify, request: BaseRequest, packed: bytes, now_s: int) -> str:
         try:
@@ -257,7 +258,7 @@ class IntakeHandler:
         self.authentication.signed(request, grant, good=True)
         return delivery
 
-    async def _published(self, grant: Grant, validator: Validator, claim: Claim, posted: list[Posted]) -> Told:
+    async def _published(self, grant: Grant, validator: Validator, claim: Claim, posted: list[Posted]) -> Result:
         self.rate_limiter.charge(grant, len(posted))
         validated = await self._judged(validator, posted, grant)
         records = validated.records
@@ -320,7 +321,7 @@ class IntakeHandler:
         """For programs on this machine, and for tokens that may read it: it tells what whom sends how much."""
         if not is_from_here(request) and not self.authentication.of_token(request, self._clock.now()).reads_metrics:
             raise Problem(Refusal.FORBIDDEN, "this token may not read the metrics")
-        self._metrics.stands(IntakeStanding(not self._reasons(), self._budget.held, self._budget.most_bytes, self._connections()))
+        self._metrics.set_gauges(IntakeGauges(not self._reasons(), self._budget.held, self._budget.most_bytes, self._connections()))
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
         return Response(body=encode(self._metrics.registry), headers={"Content-Type": kind})
 

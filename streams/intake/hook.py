@@ -14,10 +14,8 @@ from streams.intake.grant import Grant
 from streams.intake.problem import Problem, Refusal
 from streams.intake.signature import SCHEMES
 from streams.intake.submission import Posted
-from streams.mapping.expression import MappingError, key_of
-from streams.mapping.mapping import Mapping as MappingFile
-from streams.mapping.mapping import read_as
-from streams.mapping.translation import Translation
+from streams.mapping import Mapping as MappingFile
+from streams.mapping import MappingError, Translation, key_of, read_as
 from streams.settings import Settings
 
 WALL: Final = WallClock()

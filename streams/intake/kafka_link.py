@@ -20,9 +20,7 @@ from events.personal_data import Allows
 from streams.intake.memory_budget import Claim
 from streams.intake.problem import Problem, Refusal
 from streams.intake.validation import OutgoingRecord, Validator
-from streams.kafka.client import client_options
-from streams.kafka.identity import topic_identity
-from streams.kafka.publisher import STRUCTURED
+from streams.kafka import STRUCTURED, idempotent_producer, topic_identity
 from streams.settings import Settings
 
 ACKNOWLEDGED_WITHIN_S: Final = 10.0
@@ -112,13 +110,7 @@ class KafkaLink:
     @asynccontextmanager
     async def _producing(self) -> AsyncIterator[None]:
         identity = await topic_identity(self._settings, self._settings.topic)
-        producer = AIOKafkaProducer(
-            **client_options(self._settings),
-            acks="all",
-            enable_idempotence=True,
-            max_batch_size=BATCH_BYTES,
-            max_request_size=2 * BATCH_BYTES,
-        )
+        producer = idempotent_producer(self._settings, BATCH_BYTES, 2 * BATCH_BYTES)
         try:
             await producer.start()
             self._judge, self._producer = Validator(identity.partitions, self._allowed), producer

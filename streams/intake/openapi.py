@@ -16,7 +16,7 @@ from events.rejection import Reason
 from events.schemas import event_schema, example
 from streams.intake.authentication import SIGNER
 from streams.intake.body import MOST_BYTES, MOST_CHUNKS
-from streams.intake.problem import MEDIA_TYPE, STATUS, Refusal
+from streams.intake.problem import MEDIA_TYPE, Refusal
 from streams.intake.signature import ID, SIGNATURE, TIMESTAMP
 from streams.intake.submission import MOST_EVENTS, Mode
 from streams.intake.validation import FORBIDDEN
@@ -103,7 +103,7 @@ def _post() -> dict[str, Any]:
 
 def _post_signed() -> dict[str, Any]:
     post = _post()
-    content = {kind: told for kind, told in _requests().items() if kind != BINARY}
+    content = {kind: media for kind, media in _requests().items() if kind != BINARY}
     return post | {
         "operationId": "publishSigned",
         "summary": "Publish events in a delivery that is signed, in place of a token.",
@@ -138,8 +138,8 @@ def _hook() -> dict[str, Any]:
 
 
 def _signer(*, required: bool = True) -> dict[str, Any]:
-    told = "Who signs: an id that `frontdesk token create --signed` has told."
-    return {"name": SIGNER, "in": "query", "required": required, "description": told, "schema": {"type": "string"}}
+    description = "Who signs: an id that `frontdesk token create --signed` has printed."
+    return {"name": SIGNER, "in": "query", "required": required, "description": description, "schema": {"type": "string"}}
 
 
 def _header(name: str, *, required: bool = False) -> dict[str, Any]:
@@ -166,7 +166,7 @@ def _options(name: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
         "parameters": [_header("WebHook-Request-Origin"), *parameters],
         "responses": {
             "200": {
-                "description": "They may. Without an origin only `Allow` is told.",
+                "description": "They may. Without an origin only `Allow` is answered.",
                 "headers": {"Allow": header, "WebHook-Allowed-Origin": header, "WebHook-Allowed-Rate": header},
             },
             **_problems(400, 401, 403, 429),
@@ -204,8 +204,8 @@ def _problems(*statuses: int) -> dict[str, Any]:
 
 
 def _problem(status: int) -> dict[str, Any]:
-    told = {"description": MEANINGS[status], "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-    return told | ({"headers": {"Retry-After": {"schema": {"type": "integer"}}}} if status in WITH_RETRY_AFTER else {})
+    response = {"description": MEANINGS[status], "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    return response | ({"headers": {"Retry-After": {"schema": {"type": "integer"}}}} if status in WITH_RETRY_AFTER else {})
 
 
 def _schemas() -> dict[str, Any]:
@@ -240,7 +240,7 @@ def _schemas() -> dict[str, Any]:
             "properties": {
                 "type": {"enum": [f"urn:frontdesk:problem:{refusal.value}" for refusal in Refusal]},
                 "title": {"type": "string"},
-                "status": {"enum": sorted(set(STATUS.values()))},
+                "status": {"enum": sorted({refusal.status for refusal in Refusal})},
                 "detail": {"type": "string"},
                 **judged,
                 "events": entries,

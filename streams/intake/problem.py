@@ -5,7 +5,7 @@ The text never quotes the request, because answers and logs are read by more peo
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from events.exit_code import ExitCode
 
@@ -13,72 +13,55 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 class Refusal(StrEnum):
-    """Closed set of reasons for which a request is refused as a whole; the words are part of the contract."""
+    """Closed set of reasons for which a request is refused as a whole, each with its status; the words are part of the contract."""
 
-    UNAUTHORIZED = "unauthorized"
+    status: int
+
+    def __new__(cls, word: str, status: int) -> Self:
+        refusal = str.__new__(cls, word)
+        refusal._value_ = word
+        refusal.status = status
+        return refusal
+
+    UNAUTHORIZED = "unauthorized", 401
     """No token, or none that is known."""
-    EXPIRED = "expired"
+    EXPIRED = "expired", 401
     """The token has expired or was revoked."""
-    BAD_SIGNATURE = "bad_signature"
+    BAD_SIGNATURE = "bad_signature", 401
     """The signature is not that of the body, or its time is over five minutes from now."""
-    TOO_MANY_TRIES = "too_many_tries"
+    TOO_MANY_TRIES = "too_many_tries", 429
     """Too many wrong secrets or signatures from there; none is looked at for a while."""
-    NOT_LOCAL = "not_local"
+    NOT_LOCAL = "not_local", 403
     """Without a token only this machine is answered, and the request is for another host or has come through a proxy."""
-    FOREIGN_ORIGIN = "foreign_origin"
+    FOREIGN_ORIGIN = "foreign_origin", 403
     """A web page sends it."""
-    FORBIDDEN = "forbidden"
+    FORBIDDEN = "forbidden", 403
     """The token may not do that: another source, district or type of event."""
-    NOT_FOUND = "not_found"
-    METHOD = "method"
-    EXPECTATION = "expectation"
-    UNREADABLE = "unreadable"
+    NOT_FOUND = "not_found", 404
+    METHOD = "method", 405
+    EXPECTATION = "expectation", 417
+    UNREADABLE = "unreadable", 400
     """The request or its encoding cannot be read, or a header stands twice."""
-    MEDIA_TYPE = "media_type"
+    MEDIA_TYPE = "media_type", 415
     """A content type or a content encoding that is not taken."""
-    TOO_LARGE = "too_large"
+    TOO_LARGE = "too_large", 413
     """Over 1 MiB, as it came or unpacked, over 5,000 events, or over 10,000 chunks."""
-    TOO_SLOW = "too_slow"
+    TOO_SLOW = "too_slow", 408
     """The body did not arrive in time."""
-    REJECTED = "rejected"
+    REJECTED = "rejected", 422
     """None of the events keeps the contract."""
-    TOO_FAST = "too_fast"
+    TOO_FAST = "too_fast", 429
     """The token's rate is used up."""
-    UNDER_WAY = "under_way"
+    UNDER_WAY = "under_way", 503
     """The same signed delivery is being taken at this moment: its sender learns more by sending it again."""
-    CROWDED = "crowded"
+    CROWDED = "crowded", 503
     """The memory for requests under way, or the number of connections, is used up."""
-    KAFKA_AWAY = "kafka_away"
+    KAFKA_AWAY = "kafka_away", 503
     """Kafka does not answer. What became of events that were on the way is not known; sending them again does no harm."""
-    STOPPING = "stopping"
+    STOPPING = "stopping", 503
     """This process is about to end; another one will answer."""
-    MISTAKE = "mistake"
+    MISTAKE = "mistake", 500
     """A mistake in the intake itself."""
-
-
-STATUS: Final[Mapping[Refusal, int]] = {
-    Refusal.UNREADABLE: 400,
-    Refusal.UNAUTHORIZED: 401,
-    Refusal.EXPIRED: 401,
-    Refusal.BAD_SIGNATURE: 401,
-    Refusal.NOT_LOCAL: 403,
-    Refusal.FOREIGN_ORIGIN: 403,
-    Refusal.FORBIDDEN: 403,
-    Refusal.NOT_FOUND: 404,
-    Refusal.METHOD: 405,
-    Refusal.TOO_SLOW: 408,
-    Refusal.TOO_LARGE: 413,
-    Refusal.MEDIA_TYPE: 415,
-    Refusal.EXPECTATION: 417,
-    Refusal.REJECTED: 422,
-    Refusal.TOO_FAST: 429,
-    Refusal.TOO_MANY_TRIES: 429,
-    Refusal.MISTAKE: 500,
-    Refusal.UNDER_WAY: 503,
-    Refusal.CROWDED: 503,
-    Refusal.KAFKA_AWAY: 503,
-    Refusal.STOPPING: 503,
-}
 
 
 class Problem(Exception):
@@ -98,7 +81,7 @@ class Problem(Exception):
     ) -> None:
         super().__init__(detail)
         self.refusal = refusal
-        self.status = STATUS[refusal]
+        self.status = refusal.status
         self.headers = dict(headers or {}) | ({"Retry-After": str(retry_after_s)} if retry_after_s is not None else {})
         self.closes = closes
         self._more = more or {}

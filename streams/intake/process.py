@@ -14,15 +14,16 @@ from events.directory_mistake import DirectoryError
 from sinks.intake_metrics import IntakeMetrics
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.http.host import is_loopback
-from streams.http.policy import Policy
+from streams.host import is_loopback
+from streams.http import Policy
 from streams.intake.authentication import Authentication
 from streams.intake.handler import IntakeHandler
 from streams.intake.hook import hooks_of
 from streams.intake.kafka_link import KafkaLink
 from streams.intake.memory_budget import MemoryBudget
+from streams.intake.register import Register, register_of
 from streams.intake.server import HttpServer
-from streams.intake.token_file import Register, TokenFileError, register_of
+from streams.intake.token_file import TokenFileError
 from streams.settings import Settings
 
 DRAINED_WITHIN_S: Final = 20.0

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from events.instant import moment
-from streams.http.header import as_sent
+from streams.http import as_sent
 from streams.intake.grant import Grant
 from streams.intake.problem import Problem, Refusal
 

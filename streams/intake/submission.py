@@ -15,10 +15,11 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import Raw
 
+from events.headers import ATTRIBUTE, CONTENT_TYPE
 from events.rejection import Reason, Rejection
-from streams.http.header import as_sent
+from streams.http import as_sent
 from streams.intake.problem import Problem, Refusal
-from streams.kafka.publisher import CONTENT_TYPE, STRUCTURED, Headers
+from streams.kafka import STRUCTURED, Headers
 
 MOST_EVENTS: Final = 5_000
 MOST_ATTRIBUTE_BYTES: Final = 16 * 1024
@@ -67,14 +68,14 @@ def refuse_doubled(headers: HttpHeaders) -> None:
 
 def mode_of(headers: HttpHeaders) -> Mode:
     """The content mode; the content type decides before `ce-specversion` does. Raises `Problem`."""
-    told = {name.lower(): value for name, value in headers}
-    media_type, _, parameters = told.get("content-type", "").lower().partition(";")
+    fields = {name.lower(): value for name, value in headers}
+    media_type, _, parameters = fields.get("content-type", "").lower().partition(";")
     media_type = media_type.strip()
     media_type = SAME_AS.get(media_type, media_type)
     if media_type in (Mode.STRUCTURED, Mode.BATCHED, Mode.NDJSON):
         _refuse_other_charsets(parameters)
         return Mode(media_type)
-    if f"{PREFIX}specversion" in told and not media_type.startswith("application/cloudevents"):
+    if f"{PREFIX}specversion" in fields and not media_type.startswith("application/cloudevents"):
         return Mode.BINARY
     raise Problem(
         Refusal.MEDIA_TYPE,
@@ -86,8 +87,8 @@ def mode_of(headers: HttpHeaders) -> Mode:
 
 def refuse_other_than_json(headers: HttpHeaders) -> None:
     """For webhooks of other systems. Raises `Problem`."""
-    told = next((value for name, value in headers if name.lower() == "content-type"), "")
-    media_type, _, parameters = told.lower().partition(";")
+    content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+    media_type, _, parameters = content_type.lower().partition(";")
     if media_type.strip() != "application/json":
         raise Problem(Refusal.MEDIA_TYPE, "a webhook is application/json", headers={"Accept": "application/json"}, closes=True)
     _refuse_other_charsets(parameters)
@@ -128,7 +129,7 @@ def _binary(headers: HttpHeaders, body: bytes) -> Posted:
 
 
 def _with_attributes(body: bytes, media_type: str, attributes: Iterable[tuple[str, str]]) -> Posted:
-    out: Headers = [(CONTENT_TYPE[0], as_sent(media_type))] if media_type else []
+    out: Headers = [(CONTENT_TYPE, as_sent(media_type))] if media_type else []
     for name, value in attributes:
         if not _ATTRIBUTE(name) or name in ("data", "datacontenttype"):
             return Posted(
@@ -139,7 +140,7 @@ def _with_attributes(body: bytes, media_type: str, attributes: Iterable[tuple[st
             return Posted(
                 body, [], Rejection(Reason.NOT_CLOUDEVENT, f"$.{name}", "must be percent-encoded UTF-8 without control characters")
             )
-        out.append((f"ce_{name}", text.encode()))
+        out.append((ATTRIBUTE + name, text.encode()))
     return Posted(body, out)
 
 

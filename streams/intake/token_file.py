@@ -8,10 +8,9 @@ import base64
 import errno
 import fcntl
 import hashlib
-import hmac
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Annotated, Any, Final
@@ -25,13 +24,12 @@ from events.instant import millis
 from events.vocabulary import Name
 from events.yaml_text import MOST_BYTES, said
 from streams.files import FileRefused, read_secret
-from streams.http.header import as_sent
 from streams.intake.grant import ALL, BELOW, Grant
+from streams.legible import problems_in
 
 PREFIX: Final = "fd"
 SIGNING_PREFIX: Final = "whsec_"
 ID_BYTES, SECRET_BYTES = 5, 32
-NOBODY: Final = hashlib.sha256(b"").digest()
 
 
 class TokenFileError(Exception):
@@ -107,37 +105,6 @@ class TokenFile(BaseModel):
         return self
 
 
-class Register:
-    """The grants of a file, by id; finding one takes as long for a wrong secret or id as for a right one."""
-
-    def __init__(self, grants: Mapping[str, Grant]) -> None:
-        self.grants = grants
-
-    def of_token(self, token: str) -> Grant | None:
-        """The grant of a bearer token, also one that is over; None where there is no such token."""
-        _, _, rest = token.partition("_")
-        token_id, _, secret = rest.partition("_")
-        grant = self.grants.get(token_id)
-        digest = grant.digest if grant is not None and grant.digest else NOBODY
-        same = hmac.compare_digest(digest, hashlib.sha256(as_sent(secret)).digest())
-        return grant if same and secret and token.startswith(f"{PREFIX}_") else None
-
-    def named(self, token: str) -> Grant | None:
-        """The grant whose id a bearer token names, whatever its secret is."""
-        grant = self.grants.get(token.removeprefix(f"{PREFIX}_").partition("_")[0])
-        return grant if grant is not None and grant.digest else None
-
-    def of_signer(self, token_id: str) -> Grant | None:
-        """The grant of someone who signs."""
-        grant = self.grants.get(token_id)
-        return grant if grant is not None and grant.signing_key else None
-
-
-def register_of(file: Path) -> Register:
-    """Raises `TokenFileError`, or OSError where the file cannot be read."""
-    return Register({token.id: token.grant() for token in read(file).tokens})
-
-
 def read(file: Path) -> TokenFile:
     """Raises `TokenFileError`, or OSError where the file cannot be read."""
     try:
@@ -151,8 +118,7 @@ def read(file: Path) -> TokenFile:
     except yaml.YAMLError as error:
         raise TokenFileError(f"{file} is no YAML that can be read") from error
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False, include_url=False))
-        raise TokenFileError(f"{file}: {told}") from error
+        raise TokenFileError(f"{file}: {problems_in(error)}") from error
 
 
 def new_token() -> tuple[str, str, str]:

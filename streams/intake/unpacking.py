@@ -61,12 +61,12 @@ def unpacked(body: bytes, encoding: str, most_bytes: int) -> bytes:
 
 def _members(body: bytes, decompressor: Callable[[], _Member], most_bytes: int) -> bytes:
     parts: list[bytes] = []
-    room = most_bytes
+    budget = most_bytes
     for _ in range(MOST_MEMBERS):
         member = decompressor()
-        part = member.decompress(body, room + 1)
-        room -= len(part)
-        if room < 0:
+        part = member.decompress(body, budget + 1)
+        budget -= len(part)
+        if budget < 0:
             raise Problem(Refusal.TOO_LARGE, f"the body is over {most_bytes} bytes when it is unpacked")
         parts.append(part)
         if not member.eof:

@@ -1,11 +1,12 @@
 """How this project's own Kafka clients reach the brokers: one translation of the settings into aiokafka's arguments."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.kafka import record_batches  # noqa: F401 - all consumers read with it
@@ -45,6 +46,29 @@ async def administration(settings: Settings) -> AsyncIterator[AIOKafkaAdminClien
         yield admin
     finally:
         await admin.close()
+
+
+def idempotent_producer(settings: Settings, batch_bytes: int, request_bytes: int) -> AIOKafkaProducer:
+    """Not started: every record once, and acknowledged when every replica in sync has it."""
+    return AIOKafkaProducer(
+        **client_options(settings), acks="all", enable_idempotence=True, max_batch_size=batch_bytes, max_request_size=request_bytes
+    )
+
+
+@asynccontextmanager
+async def reader(settings: Settings, partitions: Sequence[TopicPartition] = (), **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer outside the workers' group, of these partitions. It commits nothing by itself, and stands nowhere before a `seek`.
+
+    Raises aiokafka's `KafkaError` when the brokers are away.
+    """
+    consumer = AIOKafkaConsumer(**(client_options(settings) | {"enable_auto_commit": False, "auto_offset_reset": "none"} | options))
+    try:
+        await consumer.start()
+        if partitions:
+            consumer.assign(partitions)
+        yield consumer
+    finally:
+        await consumer.stop()
 
 
 def trusted(authority: Path | None) -> ssl.SSLContext:

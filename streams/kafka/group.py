@@ -1,10 +1,10 @@
 """The workers' consumer group, as the brokers know it: whether anybody is a member, and what it has committed."""
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from streams.kafka.client import administration, client_options
+from streams.kafka.client import administration, reader
 from streams.settings import Settings
 
 WITHOUT_MEMBERS = {"Empty", "Dead"}
@@ -22,14 +22,9 @@ async def has_members(settings: Settings) -> bool:
 
 async def begin_again(settings: Settings, partitions: int) -> None:
     """Let the group, which has no members, begin at the first record of every partition."""
-    consumer = AIOKafkaConsumer(**client_options(settings), group_id=settings.group, enable_auto_commit=False)
     places = [TopicPartition(settings.topic, number) for number in range(partitions)]
-    try:
-        await consumer.start()
-        consumer.assign(places)
+    async with reader(settings, places, group_id=settings.group) as consumer:
         await consumer.commit(await consumer.beginning_offsets(places))
-    finally:
-        await consumer.stop()
 
 
 async def has_offset(settings: Settings, partition: int) -> bool:

@@ -12,21 +12,21 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaTimeoutError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.memory_records import MemoryRecords
 
 from streams.kafka.claim_check import checked
-from streams.kafka.client import administration, client_options
+from streams.kafka.client import administration, client_options, reader
 from streams.kafka.group import committed_offsets
 from streams.settings import Settings
 
 FETCH_BYTES = 8 << 20
 HEADERS_BYTES = 1 << 20
 POLL_MS = 500
-SILENCE_S = 30.0
+ANSWERED_WITHIN_S = 30.0
 """After so long without progress the brokers count as away."""
 READ_UNCOMMITTED = 0
 
@@ -64,10 +64,8 @@ class LogReader:
     def __init__(self, settings: Settings, partitions: int) -> None:
         self._settings = settings
         self._topics = [TopicPartition(settings.topic, number) for number in range(partitions)]
-        self._consumer = AIOKafkaConsumer(
-            **client_options(settings),
-            enable_auto_commit=False,
-            auto_offset_reset="none",
+        self._reader = reader(
+            settings,
             isolation_level="read_committed",
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=FETCH_BYTES,
@@ -75,15 +73,11 @@ class LogReader:
         )
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._consumer.start()
-        except BaseException:
-            await self._consumer.stop()
-            raise
+        self._consumer = await self._reader.__aenter__()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._consumer.stop()
+        await self._reader.__aexit__(kind, error, trace)
 
     async def marks(self) -> list[PartitionOffsets]:
         """Of all partitions. Where the group has committed nothing, `committed` is the first offset."""
@@ -119,7 +113,7 @@ class LogReader:
             before, position = position, await self._consumer.position(topic)
             if position > before:
                 heard = monotonic()
-            elif monotonic() - heard > SILENCE_S:
+            elif monotonic() - heard > ANSWERED_WITHIN_S:
                 raise KafkaTimeoutError(f"no records of partition {partition} from offset {position} on, though it ends at {after}")
 
     async def missing(self, partition: int, gaps: Sequence[Gap]) -> list[int]:

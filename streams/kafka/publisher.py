@@ -9,22 +9,19 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from aiokafka import AIOKafkaProducer
-
+from events.headers import CONTENT_TYPE, MARKED_BACKFILL, Header
 from events.partition import partition_of
-from streams.kafka.client import client_options
+from streams.kafka.client import idempotent_producer
 from streams.kafka.topics import ensure_topics
 from streams.settings import Settings
 
-BACKFILL = ("frontdesk-backfill", b"1")
-CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
 BATCH_BYTES = 512 * 1024
 
-Headers = list[tuple[str, bytes]]
+Headers = list[Header]
 """aiokafka takes no other sequence."""
 
-STRUCTURED: Headers = [CONTENT_TYPE]
-STRUCTURED_BACKFILL: Headers = [CONTENT_TYPE, BACKFILL]
+STRUCTURED: Headers = [(CONTENT_TYPE, b"application/cloudevents+json")]
+STRUCTURED_BACKFILL: Headers = [*STRUCTURED, MARKED_BACKFILL]
 
 
 class Publisher:
@@ -45,13 +42,7 @@ class Publisher:
 
     async def __aenter__(self) -> Self:
         await ensure_topics(self._settings)
-        self._producer = AIOKafkaProducer(
-            **client_options(self._settings),
-            acks="all",
-            enable_idempotence=True,
-            max_batch_size=BATCH_BYTES,
-            max_request_size=2 * BATCH_BYTES,
-        )
+        self._producer = idempotent_producer(self._settings, BATCH_BYTES, 2 * BATCH_BYTES)
         try:
             await self._producer.start()
         except BaseException:

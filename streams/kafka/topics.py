@@ -22,7 +22,7 @@ BATCH_BYTES = 1_048_588
 """What a topic takes at once: Kafka's own default, said here so that it does not depend on the brokers' settings."""
 STATE_BATCH_BYTES = 2 << 20
 """The same of the changelog: twice what a case may weigh (`projections.capacity`), for two states of one case that are united."""
-SHOWN_WITHIN_S = 20.0
+PROPAGATED_WITHIN_S = 20.0
 LOOK_AGAIN_S = 0.02
 
 
@@ -90,7 +90,7 @@ async def forget_changelog(settings: Settings, epoch: int) -> None:
     async with administration(settings) as admin:
         if name in await partition_counts(admin):
             await admin.delete_topics([name])
-            await _shown(admin, lambda topics: name not in topics)
+            await _wait_for(admin, lambda topics: name not in topics)
 
 
 async def partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
@@ -105,18 +105,18 @@ async def _make(admin: AIOKafkaAdminClient, missing: list[Topic]) -> dict[str, i
     for name, code, *message in response.topic_errors:
         if code not in (0, TopicAlreadyExistsError.errno):
             raise for_code(code)(f"topic {name}: {message[0] if message and message[0] else for_code(code).description}")
-    return await _shown(admin, lambda topics: all(topic.name in topics for topic in missing))
+    return await _wait_for(admin, lambda topics: all(topic.name in topics for topic in missing))
 
 
-async def _shown(admin: AIOKafkaAdminClient, is_so: Callable[[Mapping[str, int]], bool]) -> dict[str, int]:
+async def _wait_for(admin: AIOKafkaAdminClient, is_so: Callable[[Mapping[str, int]], bool]) -> dict[str, int]:
     """Wait until the broker shows what its controller has done, of which it hears only after the controller's answer."""
     try:
-        async with asyncio.timeout(SHOWN_WITHIN_S):
+        async with asyncio.timeout(PROPAGATED_WITHIN_S):
             while not is_so(topics := await partition_counts(admin)):  # noqa: ASYNC110 - Kafka tells nobody when it is done
                 await asyncio.sleep(LOOK_AGAIN_S)
             return topics
     except TimeoutError as error:
-        raise KafkaTimeoutError(f"the broker does not show its topics as changed after {SHOWN_WITHIN_S:.0f} s: try again") from error
+        raise KafkaTimeoutError(f"the broker does not show its topics as changed after {PROPAGATED_WITHIN_S:.0f} s: try again") from error
 
 
 def _compare(events: Topic, found: int) -> None:

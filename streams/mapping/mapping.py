@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from events.kinds import NAMES
 from events.yaml_text import MOST_BYTES, said
 from streams.files import read_bytes
+from streams.legible import problems_in
 from streams.mapping.expression import MappingError
 
 NULLS: Final = frozenset({"null", "NULL", "None", "NaN", "nan"})
@@ -119,8 +120,4 @@ def read_as(model: type[Kept], file: Path) -> Kept:
     except yaml.YAMLError as error:
         raise MappingError(f"{file} is no YAML that can be read: {str(error).splitlines()[0]}") from error
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
-        told = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" if e["loc"] else "is no mapping, see docs/mappings" for e in problems
-        )
-        raise MappingError(f"{file}: {told}") from error
+        raise MappingError(f"{file}: {problems_in(error, 'is no mapping, see docs/mappings')}") from error

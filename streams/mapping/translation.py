@@ -50,11 +50,11 @@ class Translated:
 class Moment:
     """Reads a time out of a row."""
 
-    def __init__(self, told: files.Time, words: Words) -> None:
-        self.value = told.value
-        self._evaluate = compiled(told.value, words)
-        self._formats = told.format
-        self._zone = ZoneInfo(told.zone)
+    def __init__(self, rule: files.Time, words: Words) -> None:
+        self.value = rule.value
+        self._evaluate = compiled(rule.value, words)
+        self._formats = rule.format
+        self._zone = ZoneInfo(rule.zone)
 
     def of(self, context: Row) -> datetime | None:
         """In UTC, or None where there is nothing. Raises `MappingError`."""
@@ -239,7 +239,7 @@ def _scalar(text: str, words: Words) -> Evaluate:
     """An expression whose value can be told: a text, a number or a truth value; None for what is absent."""
     evaluate = compiled(text, words)
 
-    def told(context: Row) -> Any:
+    def checked(context: Row) -> Any:
         value = evaluate(context)
         try:
             word = worded(value)
@@ -247,7 +247,7 @@ def _scalar(text: str, words: Words) -> Evaluate:
             raise MappingError(f"`{text}`: {error}") from error
         return None if word is None else value
 
-    return told
+    return checked
 
 
 def _named(value: Any) -> str | None:

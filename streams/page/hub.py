@@ -1,8 +1,8 @@
-"""Many viewers, one reader: what a view shows is read for all who look at it, and each is told when it changed.
+"""Many viewers, one reader: what a view shows is read for all who look at it, and each hears when it changed.
 
 A viewer that is slow misses what lay between and gets the newest; nothing is queued for anybody, so memory does not grow
 with patience. The reader of a view stops when nobody looks any more: it sees that itself, between two reads, so those who
-come and go cost no more than one who stays. What goes wrong in a read is told to its viewers and tried again, and is
+come and go cost no more than one who stays. What goes wrong in a read is shown to its viewers and tried again, and is
 nothing to anybody else.
 """
 
@@ -73,15 +73,15 @@ class Broadcast:
         self.viewers = 0
         self._changed = asyncio.Condition()
 
-    async def tell(self, content: str, state: Freshness) -> None:
+    async def publish(self, content: str, state: Freshness) -> None:
         """Wake the viewers if anything is new."""
-        told = json.dumps({"state": state.name, "as_of": state.as_of}, separators=(",", ":"))
+        state_text = json.dumps({"state": state.name, "as_of": state.as_of}, separators=(",", ":"))
         news, edition = self.news, self.news.edition + 1
-        if content == news.content and told == news.state:
+        if content == news.content and state_text == news.state:
             return
         content_edition = news.content_edition if content == news.content else edition
         async with self._changed:
-            self.news = News(content, content_edition, told, edition)
+            self.news = News(content, content_edition, state_text, edition)
             self._changed.notify_all()
 
     async def next(self, seen: int) -> News:
@@ -167,7 +167,7 @@ class Hub:
                 state = Freshness("failing", last.as_of)
                 if state.name != before:
                     log.exception("a mistake in reading", view=channel.view)
-            await channel.tell(last.content, state)
+            await channel.publish(last.content, state)
             await asyncio.sleep(again_after_s)
         del self._channels[channel.view]
 

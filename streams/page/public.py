@@ -38,7 +38,7 @@ class Library:
 
 def public_application(library: Library, token: str = "", hosts: frozenset[str] = frozenset()) -> web.Application:
     """`token` '' lets everybody in, by one of the names in `hosts`; with one it can be looked at before it is opened."""
-    return site("public.html", [web.get("/months", _months(library)), web.get("/numbers", _numbers(library))], token, hosts)
+    return site("public", [web.get("/months", _months(library)), web.get("/numbers", _numbers(library))], token, hosts)
 
 
 def _months(library: Library) -> Handler:

@@ -48,7 +48,7 @@ def application(
 ) -> web.Application:
     """`token` '' lets everybody in, which is for this machine only; with one, its sign of life may be asked for by `hosts` too."""
     routes = [web.get("/districts", _districts(register)), web.get("/live", _live(hub, register, metrics))]
-    return site("page.html", routes, token, hosts if token else frozenset())
+    return site("page", routes, token, hosts if token else frozenset())
 
 
 def _districts(register: KnownDistricts) -> Handler:
@@ -77,18 +77,18 @@ def _live(hub: Hub, register: KnownDistricts, metrics: PageMetrics) -> Handler:
 async def _stream(request: web.Request, channel: Broadcast) -> web.StreamResponse:
     """Tell what is new until the viewer has gone."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-    seen = told = 0
+    seen = sent = 0
     try:
         await response.prepare(request)
         while True:
             try:
                 news = await asyncio.wait_for(channel.next(seen), KEEP_ALIVE_S)
             except TimeoutError:
-                news = channel.news  # said again, so that a browser can tell silence from a broken line
+                news = channel.news  # sent again, so that a browser can tell silence from a broken line
             message = f"event: state\ndata: {news.state}\n\n" if news.state else ": reading\n\n"
-            if news.content_edition > told:
+            if news.content_edition > sent:
                 message = f"event: numbers\ndata: {news.content}\n\n{message}"
-            seen, told = news.edition, news.content_edition
+            seen, sent = news.edition, news.content_edition
             async with asyncio.timeout(TAKEN_WITHIN_S):
                 await response.write(message.encode())
     except (ConnectionResetError, ClientConnectionResetError):

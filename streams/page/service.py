@@ -12,13 +12,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from events.exit_code import ExitCode
-from sinks.page_metrics import PageMetrics, PageStanding, RefusedViewer
+from sinks.page_metrics import PageGauges, PageMetrics, RefusedViewer
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.http.application import application as guarded
-from streams.http.host import is_loopback
-from streams.http.policy import Policy
-from streams.http.serving import answer
+from streams.host import is_loopback
+from streams.http import Policy, answer
+from streams.http import application as guarded
 from streams.page.hub import MOST_VIEWERS, Hub
 from streams.page.pool import ReadingPool
 from streams.page.public import Library, public_application
@@ -39,23 +38,23 @@ class NeedsToken(Exception):
     exit_code = ExitCode.USAGE
 
 
-def run_page(settings: Settings, say: Callable[[str], None], *, public: bool = False) -> int:
-    """Serve until told to stop; `say` hears the address once it is open. Raises `NeedsToken`, or OSError where the port is taken.
+def run_page(settings: Settings, announce: Callable[[str], None], *, public: bool = False) -> int:
+    """Serve until told to stop; `announce` hears the address once it is open. Raises `NeedsToken`, or OSError where the port is taken.
 
     The public page holds what anybody may know, and needs no token anywhere; where one is set it asks for it all the same.
     """
     if not public and not settings.page_token.get_secret_value() and not is_loopback(settings.page_host):
         raise NeedsToken(f"{settings.page_host} can be reached from elsewhere: set FRONTDESK_PAGE_TOKEN, or listen on 127.0.0.1")
-    return asyncio.run(_run(settings, say, public=public))
+    return asyncio.run(_run(settings, announce, public=public))
 
 
-async def _run(settings: Settings, say: Callable[[str], None], *, public: bool) -> int:
+async def _run(settings: Settings, announce: Callable[[str], None], *, public: bool) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         port = await (serve_public_page if public else serve_page)(stack, settings)
-        say(f"http://{_in_address(settings.page_host)}:{port}/")
+        announce(f"http://{_in_address(settings.page_host)}:{port}/")
         await stop.wait()
     return 0
 
@@ -105,7 +104,7 @@ async def _expose(stack: AsyncExitStack, settings: Settings, metrics: PageMetric
 
     async def exposed(request: web.Request) -> web.StreamResponse:
         if hub is not None:
-            metrics.stands(PageStanding(hub.viewers, hub.views))
+            metrics.set_gauges(PageGauges(hub.viewers, hub.views))
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(metrics.registry), headers={"Content-Type": kind})
 

@@ -13,10 +13,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from streams.http.application import application
-from streams.http.header import as_sent
-from streams.http.policy import Policy
-from streams.http.tries import Tries, client_of
+from streams.http import Policy, Tries, application, as_sent, client_of
 
 STATIC: Final = Path(__file__).parent / "static"
 COOKIE: Final = "frontdesk"
@@ -31,11 +28,14 @@ HEADERS: Final = {
 }
 
 
-def site(page: str, routes: Iterable[web.AbstractRouteDef], token: str, hosts: frozenset[str] = frozenset()) -> web.Application:
-    """`page` of the static files at `/`, and these routes. `token` '' lets everybody in who asks for this machine or for `hosts`."""
+def site(name: str, routes: Iterable[web.AbstractRouteDef], token: str, hosts: frozenset[str] = frozenset()) -> web.Application:
+    """The page of that name (`NAME.html` between the head and the tail of both, with `NAME.js`) at `/`, and these routes.
+
+    `token` '' lets everybody in who asks for this machine or for `hosts`.
+    """
     app = application(
         Policy(hosts, frozenset({ENTRANCE})),
-        [web.get(ENTRANCE, _file(page)), *routes, web.get(ALIVE, _alive), web.static("/static", STATIC)],
+        [web.get(ENTRANCE, _page(name)), *routes, web.get(ALIVE, _alive), web.static("/static", STATIC)],
         credential=_asking(token, Tries(time.monotonic)) if token else None,
         free=frozenset({ALIVE}),
     )
@@ -52,9 +52,12 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
 
 
-def _file(name: str) -> Handler:
+def _page(name: str) -> Handler:
+    parts = ((STATIC / f"{part}.html").read_text(encoding="utf-8") for part in ("head", name, "tail"))
+    whole = "".join(parts).replace("NAME", name)
+
     async def page(_: web.Request) -> web.StreamResponse:
-        return web.FileResponse(STATIC / name, headers={"Content-Type": "text/html; charset=utf-8"})
+        return web.Response(text=whole, content_type="text/html", charset="utf-8")
 
     return page
 

@@ -13,10 +13,10 @@ from clickhouse_driver import Client
 from events.directory import Directory
 from events.partition import partition_of
 from projections.replay import Replay
+from projections.rows import Columns
 from sinks.clickhouse.archive import cases_of, districts
 from sinks.clickhouse.store import Store
 from streams.rebuild.journal import Journal
-from streams.worker.ports import Columns
 from streams.worker.tables import joined
 
 ROWS_AT_ONCE: Final = 10_000

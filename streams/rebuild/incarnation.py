@@ -19,10 +19,7 @@ from sinks.clickhouse.archive import districts, lacking
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.dead_letters import accept, accepted
 from sinks.clickhouse.staging import begin_epoch
-from streams.kafka.backlog import Backlog, backlog
-from streams.kafka.group import begin_again
-from streams.kafka.publisher import STRUCTURED_BACKFILL, Publisher
-from streams.kafka.topics import ensure_changelog
+from streams.kafka import STRUCTURED_BACKFILL, Backlog, Publisher, backlog, begin_again, ensure_changelog
 from streams.rebuild.journal import Journal
 from streams.settings import Settings
 from streams.worker.breaker import Flood
@@ -84,7 +81,7 @@ async def _until_counted(processor: Processor, settings: Settings, journal: Jour
             advance(state)
             await asyncio.to_thread(journal.beat)
             if processor.floods:
-                raise Stands(_told(processor.floods[0], journal.now.database))
+                raise Stands(_advice(processor.floods[0], journal.now.database))
             await asyncio.sleep(ASKED_EVERY_S)
 
 
@@ -98,7 +95,7 @@ async def send_again(client: Client, database: str, settings: Settings, advance:
     return publisher.sent
 
 
-def _told(flood: Flood, database: str) -> str:
+def _advice(flood: Flood, database: str) -> str:
     return (
         f"{flood}. Look at them with FRONTDESK_CLICKHOUSE_DATABASE={database} frontdesk dead-letters list; to let them pass, use "
         "`frontdesk dead-letters accept` with the same variable, then rebuild again: it goes on from here"

@@ -19,7 +19,7 @@ from sinks.clickhouse.rebuilds import Rebuild, newest, quiet_for_s, record
 SILENT_S: Final = 60.0
 """After so long without a sign of life its owner counts as gone."""
 SIGN_OF_LIFE_S: Final = 5.0
-SETTLES_S: Final = 0.3
+AGREED_AFTER_S: Final = 0.3
 """Two that begin in the same moment both see the same row as the last one after this time."""
 
 
@@ -50,7 +50,7 @@ class Journal:
         ):
             raise Taken(f"rebuild {known.number} is under way: process {known.owner} is at work on it")
         journal = cls(client, record(client, rebuild, owner=me))
-        time.sleep(SETTLES_S)
+        time.sleep(AGREED_AFTER_S)
         after = newest(client)
         if after is None or (after.number, after.owner) != (rebuild.number, me):
             raise Taken("another rebuild began in the same moment")

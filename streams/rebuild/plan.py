@@ -10,7 +10,7 @@ from events.exit_code import ExitCode
 from projections.case import FOLD
 from sinks.clickhouse.queries import LogIdentity
 from sinks.clickhouse.rebuilds import BUILDING, FROM_ARCHIVE, FROM_LOG, FROM_LOG_AND_ARCHIVE, OF_LOG, Rebuild
-from streams.kafka.identity import TopicIdentity
+from streams.kafka import TopicIdentity
 
 
 class RebuildRefused(Exception):

@@ -22,12 +22,9 @@ from sinks.clickhouse.queries import log_identity
 from sinks.clickhouse.rebuilds import BUILDING, BUILT, FROM_ARCHIVE, FROM_LOG, FROM_LOG_AND_ARCHIVE, FROM_TOPIC, Rebuild, rebuilds
 from sinks.clickhouse.store import Store
 from sinks.metrics import WorkerMetrics
-from streams.audit.settling import settled
+from streams.audit import until_committed
 from streams.directory import directory_of
-from streams.kafka.backlog import Backlog, backlog
-from streams.kafka.group import has_members
-from streams.kafka.identity import TopicIdentity, topic_identity
-from streams.kafka.log_reader import LogReader
+from streams.kafka import Backlog, LogReader, TopicIdentity, backlog, has_members, topic_identity
 from streams.log import configure_logging
 from streams.rebuild.archive import fold_archive
 from streams.rebuild.journal import Journal
@@ -36,7 +33,7 @@ from streams.rebuild.switch import carry_over, compare, switch, tables_of
 from streams.rebuild.topic import read_topic
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode
-from streams.terminal.screen import progress, remarks, results, step
+from streams.terminal.screen import progress, remark, remarks, results, step
 from streams.warehouse import clickhouse_of
 
 SOURCES = {
@@ -55,7 +52,7 @@ def rebuild(settings: Settings, source: str | None, *, yes: bool) -> int:
     topic = asyncio.run(topic_identity(settings, settings.topic))
     with clickhouse_of(settings).connect() as client:
         journal = Journal.take(client, planned(found(client, settings, topic, directory), source, settings.clickhouse_database))
-        remarks().print(f"rebuild {journal.now.number}: {SOURCES[journal.now.source]}", markup=False)
+        remark(f"rebuild {journal.now.number}: {SOURCES[journal.now.source]}")
         if not journal.now.tables:
             _begin(client, journal, settings, topic)
         if journal.now.state == BUILDING:
@@ -66,9 +63,7 @@ def rebuild(settings: Settings, source: str | None, *, yes: bool) -> int:
                 return _put_off(journal, differing)
         with step("switching to the new tables"):
             switch(client, journal, settings, directory, topic.partitions)
-    remarks().print(
-        f"the old tables are kept in the database {journal.now.database}: `frontdesk rebuild --drop-old` drops them", markup=False
-    )
+    remark(f"the old tables are kept in the database {journal.now.database}: `frontdesk rebuild --drop-old` drops them")
     return ExitCode.OK
 
 
@@ -90,7 +85,7 @@ def _begin(client: Client, journal: Journal, settings: Settings, topic: TopicIde
     with step("making tables beside the old ones"):
         is_of_log = journal.now.is_of_log
         if not is_of_log:
-            asyncio.run(settled(settings, reach(client), topic.partitions))
+            asyncio.run(until_committed(settings, reach(client), topic.partitions))
         offsets = [0] * topic.partitions if is_of_log else asyncio.run(_committed(settings, topic))
         instants = [0] * topic.partitions if is_of_log else clocks(client, topic.partitions)
         tables = staging.make(clickhouse_of(settings), journal.now.database)
@@ -119,7 +114,7 @@ def _count_anew(client: Client, journal: Journal, settings: Settings, topic: Top
         as_it_is = settings.model_copy(update={"partitions": topic.partitions})
         with progress("sending again what only the archive has, by district", len(districts(client))) as advance:
             sent = asyncio.run(incarnation.send_again(client, journal.now.database, as_it_is, advance))
-        remarks().print(f"{sent:,} events were sent again", markup=False)
+        remark(f"{sent:,} events were sent again")
         _count(journal, settings)
 
 
@@ -165,7 +160,7 @@ def _compared(client: Client, journal: Journal, settings: Settings, topic: Topic
     """Print how old and new differ; returns in how many rows."""
     with step("comparing the new tables with the old ones"):
         if not journal.now.is_of_log:
-            asyncio.run(settled(settings, reach(client), topic.partitions))
+            asyncio.run(until_committed(settings, reach(client), topic.partitions))
             carry_over(client, journal.now, settings.clickhouse_database, journal.now.database)
         contrasts = compare(client, journal, settings.clickhouse_database)
     results().print(_contrast_table(contrasts))
@@ -192,5 +187,5 @@ def _is_confirmed(rebuild: Rebuild) -> bool:
 
 def _put_off(journal: Journal, differing: int) -> ExitCode:
     journal.let_go()
-    remarks().print("the new tables are ready: `frontdesk rebuild --yes` switches to them, `--abandon` gives them up", markup=False)
+    remark("the new tables are ready: `frontdesk rebuild --yes` switches to them, `--abandon` gives them up")
     return ExitCode.DIFFERENCE if differing else ExitCode.OK

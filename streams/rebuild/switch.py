@@ -19,9 +19,7 @@ from sinks.clickhouse.comparison import Contrast
 from sinks.clickhouse.connection import RECEIVE_TIMEOUT_S
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.rebuilds import FROM_ARCHIVE, SWITCHED, SWITCHING, Rebuild
-from streams.kafka.backlog import Backlog
-from streams.kafka.group import has_members
-from streams.kafka.log_reader import LogReader
+from streams.kafka import Backlog, LogReader, has_members
 from streams.rebuild.journal import Journal
 from streams.settings import Settings
 

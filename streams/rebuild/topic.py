@@ -11,13 +11,12 @@ from collections.abc import Callable, Sequence
 from clickhouse_driver import Client
 
 from events.personal_data import anybody_allows
-from projections.rows import EVENT_COLUMNS, OFFSET_SHIFT, Row, columns, event_row, row_version
+from projections.rows import EVENT_COLUMNS, OFFSET_SHIFT, Columns, Row, columns, event_row, row_version
 from sinks.clickhouse.ledger import dead_letter_rows
 from sinks.clickhouse.store import Store
-from streams.kafka.log_reader import LogReader
+from streams.kafka import LogReader
 from streams.rebuild.journal import Journal
 from streams.sorting import Record, Sorter
-from streams.worker.ports import Columns
 
 
 async def read_topic(journal: Journal, reader: LogReader, live: Client, store: Store, advance: Callable[[int], None]) -> None:

@@ -72,7 +72,7 @@ def _of(value: Indices | int, case: Indices) -> Indices:
 
 
 def converse(cases: Cases, office: Hours, awake: Hours, rng: Generator) -> Happenings:
-    """Every event of the cases, also those of later days."""
+    """Every event of the cases, also those of later days. Long, because it is one script: each step needs the times of those before."""
     n = len(cases)
     script = _Script()
 

@@ -12,6 +12,19 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
+class TableFormat(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class Scope(StrEnum):
+    DISTRICT = "district"
+    SCHOOL = "school"
+    DEPARTMENT = "department"
+    BOTH = "school_department"
+
+
 Folder = Annotated[
     Path | None,
     typer.Option(

@@ -22,7 +22,7 @@ from events.exit_code import ExitCode
 from streams.legible import legible
 from streams.terminal.causes import CAUSES
 
-__all__ = ["ExitCode", "Outcome", "Stop", "guarded", "one_line", "outcome_of", "tell"]
+__all__ = ["ExitCode", "Outcome", "Stop", "guarded", "one_line", "outcome_of", "report"]
 """All that a command needs to say how it ended."""
 
 
@@ -66,14 +66,14 @@ def guarded(work: Callable[[], object]) -> int:
         return _of_closed_pipe()
     except Exception as error:  # noqa: BLE001 - the rim of the program: all is told, nothing swallowed
         _give_up_output()
-        return tell(error)
+        return report(error)
     finally:
         if previous is not None:
             signal.signal(signal.SIGTERM, previous)
     return int(code) if isinstance(code, int) else ExitCode.OK
 
 
-def tell(error: Exception) -> ExitCode:
+def report(error: Exception) -> ExitCode:
     """Print one line about an exception (or the traceback of a mistake of ours) and say which exit code it means."""
     outcome = outcome_of(error)
     if outcome is None:

@@ -45,6 +45,11 @@ def remarks() -> Console:
     return Screen(stderr=True, highlight=False, soft_wrap=True)
 
 
+def remark(text: str) -> None:
+    """A line on standard error, as it is."""
+    remarks().print(text, markup=False)
+
+
 def sign(console: Console, *, good: bool) -> str:
     """Of how something ended, as markup: in letters where the output knows no other signs."""
     colour, mark, word = ("green", "✓", "ok") if good else ("red", "✗", "!!")

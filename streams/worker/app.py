@@ -16,7 +16,7 @@ from faust.types.transports import TransportT
 from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
-from streams.kafka.client import client_options
+from streams.kafka import client_options
 from streams.settings import Settings
 from streams.worker.transport import Bounds, Fetched, PartitionAssignment, Receiver
 from streams.worker.transport.away import Away
@@ -39,12 +39,12 @@ class ConsumerOnly(BootStrategy):
 
 
 class App(FaustApp):
-    """Faust's application on our transport. `guard` is what the processor asks before it writes."""
+    """Faust's application on our transport. `assignment` is what the processor asks before it writes."""
 
     BootStrategy = ConsumerOnly
 
     def __init__(self, settings: Settings, processor: Receiver, assignment: PartitionAssignment, look: Look, note: str) -> None:
-        self.guard = assignment
+        self.assignment = assignment
         self._processor = processor
         self._look = look
         self._subscription = Subscription(settings.topic, settings.group, settings.session_timeout_s, client_options(settings), note)
@@ -68,7 +68,7 @@ class App(FaustApp):
         return Transport(
             self.conf.broker_consumer,
             self,
-            assignment=self.guard,
+            assignment=self.assignment,
             receiver=self._processor,
             look=self._look,
             subscription=self._subscription,
@@ -90,7 +90,7 @@ async def _no_look() -> None:
 def make_app(
     settings: Settings, processor: Receiver, assignment: PartitionAssignment | None = None, *, look: Look = _no_look, note: str = ""
 ) -> App:
-    """The application, not started. Give `app.guard` to the processor before `serve`.
+    """The application, not started. The processor has the same assignment.
 
     `look` is awaited before partitions are read, and raises where that may not be; `note` is kept beside each committed offset.
     Raises OSError or ssl.SSLError when the certificate authority's file cannot be read.
@@ -100,7 +100,7 @@ def make_app(
     @app.agent(app.topic(settings.topic), name="processor", supervisor_strategy=CrashingSupervisor)
     async def hand_over(stream: StreamT[Fetched]) -> None:
         async for fetched in stream:
-            if app.guard.delivers(fetched.epoch):
+            if app.assignment.delivers(fetched.epoch):
                 await processor.take(fetched)
 
     return app

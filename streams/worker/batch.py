@@ -1,13 +1,23 @@
-"""What one batch of the processor works on: the partitions in hand, and what was taken of them this time."""
+"""What one batch of the processor works on: what was taken of each partition this time."""
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from projections.partition import Partition
 from streams.sorting import Record, Refused, Sorted
-from streams.worker.breaker import Breaker, Flood
-from streams.worker.ports import FetchedRecords
+
+
+class FetchedRecords(Protocol):
+    """Some records of one partition, in order: as the consumer hands them over, or a part of that."""
+
+    @property
+    def partition(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def records(self) -> Sequence[Record]: ...
+    def finish(self) -> None:
+        """From here on the offset after these records may be committed."""
 
 
 @dataclass(frozen=True)
@@ -29,25 +39,6 @@ class DeliveryPart:
     def finish(self) -> None:
         if self.is_last:
             self.whole.finish()
-
-
-@dataclass
-class Held:
-    """A partition in hand. `state` is None until it has been recovered, and again when a batch with it did not end.
-
-    While there is a `flood`, what was fetched is `parked`: neither folded nor set aside.
-    """
-
-    epoch: int
-    breaker: Breaker
-    state: Partition | None = None
-    changelog_end: int = 0
-    recovered: bool = False
-    day: int = 0
-    doubtful_to: int = 0
-    """Up to this offset another worker may have written rows that its state does not know."""
-    flood: Flood | None = None
-    parked: deque[FetchedRecords] = field(default_factory=deque)
 
 
 @dataclass

@@ -5,36 +5,23 @@ partition, nor by a worker that has not heard of Kafka for a while: its partitio
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import Final
 
-from events.directory import Directory
+from projections.muted import STALE_MS
 from projections.overview import overview
 from projections.partition import Partition
-from projections.silence import STALE_MS
 from sinks.cell_metrics import Seen, exposition
 from streams.clock import Clock
+from streams.worker.processor import Processor
 
 END: Final = b"# EOF\n"
 """How OpenMetrics ends."""
 
 
-class CellSource(Protocol):
-    """What is asked of the processor."""
-
-    @property
-    def is_assigned(self) -> bool: ...
-    @property
-    def recovering(self) -> list[int]: ...
-    @property
-    def partitions(self) -> dict[int, Partition]: ...
-    @property
-    def directory(self) -> Directory: ...
-
-
 class Cells:
     """Looks, when somebody asks."""
 
-    def __init__(self, processor: CellSource, clock: Clock, limit: int, beat: Callable[[], None], is_away: Callable[[], bool]) -> None:
+    def __init__(self, processor: Processor, clock: Clock, limit: int, beat: Callable[[], None], is_away: Callable[[], bool]) -> None:
         """`beat` ends the process if it was stopped too long; `is_away` tells whether Kafka has been silent too long."""
         self._processor = processor
         self._clock = clock

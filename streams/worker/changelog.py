@@ -8,6 +8,7 @@ worker that had been stopped and went on), and the owner reads those records bef
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
 from events.exit_code import ExitCode
-from streams.kafka.topics import STATE_BATCH_BYTES
+from streams.kafka import STATE_BATCH_BYTES
 
 Item = tuple[bytes, bytes | None]
 """Key, and the value or None for a tombstone."""
@@ -67,10 +68,10 @@ class Changelog:
         self,
         topic: str,
         producer: AIOKafkaProducer,
-        consumer: Callable[[], AIOKafkaConsumer],
+        consumer: Callable[[], AbstractAsyncContextManager[AIOKafkaConsumer]],
         progress: Callable[[int, int, int], None] = lambda _partition, _done, _records: None,
     ) -> None:
-        """`consumer` makes a consumer without a group, that starts at the earliest record.
+        """`consumer` opens a consumer without a group, that starts at the earliest record.
 
         `progress` hears, while a partition is read, how many of how many records are done, holes of compaction included.
         """
@@ -114,10 +115,8 @@ class Changelog:
         It has a consumer of its own: whoever may leave it before its end closes it (`contextlib.aclosing`).
         Compaction leaves holes and may leave nothing at all; the last offset that is yielded is the end all the same.
         """
-        consumer = self._consumer()
-        try:
-            await consumer.start()
-            tp = TopicPartition(self.topic, partition)
+        tp = TopicPartition(self.topic, partition)
+        async with self._consumer() as consumer:
             consumer.assign([tp])
             end = (await consumer.end_offsets([tp]))[tp]
             first = (await consumer.beginning_offsets([tp]))[tp]
@@ -130,5 +129,3 @@ class Changelog:
                     yield [(r.key, r.value) for r in records], records[-1].offset + 1
             self._progress(partition, max(end, begin) - begin, max(end, begin) - begin)
             yield [], position
-        finally:
-            await consumer.stop()

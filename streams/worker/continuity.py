@@ -7,6 +7,7 @@ so where the two differ the topic is asked what lies between. Nothing is read wh
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 import structlog
@@ -25,10 +26,10 @@ class StateMissing(Exception):
 
 @dataclass(frozen=True)
 class Continuity:
-    """Asks one topic. `consumer` makes a consumer without a group; `has_offset` tells whether the group has committed in a partition."""
+    """Asks one topic. `consumer` opens a consumer without a group; `has_offset` tells whether the group has committed in a partition."""
 
     topic: str
-    consumer: Callable[[], AIOKafkaConsumer]
+    consumer: Callable[[], AbstractAsyncContextManager[AIOKafkaConsumer]]
     has_offset: Callable[[int], Awaitable[bool]]
 
     async def check(self, partition: int, known_to: int, start: int) -> None:
@@ -64,16 +65,12 @@ class Continuity:
 
     async def _look(self, partition: int, known_to: int, start: int) -> tuple[int, int | None]:
         """The topic's first offset, and that of the first record from `known_to` up to and without `start`."""
-        consumer = self.consumer()
-        try:
-            await consumer.start()
-            tp = TopicPartition(self.topic, partition)
+        tp = TopicPartition(self.topic, partition)
+        async with self.consumer() as consumer:
             consumer.assign([tp])
             first: int = (await consumer.beginning_offsets([tp]))[tp]
             consumer.seek(tp, max(known_to, first))
             while await consumer.position(tp) < start:
                 for record in (await consumer.getmany(tp, timeout_ms=500, max_records=1)).get(tp, ()):
                     return first, record.offset if record.offset < start else None
-        finally:
-            await consumer.stop()
         return first, None

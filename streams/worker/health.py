@@ -8,57 +8,34 @@ ClickHouse is away, which is when the lag is worth knowing.
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 from aiohttp import web
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client.exposition import choose_encoder
 
 from projections.partition import Partition
-from sinks.metrics import PartitionStanding, WorkerMetrics, WorkerStanding
+from sinks.clickhouse.store import Store
+from sinks.metrics import PartitionGauges, WorkerGauges, WorkerMetrics
 from streams.clock import Clock
-from streams.http.application import application as guarded
-from streams.http.policy import Policy
-from streams.kafka.client import client_options
+from streams.http import Policy
+from streams.http import application as guarded
+from streams.kafka import reader
 from streams.settings import Settings
-from streams.worker.breaker import Flood
 from streams.worker.cells import Cells
+from streams.worker.processor import Processor
 
 ASKED_EVERY_S: Final = 2.0
 ANSWER_WITHIN_S: Final = 5.0
 AWAY_MS: Final = 15_000
-"""Kafka has not told the end of the log for so long: we are away from it, or it is."""
+"""Kafka has not given the end of the log for so long: we are away from it, or it is."""
 COUNTED_EVERY_MS: Final = 60_000
 """The bytes of millions of cases take tens of milliseconds to add up."""
 
 log = structlog.get_logger("health")
-
-
-class ProcessorHealth(Protocol):
-    """What is asked of the processor."""
-
-    @property
-    def is_assigned(self) -> bool: ...
-    @property
-    def held(self) -> list[int]: ...
-    @property
-    def recovering(self) -> list[int]: ...
-    @property
-    def floods(self) -> list[Flood]: ...
-    @property
-    def partitions(self) -> dict[int, Partition]: ...
-    def oldest_waiting(self, number: int) -> int | None: ...
-
-
-class Inserts(Protocol):
-    """What is asked of ClickHouse's writer."""
-
-    @property
-    def paused(self) -> str | None: ...
 
 
 @dataclass
@@ -68,15 +45,15 @@ class Progress:
     ends: dict[int, int] = field(default_factory=dict)
     committed: dict[int, int] = field(default_factory=dict)
     due_since: dict[int, int] = field(default_factory=dict)
-    told_at: int = 0
+    observed_at: int = 0
     """When Kafka last answered; 0 before it ever did."""
 
-    def told(self, ends: Mapping[int, int], committed: Mapping[int, int], now: int) -> None:
+    def observed(self, ends: Mapping[int, int], committed: Mapping[int, int], now: int) -> None:
         """Take what Kafka tells. A commit is due from when something was there to commit, or from the last one."""
         self.due_since = {
             p: self.due_since.get(p, now) if self.committed.get(p) == committed[p] else now for p, end in ends.items() if end > committed[p]
         }
-        self.ends, self.committed, self.told_at = dict(ends), dict(committed), now
+        self.ends, self.committed, self.observed_at = dict(ends), dict(committed), now
 
     def lag(self, partition: int, committed: int) -> int | None:
         """Records that are not committed; None where nothing is known yet."""
@@ -84,22 +61,19 @@ class Progress:
 
 
 async def follow_log(
-    progress: Progress, processor: ProcessorHealth, committed_to: Callable[[int], int], settings: Settings, clock: Clock
+    progress: Progress, processor: Processor, committed_to: Callable[[int], int], settings: Settings, clock: Clock
 ) -> None:
-    """Until cancelled: keep `progress` current. Kafka may be away; that is what `progress.told_at` tells."""
-    async with AsyncExitStack() as stack:
-        consumer = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False, isolation_level="read_committed")
-        stack.push_async_callback(consumer.stop)
-        await consumer.start()
+    """Until cancelled: keep `progress` current. Kafka may be away; that is what `progress.observed_at` tells."""
+    async with reader(settings, isolation_level="read_committed") as consumer:
         while True:
             numbers = {TopicPartition(settings.topic, number): number for number in processor.held}
             try:
                 async with asyncio.timeout(ANSWER_WITHIN_S):
                     ends = await consumer.end_offsets(list(numbers)) if numbers else {}
-                told = {numbers[place]: end for place, end in ends.items()}
-                progress.told(told, {number: committed_to(number) for number in told}, clock.now())
+                known = {numbers[place]: end for place, end in ends.items()}
+                progress.observed(known, {number: committed_to(number) for number in known}, clock.now())
             except (KafkaError, TimeoutError) as failure:
-                log.warning("Kafka does not tell the end of the log", why=str(failure) or type(failure).__name__)
+                log.warning("Kafka does not give the end of the log", why=str(failure) or type(failure).__name__)
             await asyncio.sleep(ASKED_EVERY_S)
 
 
@@ -109,8 +83,8 @@ class Health:
     def __init__(
         self,
         *,
-        processor: ProcessorHealth,
-        inserts: Inserts,
+        processor: Processor,
+        inserts: Store,
         progress: Progress,
         committed_to: Callable[[int], int],
         unknown: Mapping[str, int],
@@ -132,14 +106,14 @@ class Health:
 
     def _reasons(self) -> Iterable[str]:
         if not self._processor.is_assigned:
-            yield "the group has not told which partitions are ours: starting, or a rebalance is under way"
+            yield "the group has not assigned partitions yet: starting, or a rebalance is under way"
         elif self._processor.recovering:
             yield f"partitions not recovered yet: {', '.join(map(str, self._processor.recovering))}"
         if self._inserts.paused is not None:
             yield f"inserts are paused: {self._inserts.paused}"
         yield from (f"breaker open: {flood}" for flood in self._processor.floods)
-        if not self._progress.told_at:
-            yield "Kafka has not told the end of the log yet"
+        if not self._progress.observed_at:
+            yield "Kafka has not given the end of the log yet"
         elif self.is_away():
             yield f"away from Kafka: it has not answered for {self._silent_ms() // 1000} s"
 
@@ -148,18 +122,18 @@ class Health:
         return self._silent_ms() > AWAY_MS
 
     def _silent_ms(self) -> int:
-        return self._clock.now() - self._progress.told_at
+        return self._clock.now() - self._progress.observed_at
 
-    def standing(self) -> WorkerStanding:
+    def gauges(self) -> WorkerGauges:
         """The numbers of this moment, for the metrics."""
         now, states, recovering = self._clock.now(), self._processor.partitions, set(self._processor.recovering)
         floods = {flood.partition for flood in self._processor.floods}
         self._count(states, now)
-        return WorkerStanding(
+        return WorkerGauges(
             ready=not self.reasons(),
             unknown_members=self._unknown,
             partitions=[
-                PartitionStanding(
+                PartitionGauges(
                     number=number,
                     recovered=number not in recovering,
                     stopped=number in floods,
@@ -183,14 +157,8 @@ class Health:
 
     def _count(self, states: Mapping[int, Partition], now: int) -> None:
         if states.keys() != self._bytes.keys() or now - self._counted_at > COUNTED_EVERY_MS:
-            self._bytes = {number: remembered_bytes(state) for number, state in states.items()}
+            self._bytes = {number: state.store.nbytes for number, state in states.items()}
             self._counted_at = now
-
-
-def remembered_bytes(state: Partition) -> int:
-    """Of the cases' records and keys: what they take in the changelog once it is compacted."""
-    cases = state._cases  # noqa: SLF001 - the partition tells how many there are, not how large
-    return sum(map(len, cases)) + sum(map(len, cases.values()))
 
 
 # -- over HTTP ---------------------------------------------------------------------------------------------------------
@@ -205,7 +173,7 @@ def application(health: Health, metrics: WorkerMetrics, cells: Cells, policy: Po
         return _answer({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
     async def exposed(request: web.Request) -> web.Response:
-        metrics.stands(health.standing())
+        metrics.set_gauges(health.gauges())
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=cells.added_to(encode(metrics.registry)), headers={"Content-Type": kind})
 

@@ -10,53 +10,11 @@ from collections.abc import Iterable, Sequence
 from aiokafka import AIOKafkaProducer
 
 from events.cloudevents import STRUCTURED
-from events.rejection import Reason
+from events.headers import CONTENT_TYPE, MARKED_FORWARDED
 from projections.announcement import Announcement
-from streams.kafka.claim_check import ClaimCheck, claim_check, has_small_headers, is_copied
-from streams.sorting import FORWARDED, Record, Refused
+from streams.dead_letters import dead_letter_body, dead_letter_headers
+from streams.sorting import Record, Refused
 from streams.worker.announcements import breach_of
-
-PREFIX = "frontdesk-dead-letter-"
-
-
-def dead_letter_headers(refused: Refused) -> list[tuple[str, bytes]]:
-    """The record's own headers, where they are kept, then where it came from and what is wrong with it, as text.
-
-    Where the record is not copied in full its size and digest follow: then it is read where it came from. Of one that is not to be kept
-    there is neither.
-    """
-    record, rejection = refused.record, refused.rejection
-    facts = {
-        "reason": rejection.reason.value,
-        "path": rejection.path,
-        "message": rejection.message,
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp": record.timestamp,
-    }
-    if not keeps_bytes(rejection.reason):
-        return [(PREFIX + name, str(fact).encode()) for name, fact in facts.items()]
-    own = record.headers if has_small_headers(record.key, record.headers) else ()
-    if dead_letter_body(refused) != (record.key, record.value) or own is not record.headers:
-        check = claim_check(record.value)
-        facts |= {"bytes": check.size, "sha256": check.digest}
-    return [*own, *((PREFIX + name, str(fact).encode()) for name, fact in facts.items())]
-
-
-def keeps_bytes(reason: str) -> bool:
-    """Whether a dead letter holds anything of its record. Of personal data not even a hash: all telephone numbers can be tried out."""
-    return reason != Reason.PERSONAL_DATA
-
-
-def dead_letter_body(refused: Refused) -> tuple[bytes | None, bytes | None]:
-    """Key and value of a dead letter: null and empty where they are not kept. aiokafka sends no record of two nulls."""
-    record = refused.record
-    if not keeps_bytes(refused.rejection.reason):
-        return None, b""
-    key = record.key if has_small_headers(record.key, record.headers) else None
-    value = b"" if isinstance(record.value, ClaimCheck) or not is_copied(record.value) else record.value
-    return key, b"" if key is None and value is None else value
 
 
 class Outbox:
@@ -88,7 +46,7 @@ class Outbox:
                     record.topic,
                     key=record.key,
                     value=record.value,
-                    headers=[*record.headers, (FORWARDED, b"1"), *self._marks],
+                    headers=[*record.headers, MARKED_FORWARDED, *self._marks],
                     partition=home,
                     timestamp_ms=record.timestamp,
                 )
@@ -96,17 +54,17 @@ class Outbox:
             ]
         )
 
-    async def announce(self, said: Iterable[Announcement]) -> None:
-        """Write what there is to say of promises, in order, with the district as key."""
+    async def announce(self, notifications: Iterable[Announcement]) -> None:
+        """Write the breach notifications, in order, with the district as key."""
         await self._all(
             [
                 await self._producer.send(
                     self._breach_topic,
                     key=each.district.encode(),
                     value=breach_of(each).model_dump_json(exclude_none=True).encode(),
-                    headers=[("content-type", STRUCTURED)],
+                    headers=[(CONTENT_TYPE, STRUCTURED)],
                 )
-                for each in said
+                for each in notifications
             ]
         )
 

@@ -11,14 +11,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from events.directory import Directory
+from events.headers import MARKED_BACKFILL
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.queries import claim
@@ -27,13 +28,8 @@ from sinks.clickhouse.store import Store
 from sinks.metrics import WorkerMetrics
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.http.policy import Policy
-from streams.http.serving import answer
-from streams.kafka.client import client_options
-from streams.kafka.group import has_offset
-from streams.kafka.identity import TopicIdentity, topic_identity
-from streams.kafka.publisher import BACKFILL
-from streams.kafka.topics import TopicMismatch, changelog_of
+from streams.http import Policy, answer
+from streams.kafka import TopicIdentity, TopicMismatch, changelog_of, has_offset, idempotent_producer, reader, topic_identity
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 from streams.worker.app import App, assignment_of, make_app, serve
@@ -57,6 +53,15 @@ MOST_BYTES = 4 << 20
 PACE_S = 0.4
 """Least time from the beginning of a batch to that of the next, where no full one waits: what Kafka and ClickHouse do for each batch,
 for each of its tables, they do at most so often. The first event after a pause does not wait."""
+LOG_OPTIONS: Final[dict[str, Any]] = {
+    "auto_offset_reset": "earliest",
+    "isolation_level": "read_committed",
+    "max_partition_fetch_bytes": 16 << 20,
+    "fetch_max_wait_ms": 50,
+    "max_poll_records": 20_000,
+}
+"""Of the consumer for the changelog and for a look at the events."""
+
 PARTING_S = 5.0
 """What the brokers have not acknowledged by then is not waited for: they are away, or the topic is gone."""
 
@@ -101,12 +106,8 @@ def keep_garbage_apart() -> None:
 
 
 async def _run(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts], *companions: Companion) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    hangup = asyncio.Event()
-    loop.add_signal_handler(signal.SIGHUP, hangup.set)
+    """Put the parts together, each in need of those before; long, because no two of them are needed without the others."""
+    stop, hangup = _on_signals(signal.SIGTERM, signal.SIGINT), _on_signals(signal.SIGHUP)
     metrics = WorkerMetrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
         directory = directory_of(settings)
@@ -118,12 +119,13 @@ async def _run(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts],
         watch = await _watch(settings, identity, changelog)
         store = Store(server, metrics)
         stack.push_async_callback(store.close)
+        consumer = partial(reader, settings, **LOG_OPTIONS)
         producer = await stack.enter_async_context(_producer(settings))
         parts = fitted(
             WorkerParts(
                 rows=store,
-                outbox=Outbox(producer, settings.dead_letter_topic, settings.breach_topic, marks=[BACKFILL] if companions else []),
-                changelog=Changelog(changelog, producer, partial(_reader, settings), metrics.recovering),
+                outbox=Outbox(producer, settings.dead_letter_topic, settings.breach_topic, marks=[MARKED_BACKFILL] if companions else []),
+                changelog=Changelog(changelog, producer, consumer, metrics.recovering),
                 assignment=assignment_of(settings),
             )
         )
@@ -135,14 +137,14 @@ async def _run(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts],
             rows=parts.rows,
             changelog=parts.changelog,
             outbox=parts.outbox,
+            assignment=parts.assignment,
             clock=WallClock(),
             follow_wall=settings.clock == "wall",
             meter=metrics,
             pace_s=PACE_S,
-            continuity=Continuity(settings.topic, partial(_reader, settings), partial(has_offset, settings)),
+            continuity=Continuity(settings.topic, consumer, partial(has_offset, settings)),
         )
         app = make_app(settings, processor, parts.assignment, look=watch.look, note=watch.note)
-        processor.guard = app.guard
         health = [await _health(stack, settings, app, processor, store, metrics)] if settings.metrics_port else []
         keep_garbage_apart()
         log.info("worker starts", topic=settings.topic, partitions=identity.partitions, epoch=epoch, directory=directory.revision)
@@ -161,6 +163,14 @@ async def _run(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts],
     return 0
 
 
+def _on_signals(*numbers: int) -> asyncio.Event:
+    """Is set when one of them comes."""
+    event = asyncio.Event()
+    for number in numbers:
+        asyncio.get_running_loop().add_signal_handler(number, event.set)
+    return event
+
+
 async def _health(  # noqa: PLR0917 - the worker's parts
     stack: AsyncExitStack, settings: Settings, app: App, processor: Processor, store: Store, metrics: WorkerMetrics
 ) -> Coroutine[Any, Any, None]:
@@ -170,14 +180,14 @@ async def _health(  # noqa: PLR0917 - the worker's parts
         processor=processor,
         inserts=store,
         progress=progress,
-        committed_to=app.guard.committed_to,
+        committed_to=app.assignment.committed_to,
         unknown=processor.sorter.decoder.unknown_members,
         clock=clock,
     )
-    cells = Cells(processor, clock, settings.metric_cells, app.guard.beat, health.is_away)
+    cells = Cells(processor, clock, settings.metric_cells, app.assignment.beat, health.is_away)
     policy = Policy(settings.allowed_hosts)
     await answer(stack, application(health, metrics, cells, policy), settings.metrics_port, settings.metrics_host)
-    return follow_log(progress, processor, app.guard.committed_to, settings, clock)
+    return follow_log(progress, processor, app.assignment.committed_to, settings, clock)
 
 
 def _introduced(server: ClickHouse, topic: TopicIdentity, directory: Directory) -> tuple[int, int]:
@@ -206,9 +216,7 @@ async def _watch(settings: Settings, events: TopicIdentity, changelog_topic: str
 
 @asynccontextmanager
 async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
-    producer = AIOKafkaProducer(
-        **client_options(settings), acks="all", enable_idempotence=True, max_batch_size=BATCH_BYTES, max_request_size=MOST_BYTES
-    )
+    producer = idempotent_producer(settings, BATCH_BYTES, MOST_BYTES)
     try:
         await producer.start()
         yield producer
@@ -217,16 +225,3 @@ async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
             await asyncio.wait_for(producer.stop(), PARTING_S)
         except TimeoutError:
             log.warning("not everything was sent that was on its way", after_s=PARTING_S)
-
-
-def _reader(settings: Settings) -> AIOKafkaConsumer:
-    """A consumer without a group, for the changelog and for a look at the events."""
-    return AIOKafkaConsumer(
-        **client_options(settings),
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        max_partition_fetch_bytes=16 << 20,
-        fetch_max_wait_ms=50,
-        max_poll_records=20_000,
-    )

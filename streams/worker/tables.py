@@ -6,11 +6,10 @@ from itertools import chain
 import numpy as np
 
 from events.sender import source_of
-from projections.partition import Changes
-from projections.rows import Row
-from streams.kafka.claim_check import ClaimCheck
+from projections.changes import Changes
+from projections.rows import Columns, Row
+from streams.kafka import ClaimCheck
 from streams.sorting import Refused
-from streams.worker.ports import Columns
 
 
 def tables_of(changes: Collection[Changes], refused: Sequence[Refused], topic_id: str) -> dict[str, Columns]:

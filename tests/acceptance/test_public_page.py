@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from sinks.clickhouse import publication
-from sinks.clickhouse.releases import release, standings
+from sinks.clickhouse.releases import month_statuses, release
 from sinks.page_metrics import PageMetrics
 from streams.clock import WallClock
 from streams.page.pool import ReadingPool
@@ -44,7 +44,7 @@ def scene(clickhouse: "ClickHouseServer", tmp_path_factory: pytest.TempPathFacto
     settings = Settings(clickhouse_port=clickhouse.native_port, clickhouse_database="public_page")
     write_questions(clickhouse_of(settings))
     with clickhouse_of(settings).connect() as client:
-        release(client, [each.key for each in standings(client)])
+        release(client, [each.key for each in month_statuses(client)])
     with page_process(settings, tmp_path_factory.mktemp("public") / "page.log", "--public") as (_, address):
         yield Scene(settings, address, json.loads(get(address + "months")))
 

@@ -111,7 +111,7 @@ def fold_and_drain(log: list[Entry]) -> tuple[Partition, dict[bytes, bytes | Non
 
 
 def bytes_per_case(partition: Partition) -> float:
-    cases = partition._cases
+    cases = partition.store.records
     return (sys.getsizeof(cases) + sum(sys.getsizeof(k) + sys.getsizeof(v) for k, v in cases.items())) / len(cases)
 
 

@@ -142,7 +142,7 @@ APART: Final[dict[str, frozenset[str]]] = {
             "ledger.strangers",
             "pieces.of_cases",
             "pieces.of_partition",
-            "releases.standings",
+            "releases.month_statuses",
             "verification.confirmed",
             "verification.differences",
         ]

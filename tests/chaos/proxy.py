@@ -76,7 +76,7 @@ class Opaque:
 
 
 class Proxy:
-    """Forwards connections on `port` to `target_port`, both on the loopback address, until told otherwise.
+    """ForwardedRecords connections on `port` to `target_port`, both on the loopback address, until told otherwise.
 
     `target_port` may be set later, and changed: it counts for connections from then on.
     """

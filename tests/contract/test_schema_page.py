@@ -10,6 +10,7 @@ from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
+from events.headers import BACKFILL, CONTENT_TYPE, FORWARDED
 from events.rejection import Reason, Rejection
 from projections.panes import COUNTS, WIDTHS, WINDOWS
 from sinks.cell_metrics import CELL_METRICS
@@ -17,13 +18,12 @@ from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
 from sinks.intake_metrics import IntakeMetrics
 from sinks.metrics import WorkerMetrics
+from streams.dead_letters import dead_letter_headers
 from streams.kafka.claim_check import MOST_COPIED
-from streams.kafka.publisher import BACKFILL, CONTENT_TYPE
 from streams.kafka.topics import topics
 from streams.settings import Settings
-from streams.sorting import FORWARDED, Refused
+from streams.sorting import Refused
 from streams.terminal.outcome import ExitCode
-from streams.worker.outbox import dead_letter_headers
 from tests.contract.schema_page import LIKE_TABLE, MEANINGS, PAGE, columns, parts, parts_of, renewed
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def test_no_meaning_is_told_of_a_column_that_is_not_there(client: "Client") -> N
 def test_every_header_is_told() -> None:
     record = ConsumerRecord("t", 0, 0, 0, 0, b"k", bytes(MOST_COPIED + 1), None, 1, 1, ())
     of_dead_letters = [name for name, _ in dead_letter_headers(Refused(record, Rejection(Reason.NOT_JSON, "$", "")))]
-    assert set(names("Records and headers")) == {CONTENT_TYPE[0], "ce_*", BACKFILL[0], FORWARDED, *of_dead_letters}
+    assert set(names("Records and headers")) == {CONTENT_TYPE, "ce_*", BACKFILL, FORWARDED, *of_dead_letters}
 
 
 def test_every_exit_code_is_told() -> None:

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from projections.partition import CLOCK_KEY
+from projections.stream_time import CLOCK_KEY
 from streams.worker.changelog import Changelog, Item
 
 AT_ONCE = {

@@ -39,10 +39,9 @@ class Orders(msgspec.Struct):
 class Ledger:
     """A processor that processes by writing into a journal, one `Fetched` at a time, and asks before it writes."""
 
-    guard: PartitionAssignment
-
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: Orders, assignment: PartitionAssignment) -> None:
         self._orders = orders
+        self._assignment = assignment
         self._file = Path(orders.journal).open("a", buffering=1)  # noqa: SIM115 - open as long as the process lives
         self._waiting: deque[Fetched] = deque()
         self._kept: deque[Fetched] = deque()
@@ -95,8 +94,8 @@ class Ledger:
     async def _process(self, fetched: Fetched) -> None:
         self._fail(fetched, not self._orders.fail_in_take)
         await asyncio.sleep(0.002)
-        self.guard.beat()
-        if not self.guard.holds(fetched.partition, fetched.epoch):
+        self._assignment.beat()
+        if not self._assignment.holds(fetched.partition, fetched.epoch):
             return
         first, last = fetched.records[0].offset, fetched.records[-1].offset
         if fetched.partition in self._first:
@@ -112,10 +111,9 @@ class Ledger:
 
 def made(orders: Orders) -> tuple[App, Ledger]:
     settings = Settings(kafka_bootstrap=orders.bootstrap, topic=orders.topic, group=orders.group, session_timeout_s=orders.session_s)
-    processor = Ledger(orders)
-    app = make_app(settings, processor, assignment_of(settings, Bounds(records=orders.records, fetch_records=500)))
-    processor.guard = app.guard
-    return app, processor
+    assignment = assignment_of(settings, Bounds(records=orders.records, fetch_records=500))
+    processor = Ledger(orders, assignment)
+    return make_app(settings, processor, assignment), processor
 
 
 async def ours(orders: Orders) -> None:

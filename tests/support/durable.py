@@ -15,12 +15,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from events.directory import DEFAULT
+from events.headers import MARKED_FORWARDED
 from projections.announcement import Announcement
-from projections.partition import Archived
+from projections.archive import Archived
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, PROGRESS_COLUMNS, WINDOW_COLUMNS
 from sinks.clickhouse import queries
 from sinks.clickhouse.tables import DEAD_LETTER_COLUMNS
-from streams.sorting import FORWARDED, Refused
+from streams.sorting import Refused
 from streams.worker.changelog import OffsetRange
 from streams.worker.processor import Processor
 
@@ -180,7 +181,7 @@ class Outside:
     async def send_on(self, misrouted: list[tuple[Record, int]]) -> None:
         for record, home in misrouted:
             self._deed("forward")
-            self.durable.publish(record.value or b"", record.timestamp, home, (*record.headers, (FORWARDED, b"1")))
+            self.durable.publish(record.value or b"", record.timestamp, home, (*record.headers, MARKED_FORWARDED))
         if misrouted:
             self._deed("forwards acknowledged")
 
@@ -225,7 +226,7 @@ def processor_of(
     outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None, continuity: Any = None, **more: Any
 ) -> Processor:
     """A processor whose whole world is that rim, but for another changelog."""
-    processor = Processor(
+    return Processor(
         directory=directory,
         partitions=partitions,
         topic_id="",
@@ -233,14 +234,13 @@ def processor_of(
         rows=outside,
         changelog=changelog or outside,
         outbox=outside,
+        assignment=outside,
         clock=outside,
         follow_wall=True,
         meter=outside,
         continuity=continuity,
         **more,
     )
-    processor.guard = outside
-    return processor
 
 
 @asynccontextmanager

@@ -25,9 +25,9 @@ from streams.intake.hook import Hook
 from streams.intake.kafka_link import AcknowledgedAt
 from streams.intake.memory_budget import Claim, MemoryBudget
 from streams.intake.problem import Problem, Refusal
+from streams.intake.register import Register
 from streams.intake.server import HttpServer
 from streams.intake.throttle import Throttle
-from streams.intake.token_file import Register
 from streams.intake.validation import OutgoingRecord, Validator
 from streams.settings import Settings
 from streams.terminal.configuration import environment_of

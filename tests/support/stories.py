@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from events.event import Contacted, Event, Rated, Replied, Resolved, order
 from events.personal_data import nobody_allows
 from projections.case import refold
+from projections.changes import Changes
 from projections.episode import Facts, finish
-from projections.partition import Changes, Entry, Partition
+from projections.partition import Entry, Partition
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from deploy.embedded.kafka import Kafka
 from deploy.embedded.process import Identity, find, until
 from deploy.embedded.stack import Stack
 from events.codec import AHEAD_MS
+from events.headers import MARKED_FORWARDED
 from events.partition import partition_of
 from events.rejection import Reason
 from streams.clock import WallClock
@@ -31,7 +32,6 @@ from streams.kafka.claim_check import is_copied
 from streams.kafka.client import administration, client_options
 from streams.kafka.topics import STATE_BATCH_BYTES, ensure_topics
 from streams.settings import Settings
-from streams.sorting import FORWARDED
 from streams.terminal.configuration import environment_of
 from streams.terminal.outcome import ExitCode
 from tests.support.workers import fresh_settings, query, wait_until_counted, worker
@@ -311,7 +311,7 @@ def records_of_each_wrong_kind(now: int) -> list[Bad]:
         Bad(Reason.TOO_LARGE, wire(note="x" * 262_144)),
         Bad(Reason.FROM_THE_FUTURE, wire(time=rfc3339(now + AHEAD_MS + 60_000)), "$.time", timestamp=now),
         Bad(Reason.TOO_LATE, wire(subject="ancient", time=rfc3339(now - 101 * DAY_MS)), "$.time"),
-        Bad(Reason.MISROUTED, wire(), "$.data.district", headers=((FORWARDED, b"1"),), elsewhere=True),
+        Bad(Reason.MISROUTED, wire(), "$.data.district", headers=(MARKED_FORWARDED,), elsewhere=True),
     ]
 
 

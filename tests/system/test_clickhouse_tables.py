@@ -167,7 +167,7 @@ def test_history_keeps_the_last_row_of_each_quarter_of_an_hour(server: ClickHous
             write(server, windows_history=changes.history, windows=changes.windows if crash_after == "the rows" else [])
             worker = Partition(3, DEFAULT)
             worker.fold(log[: offset + 1])
-            worker.shown(newest_as_of(client, 3))
+            worker.start_rows_at(newest_as_of(client, 3))
             changes = worker.drain()
         write(server, windows_history=changes.history, windows=changes.windows)
     worker.advance(quarter + 3_600_000)

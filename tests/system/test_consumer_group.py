@@ -289,11 +289,11 @@ async def test_a_full_partition_waits_while_others_go_on_and_the_membership_stay
 
 
 @pytest.mark.parametrize("fail_in_take", [False, True], ids=["beside the agent", "in the agent"])
-async def test_a_desk_that_fails_stops_its_worker_and_the_next_one_goes_on_there(group: Group, fail_in_take: bool) -> None:
+async def test_a_processor_that_fails_stops_its_worker_and_the_next_one_goes_on_there(group: Group, fail_in_take: bool) -> None:
     await group.publish(3, 3000)
     worker = group.worker(fail_at=1234, fail_in_take=fail_in_take)
     assert await worker.ended() == 1
-    assert "the desk fails here" in worker.log.read_text()
+    assert "the processor fails here" in worker.log.read_text()
     assert (await group.committed()).get(3, 0) <= 1234
     group.worker()
     await until(group.complete)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from streams.intake.grant import Grant
-from streams.intake.token_file import Register, new_token
+from streams.intake.register import Register
+from streams.intake.token_file import new_token
 from tests.support.intakes import door_in_thread
 
 FULL = "FRONTDESK_FULL" in os.environ

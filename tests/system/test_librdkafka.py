@@ -20,11 +20,11 @@ from deploy.embedded.kafka import Kafka
 from deploy.embedded.port import chosen
 from events.partition import partition_of
 from sinks.clickhouse.verification import VerifiedScope
-from streams.audit.forwards import is_forwarded
+from streams.audit.forwarded import is_forwarded
 from streams.cli.work.verify import verdict
 from streams.clock import WallClock
 from streams.kafka.client import client_options
-from streams.kafka.publisher import CONTENT_TYPE
+from streams.kafka.publisher import STRUCTURED
 from streams.settings import Settings
 from tests.support.durable import HOUR, event
 from tests.support.workers import fresh_settings, query, wait_until_counted, worker
@@ -58,9 +58,7 @@ def publish(settings: Settings, name: str, **options: str) -> Sent:
             subject = f"{name}-{number}"
             for kind, at in (("contact", asked), ("reply", asked + HOUR)):
                 value = event(kind, f"{subject}-{kind}", subject, at, district, department="office")
-                producer.produce(
-                    settings.topic, value, key=district, headers=[(CONTENT_TYPE[0], CONTENT_TYPE[1])], on_delivery=sent.delivered
-                )
+                producer.produce(settings.topic, value, key=district, headers=[*STRUCTURED], on_delivery=sent.delivered)
     assert producer.flush(30) == 0
     return sent
 

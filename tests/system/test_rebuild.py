@@ -229,7 +229,7 @@ def test_another_topic_is_refused_then_rebuilt_and_the_worker_goes_on(  # noqa: 
 KILLED = """
 import os, signal, sys
 import streams.rebuild.archive as archive
-import streams.worker.processor as desk
+import streams.worker.batch_writer as batch_writer
 from sinks.clickhouse import staging
 from streams.cli import run
 from streams.rebuild.journal import Journal
@@ -252,7 +252,7 @@ KILL_POINTS = {
     "half of the districts are done": "Journal.note = after(4, Journal.note)",
     "one of two tables is switched": "staging.exchange = after(1, staging.exchange)",
     "both are switched": "staging.exchange = after(2, staging.exchange)",
-    "the new log is half counted": "desk.tables_of = after(2, desk.tables_of)",
+    "the new log is half counted": "batch_writer.tables_of = after(2, batch_writer.tables_of)",
 }
 
 

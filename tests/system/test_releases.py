@@ -10,7 +10,7 @@ import pytest
 
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.publication import COLUMNS
-from sinks.clickhouse.releases import Month, release, standings, withdraw
+from sinks.clickhouse.releases import Month, month_statuses, release, withdraw
 from streams.cli import run
 from streams.terminal.outcome import ExitCode
 from tests.support.questions import PARTITION, write_questions
@@ -73,16 +73,16 @@ def one_more_writes(client: "Client") -> None:
 
 
 def state_of(client: "Client", month: Month = JANUARY) -> str:
-    return next(each.state for each in standings(client) if each.key == month)
+    return next(each.state for each in month_statuses(client) if each.key == month)
 
 
 def test_what_is_released_is_what_was_ready(client: "Client") -> None:
     assert cells(client) == set()
-    ready = standings(client)
+    ready = month_statuses(client)
     assert {each.state for each in ready} == {"ready"}
     release(client, [each.key for each in ready])
     assert cells(client) == cells(client, PUBLISHABLE)
-    released = standings(client)
+    released = month_statuses(client)
     assert {each.state for each in released} == {"released"}
     assert [(each.shown, each.hidden) for each in released] == [(each.shown, each.hidden) for each in ready]
     assert any(each.hidden for each in released)
@@ -107,7 +107,7 @@ def test_of_two_releases_the_first_counts(client: "Client") -> None:
 
 def test_a_release_is_seen_as_a_whole_or_not_at_all(client: "Client") -> None:
     client.execute("SET max_block_size = 5, min_insert_block_size_rows = 1, min_insert_block_size_bytes = 1")
-    release(client, [each.key for each in standings(client)])
+    release(client, [each.key for each in month_statuses(client)])
     parts = "SELECT count(), sum(rows) FROM system.parts WHERE database = currentDatabase() AND table = 'releases' AND active"
     assert client.execute(parts) == [(1, len(cells(client)))]
 
@@ -126,7 +126,7 @@ def test_a_month_is_taken_back_and_comes_again_as_it_is_then(client: "Client") -
 
 @pytest.mark.usefixtures("command")
 def test_the_command_releases_what_is_ready_once(client: "Client", capsys: pytest.CaptureFixture[str]) -> None:
-    months = len(standings(client))
+    months = len(month_statuses(client))
     assert run(["publication", "release", "--dry-run"]) == ExitCode.OK
     assert f"would become public: {months}" in capsys.readouterr().err
     assert cells(client) == set()

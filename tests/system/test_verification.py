@@ -274,8 +274,8 @@ def twice_lived(client: "Client", *later: Event, backfill: bool = False) -> Part
     assert partition.forget(2) == 1
     entries = [(9 + n, NOW, backfill, "district-1", "case-1", event) for n, event in enumerate(later)]
     for entry in entries:  # each by itself: what the one before wrote is in the archive
-        for archived in events_of(client, partition.absent([entry])):
-            partition.lend(archived)
+        for archived in events_of(client, partition.archive.wanted([entry])):
+            partition.archive.add(archived)
         assert partition.fold([entry]) == []
         write_changes(client, partition)
     return partition

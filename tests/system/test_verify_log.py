@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.embedded.clickhouse import ClickHouseServer
 from deploy.embedded.kafka import Kafka
-from streams.audit.settling import Unsettled, settled
+from streams.audit.committed import NotCommitted, until_committed
 from streams.kafka.client import client_options
 from streams.kafka.log_reader import LogReader
 from streams.settings import Settings
@@ -68,8 +68,8 @@ def test_rows_of_what_nobody_commits_are_not_waited_for_without_end(kafka: Kafka
     async def ask() -> None:
         async with AIOKafkaProducer(**client_options(settings)) as producer:
             await producer.send_and_wait(settings.topic, b"0", partition=0)
-        await settled(settings, {}, 1)
-        with pytest.raises(Unsettled, match="partition 0 has rows up to offset 0, but is committed only up to 0"):
-            await settled(settings, {0: 5}, 1, within_s=0.1)
+        await until_committed(settings, {}, 1)
+        with pytest.raises(NotCommitted, match="partition 0 has rows up to offset 0, but is committed only up to 0"):
+            await until_committed(settings, {0: 5}, 1, within_s=0.1)
 
     asyncio.run(ask())

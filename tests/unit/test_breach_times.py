@@ -183,7 +183,7 @@ def passed(partition: Partition) -> set[tuple[str, ...]]:
     from projections.case import decode_case  # noqa: PLC0415 - as above
 
     found = set()
-    for key, record in partition._cases.items():
+    for key, record in partition.store.records.items():
         district, _, subject = key.decode().partition(" ")
         episodes = decode_case(record).episodes
         for episode in episodes:

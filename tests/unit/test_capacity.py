@@ -12,12 +12,16 @@ from events.event import Contacted, Event, Rated, Replied, Resolved
 from events.rejection import Reason
 from events.vocabulary import NAME_LENGTH
 from projections import capacity
+from projections.archive import Archived
 from projections.capacity import CASE_BYTES, FULL_OF_BYTES, FULL_OF_EVENTS, HEAVIEST, MOST_BYTES, SURELY_FIT, weigh, weight
 from projections.case import ENCODE, Case, CaseWork, decode_case, events_of, fresh, made_of
-from projections.partition import CLOCK_KEY, Archived, Partition
+from projections.partition import Partition
+from projections.replay import Replay
+from projections.rows import CASE_COLUMNS
+from projections.stream_time import CLOCK_KEY
 from streams.worker.changelog import LARGEST_RECORD
 from tests.support.histories import histories, logs
-from tests.support.stories import DAY, DISTRICT, PROMISES, START, H, Tables, contact, entries, reply, resolution
+from tests.support.stories import DAY, DISTRICT, PROMISES, START, H, Tables, contact, entries, reply, resolution, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -205,12 +209,10 @@ def test_a_case_of_its_own_events_is_the_case_a_rebuild_makes(events: list[Event
         small(patch, most_bytes)
         log = entries(events)
         live, refused = judged(log)
-        rebuilt = Partition(0, PROMISES)
-        rebuilt.load(DISTRICT, "case-1", [entry[5] for entry in log if entry[0] not in refused], 0)
-        tables = Tables()
-        tables.write(rebuilt.drain())
+        kept = [entry[5] for entry in log if entry[0] not in refused]
+        rebuilt = Replay(0, PROMISES, 1, START, settled=1).fold([Archived(DISTRICT, "case-1", 0, kept)])
         strip = ("version", "last_offset")
-        assert [{k: v for k, v in row.items() if k not in strip} for row in tables.standing().values()] == [
+        assert [{k: v for k, v in row.items() if k not in strip} for row in rows(rebuilt, CASE_COLUMNS)] == [
             {k: v for k, v in row.items() if k not in strip} for row in live.standing().values()
         ]
 
@@ -247,7 +249,7 @@ def test_an_archive_that_does_not_fit_with_what_is_remembered_is_not_united_and_
     partition.fold([(7, young, False, DISTRICT, "case-1", contact(200 * DAY, "young"))])
     partition.drain()
     old = [(8 + n, young, backfill, DISTRICT, "case-1", reply(n * H, f"late-{n}")) for n in range(2)]
-    partition.lend(archived(contact(0, "old"), reply(2 * H, "r-1"), reply(3 * H, "r-2")))
+    partition.archive.add(archived(contact(0, "old"), reply(2 * H, "r-1"), reply(3 * H, "r-2")))
     assert partition.fold(old) == [(0, FULL_OF_BYTES), (1, FULL_OF_BYTES)]
     tables = Tables()
     tables.write(partition.drain())
@@ -259,7 +261,7 @@ def test_a_forgotten_case_that_has_no_room_leaves_nothing_behind(monkeypatch: py
     small(monkeypatch, 450)
     partition = Partition(0, PROMISES)
     partition.advance(START + 200 * DAY)
-    partition.lend(archived(contact(0, "old"), *(reply(n * H, f"r-{n}") for n in range(3))))
+    partition.archive.add(archived(contact(0, "old"), *(reply(n * H, f"r-{n}") for n in range(3))))
     assert partition.fold([(9, START + 200 * DAY, True, DISTRICT, "case-1", reply(-H, "late"))]) == [(0, FULL_OF_BYTES)]
     assert len(partition) == 0
     assert [key for key, _ in partition.drain().changelog] == [CLOCK_KEY]

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from events.codec import Decoder
 from events.contract import LARGEST
+from events.headers import DEAD_LETTER
 from events.partition import partition_of
 from events.rejection import Reason, Rejection
-from streams.dead_letters import original_of
+from streams.dead_letters.record import dead_letter_body, dead_letter_headers, original_of
 from streams.kafka.claim_check import EACH_HEADER, MOST_BESIDE, MOST_COPIED, ClaimCheck, checked
 from streams.kafka.topics import BATCH_BYTES
 from streams.sorting import Refused, Sorted, Sorter
-from streams.worker.outbox import PREFIX, dead_letter_body, dead_letter_headers
 from streams.worker.tables import tables_of
 from tests.support.durable import START, event
 
@@ -38,7 +38,7 @@ def letter_of(bad: Any) -> Any:
 
 
 def told(letter: Any) -> dict[str, bytes]:
-    return {name.removeprefix(PREFIX): content for name, content in letter.headers if name.startswith(PREFIX)}
+    return {name.removeprefix(DEAD_LETTER): content for name, content in letter.headers if name.startswith(DEAD_LETTER)}
 
 
 def test_up_to_the_limit_a_record_is_copied() -> None:
@@ -69,7 +69,7 @@ def test_a_larger_value_is_told_by_place_size_and_digest() -> None:
 def test_so_are_a_large_key_and_large_or_many_headers(key: bytes, headers: tuple[tuple[str, bytes], ...]) -> None:
     letter = letter_of(record(b"{", key, headers))
     assert (letter.key, letter.value) == (None, b"{")
-    assert all(name.startswith(PREFIX) for name, _ in letter.headers)
+    assert all(name.startswith(DEAD_LETTER) for name, _ in letter.headers)
     assert original_of(letter).left_out == sha256(b"{").hexdigest()
 
 

@@ -214,8 +214,8 @@ async def test_a_revoke_settles_then_commits_then_forgets(bench: Bench) -> None:
     bench.kafka.calls.clear()
     await bench.revoke()
     assert bench.kafka.calls == ["revoked within 5.0", "commit {0: 500}"]
-    assert bench.app.guard.flow is FlowState.HELD
-    assert not bench.app.guard.holds(0, bench.processor.under_way[0].epoch)
+    assert bench.app.assignment.flow is FlowState.HELD
+    assert not bench.app.assignment.holds(0, bench.processor.under_way[0].epoch)
 
 
 async def test_what_waits_in_the_channel_at_a_revoke_is_never_taken(bench: Bench) -> None:
@@ -225,7 +225,7 @@ async def test_what_waits_in_the_channel_at_a_revoke_is_never_taken(bench: Bench
     await bench.revoke()
     await bench.assign()
     assert len(waiting) == 2
-    assert not any(bench.app.guard.delivers(fetched.epoch) for fetched in waiting)
+    assert not any(bench.app.assignment.delivers(fetched.epoch) for fetched in waiting)
     assert bench.kafka.group == {}
 
 
@@ -237,7 +237,7 @@ async def test_a_rebalance_during_the_seek_makes_it_void(bench: Bench) -> None:
     bench.kafka.before_return.set()
     await seeking
     bench.consumer.resume_flow()
-    assert bench.app.guard.flow is FlowState.HELD
+    assert bench.app.assignment.flow is FlowState.HELD
     assert not any(call.startswith("assigned") for call in bench.kafka.calls)
 
 
@@ -252,7 +252,7 @@ async def test_a_seek_that_a_rebalance_broke_is_void_and_stops_nobody(
     monkeypatch.setattr(bench.kafka, "seek_to_start", seek_to_start)
     await bench.consumer.perform_seek()
     assert bench.app.crash_reason is None
-    assert bench.app.guard.flow is FlowState.HELD
+    assert bench.app.assignment.flow is FlowState.HELD
 
 
 async def test_a_seek_that_fails_without_a_rebalance_stops_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +304,7 @@ async def test_any_other_failure_to_commit_at_a_revoke_stops_the_worker(bench: B
 
 
 async def test_a_processor_that_does_not_settle_is_fenced_off(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.worker.transport.consumer.SETTLE_LIMIT_SHARE", 0.001)
+    monkeypatch.setattr("streams.worker.transport.consumer.FINISH_LIMIT_SHARE", 0.001)
     await bench.assign()
     await bench.consumer._fetch_once()
     fetched = bench.delivered()[0]
@@ -315,7 +315,7 @@ async def test_a_processor_that_does_not_settle_is_fenced_off(bench: Bench, monk
     monkeypatch.setattr(bench.processor, "revoked", hang)
     await bench.revoke()
     fetched.finish()
-    assert not bench.app.guard.holds(fetched.partition, fetched.epoch)
+    assert not bench.app.assignment.holds(fetched.partition, fetched.epoch)
     assert not await bench.consumer.commit()
 
 
@@ -343,7 +343,7 @@ async def test_a_commit_that_hangs_does_not_hold_up_the_revoke(bench: Bench, mon
     monkeypatch.setattr(bench.kafka, "commit_offsets", hang)
     await bench.revoke()
     assert bench.app.crash_reason is None
-    assert bench.app.guard.flow is FlowState.HELD
+    assert bench.app.assignment.flow is FlowState.HELD
 
 
 @pytest.mark.parametrize("error", [LostRecords("gone"), CorruptRecordException("crc")])
@@ -368,7 +368,7 @@ async def test_a_failed_fetch_of_an_assignment_that_is_over_is_not(bench: Bench,
 
 async def test_the_consumer_waits_without_polling_while_everything_is_full(bench: Bench) -> None:
     await bench.assign()
-    bench.app.guard.bounds = type(bench.app.guard.bounds)(records=100)
+    bench.app.assignment.bounds = type(bench.app.assignment.bounds)(records=100)
     await bench.consumer._fetch_once()
     waiting = asyncio.create_task(bench.consumer._fetch_once())
     for _ in range(5):

@@ -231,9 +231,9 @@ def test_what_is_finished_out_of_order_still_counts_as_held() -> None:
 @pytest.mark.parametrize(("size", "room"), [(100, 20_000), (4096, 4096), (10_000_000, LEAST_RECORDS)])
 def test_a_fetch_gives_as_many_records_as_half_a_partition_may_hold(size: int, room: int) -> None:
     made = opened({0: 0}, Bounds(bytes=32 << 20))
-    assert made.room() == (16 << 20) / FIRST_GUESS_BYTES
+    assert made.fetch_limit() == (16 << 20) / FIRST_GUESS_BYTES
     received(made, span(0, 0, 3, size=size))
-    assert made.room() == room
+    assert made.fetch_limit() == room
 
 
 def test_tombstones_have_no_bytes() -> None:

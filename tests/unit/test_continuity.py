@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from aiokafka import TopicPartition
@@ -23,10 +23,11 @@ class Log:
     position_at: int = 0
     looked: int = 0
 
-    async def start(self) -> None:
+    async def __aenter__(self) -> Self:
         self.looked += 1
+        return self
 
-    async def stop(self) -> None: ...
+    async def __aexit__(self, *_: object) -> None: ...
     def assign(self, tps: list[TopicPartition]) -> None:
         assert tps == [TP]
 

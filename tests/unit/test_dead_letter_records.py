@@ -4,13 +4,14 @@ import json
 from types import SimpleNamespace
 
 from events.contract import LARGEST
+from events.headers import DEAD_LETTER
 from events.rejection import Reason, Rejection
 from sinks.clickhouse.dead_letters import LogPosition
-from streams.cli.work.dead_letters.register import up_to_an_oversized
-from streams.dead_letters import Original, mended_record, named_by, original_of
+from streams.cli.work.dead_letters import up_to_an_oversized
+from streams.dead_letters import Original, mended_record
+from streams.dead_letters.record import dead_letter_headers, named_by, original_of
 from streams.kafka.publisher import STRUCTURED, Headers
 from streams.sorting import Refused
-from streams.worker.outbox import PREFIX, dead_letter_headers
 
 EVENT = json.dumps(
     {
@@ -39,7 +40,7 @@ def test_it_names_the_record_and_gives_it_back() -> None:
 
 
 def test_a_record_that_claims_to_be_a_dead_letter_itself_deceives_nobody() -> None:
-    claims = tuple((PREFIX + name, b"5") for name in ("reason", "topic", "partition", "offset", "timestamp"))
+    claims = tuple((DEAD_LETTER + name, b"5") for name in ("reason", "topic", "partition", "offset", "timestamp"))
     letter = set_aside(*claims)
     assert named_by(letter.headers) == (LogPosition("events", 3, 17), 99)
     assert original_of(letter).headers == list(claims)
@@ -48,7 +49,14 @@ def test_a_record_that_claims_to_be_a_dead_letter_itself_deceives_nobody() -> No
 def test_records_of_others_in_the_topic_are_passed_over() -> None:
     assert named_by([]) is None
     assert (
-        named_by([(PREFIX + "offset", b"many"), (PREFIX + "topic", b"t"), (PREFIX + "partition", b"1"), (PREFIX + "timestamp", b"1")])
+        named_by(
+            [
+                (DEAD_LETTER + "offset", b"many"),
+                (DEAD_LETTER + "topic", b"t"),
+                (DEAD_LETTER + "partition", b"1"),
+                (DEAD_LETTER + "timestamp", b"1"),
+            ]
+        )
         is None
     )
 

@@ -12,7 +12,7 @@ from events import directory as directory_module
 from events.directory import DEFAULT, Directory
 from events.directory_mistake import DirectoryError
 from events.schemas import texts
-from events.target import Terms
+from events.terms import Terms
 from events.zone import day_number
 
 HOUR, MINUTE = 3_600_000, 60_000

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from events.directory import DEFAULT, Directory
+from sinks.clickhouse import retry
 from sinks.clickhouse.connection import ClickHouse
 from streams.settings import Settings
 from streams.worker.watches import directory as reload
@@ -48,7 +49,7 @@ def in_force(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         got.append(directory.revision)
 
     monkeypatch.setattr(reload, "_write", write)
-    monkeypatch.setattr(reload, "pause_s", lambda *_: 0)
+    monkeypatch.setattr(retry, "pause_s", lambda *_: 0)
     return got
 
 

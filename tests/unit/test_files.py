@@ -18,7 +18,8 @@ from events.yaml_text import DEEPEST, MOST_BYTES, PLAIN, TooMuch, UnreadableYaml
 from streams.directory import parsed
 from streams.files import FileRefused, read_secret
 from streams.intake.hook import hooks_of
-from streams.intake.token_file import TokenFileError, register_of, rewriting
+from streams.intake.register import register_of
+from streams.intake.token_file import TokenFileError, rewriting
 from streams.mapping.expression import MappingError, key_of
 from streams.mapping.mapping import read_mapping
 from streams.settings import Settings

@@ -16,7 +16,8 @@ from events.event import order
 from projections.case import ENCODE, CaseWork, decode_case, events_of, fresh, gather, refold
 from projections.contribution import contributions, is_measured, messages
 from projections.episode import finish
-from projections.partition import CLOCK_KEY, Entry, Partition
+from projections.partition import Entry, Partition
+from projections.stream_time import CLOCK_KEY
 from tests.oracles.plain_facts import plain_facts
 from tests.support.histories import EVENTS, histories, logs
 from tests.support.stories import DAY, DISTRICT, PROMISES, START, Ledger, Promises, Tables, contact, folded, resolution
@@ -183,7 +184,7 @@ def test_a_worker_that_died_is_as_if_it_had_not(log: list[Entry], durable: int, 
         else:
             tables.write(changes)
     heir = tables.restored()
-    heir.shown(max((int(row["as_of"]) * 1_000 for row in tables.windows.values()), default=0))
+    heir.start_rows_at(max((int(row["as_of"]) * 1_000 for row in tables.windows.values()), default=0))
     heir.claim(key[:4] for key in tables.windows)
     tables.write(heir.drain())
     heir.fold(log[durable:])

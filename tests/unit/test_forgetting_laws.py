@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from msgspec import msgpack
 
 from events.directory import DEFAULT
+from events.headers import MARKED_BACKFILL
 from events.partition import partition_of
 from projections import capacity
 from projections.case import ENCODE, gather, refold
 from projections.episode import finish
-from projections.partition import CLOCK_KEY
-from streams.kafka.publisher import BACKFILL
+from projections.stream_time import CLOCK_KEY
 from tests.support.durable import (
     DAY,
     MINUTE,
@@ -85,7 +85,7 @@ def arrive(durable: Durable, records: Sequence[Told], now: int) -> int:
         now += each.pause_days * DAY + MINUTE
         value = event(each.kind, f"{each.name}-{each.late_days}", each.subject, now - each.late_days * DAY, DISTRICT)
         for _ in range(2 if n % 3 == 0 else 1):
-            durable.publish(value, now, HOME, (BACKFILL,) if each.backfill else ())
+            durable.publish(value, now, HOME, (MARKED_BACKFILL,) if each.backfill else ())
     return now
 
 

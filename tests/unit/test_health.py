@@ -16,7 +16,7 @@ from prometheus_client.utils import floatToGoString
 from events.directory import DEFAULT, Directory
 from events.rejection import Reason
 from projections.partition import Partition
-from sinks.metrics import FRESHNESS, NAMES_TOLD, OTHERS, PartitionStanding, WorkerMetrics, WorkerStanding
+from sinks.metrics import FRESHNESS, MOST_NAMES, OTHERS, PartitionGauges, WorkerGauges, WorkerMetrics
 from streams.http.policy import Policy
 from streams.http.serving import answer
 from streams.worker.breaker import Flood
@@ -56,7 +56,7 @@ class Worker:
         )
 
     def tell(self, ends: dict[int, int]) -> None:
-        self.progress.told(ends, dict(self.committed), self.wall)
+        self.progress.observed(ends, dict(self.committed), self.wall)
 
 
 def test_a_worker_that_is_well_is_ready() -> None:
@@ -69,7 +69,7 @@ FLOOD = Flood(3, 17, 0, 1_001, 1_002)
 @pytest.mark.parametrize(
     ("trouble", "reason"),
     [
-        ({"is_assigned": False}, "the group has not told which partitions are ours"),
+        ({"is_assigned": False}, "the group has not assigned partitions yet"),
         ({"recovering": [0, 3]}, "partitions not recovered yet: 0, 3"),
         ({"paused": "events: Code 252"}, "inserts are paused: events: Code 252"),
         ({"floods": [FLOOD]}, "breaker open: partition 3 stands at offset 17: 1,001 of 1,002 records"),
@@ -92,12 +92,12 @@ def test_silence_of_kafka_is_a_reason_until_it_answers() -> None:
 def test_nothing_is_ready_before_kafka_ever_answered() -> None:
     worker = Worker()
     health = worker.health()
-    worker.progress.told_at = 0
-    assert health.reasons() == ["Kafka has not told the end of the log yet"]
+    worker.progress.observed_at = 0
+    assert health.reasons() == ["Kafka has not given the end of the log yet"]
 
 
-def of(health: Health, number: int) -> PartitionStanding:
-    [found] = [partition for partition in health.standing().partitions if partition.number == number]
+def of(health: Health, number: int) -> PartitionGauges:
+    [found] = [partition for partition in health.gauges().partitions if partition.number == number]
     return found
 
 
@@ -141,18 +141,18 @@ def value(metrics: WorkerMetrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"frontdesk_{name}", labels)
 
 
-def standing(*numbers: int, **members: int) -> WorkerStanding:
+def standing(*numbers: int, **members: int) -> WorkerGauges:
     partitions = [
-        PartitionStanding(n, recovered=True, stopped=False, lag_records=7, lag_seconds=None, commit_age_seconds=0, cases=1, state_bytes=9)
+        PartitionGauges(n, recovered=True, stopped=False, lag_records=7, lag_seconds=None, commit_age_seconds=0, cases=1, state_bytes=9)
         for n in numbers
     ]
-    return WorkerStanding(ready=True, partitions=partitions, unknown_members=members)
+    return WorkerGauges(ready=True, partitions=partitions, unknown_members=members)
 
 
 def test_partitions_that_are_gone_are_told_no_more_and_unknown_numbers_never() -> None:
     metrics = WorkerMetrics(CollectorRegistry())
-    metrics.stands(standing(1, 2))
-    metrics.stands(standing(2))
+    metrics.set_gauges(standing(1, 2))
+    metrics.set_gauges(standing(2))
     assert value(metrics, "lag_events", partition="1") is None
     assert value(metrics, "lag_events", partition="2") == 7
     assert value(metrics, "lag_seconds", partition="2") is None
@@ -169,7 +169,7 @@ def test_what_has_not_happened_yet_is_told_as_0_so_that_the_first_one_is_an_incr
 def test_how_many_partitions_there_are_to_hold() -> None:
     metrics = WorkerMetrics(CollectorRegistry())
     metrics.serves(8)
-    metrics.stands(standing(1, 2))
+    metrics.set_gauges(standing(1, 2))
     assert (value(metrics, "assigned_partitions"), value(metrics, "topic_partitions")) == (2, 8)
 
 
@@ -178,14 +178,14 @@ def test_a_pause_is_counted_while_it_goes_on_and_once() -> None:
     metrics = WorkerMetrics(CollectorRegistry(), clock=lambda: now[0])
     metrics.paused(paused=True)
     now[0] = 103
-    metrics.stands(standing())
+    metrics.set_gauges(standing())
     assert value(metrics, "paused_seconds_total") == 3
     now[0] = 104
     metrics.paused(paused=True)
     now[0] = 110
     metrics.paused(paused=False)
     now[0] = 200
-    metrics.stands(standing())
+    metrics.set_gauges(standing())
     assert value(metrics, "paused_seconds_total") == 10
 
 
@@ -193,10 +193,10 @@ def test_a_recovery_tells_its_share_as_long_as_the_partition_is_in_hand() -> Non
     metrics = WorkerMetrics(CollectorRegistry())
     metrics.recovering(2, 0, 400)
     metrics.recovering(2, 300, 400)
-    metrics.stands(standing(1, 2))
+    metrics.set_gauges(standing(1, 2))
     assert (value(metrics, "recovery_done_records", partition="2"), value(metrics, "recovery_records", partition="2")) == (300, 400)
     assert (value(metrics, "recovery_done_records", partition="1"), value(metrics, "recovery_records", partition="1")) == (0, 0)
-    metrics.stands(standing(1))
+    metrics.set_gauges(standing(1))
     assert value(metrics, "recovery_records", partition="2") is None
 
 
@@ -229,14 +229,14 @@ def test_the_freshness_of_a_fetch_is_that_of_each_of_its_records(ages_ms: list[i
 
 def test_publishers_cannot_flood_the_labels() -> None:
     metrics = WorkerMetrics(CollectorRegistry())
-    metrics.stands(standing(**{f"m{n}": 1 for n in range(NAMES_TOLD + 20)}))
-    metrics.stands(standing(**{f"m{n}": 3 for n in range(NAMES_TOLD + 20)}))
+    metrics.set_gauges(standing(**{f"m{n}": 1 for n in range(MOST_NAMES + 20)}))
+    metrics.set_gauges(standing(**{f"m{n}": 3 for n in range(MOST_NAMES + 20)}))
     assert value(metrics, "unknown_members_total", member="m0") == 3
     assert value(metrics, "unknown_members_total", member=OTHERS) == 60
     told = [
         sample for family in metrics.registry.collect() for sample in family.samples if sample.name == "frontdesk_unknown_members_total"
     ]
-    assert len(told) == NAMES_TOLD + 1
+    assert len(told) == MOST_NAMES + 1
 
 
 # -- over HTTP ---------------------------------------------------------------------------------------------------------

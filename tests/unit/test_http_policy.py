@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from sinks.metrics import WorkerMetrics, WorkerStanding
+from sinks.metrics import WorkerGauges, WorkerMetrics
 from sinks.page_metrics import PageMetrics
-from streams.http.host import Authority, authority, is_loopback
+from streams.host import Authority, authority, is_loopback
 from streams.http.policy import Policy
 from streams.http.serving import answer
-from streams.intake.token_file import Register
+from streams.intake.register import Register
 from streams.page.hub import Hub
 from streams.page.public import public_application
 from streams.page.reading import Reading
@@ -37,8 +37,8 @@ class Nothing:
 
     is_assigned = False
 
-    def standing(self) -> WorkerStanding:
-        return WorkerStanding(ready=True, unknown_members={}, partitions=[])
+    def gauges(self) -> WorkerGauges:
+        return WorkerGauges(ready=True, unknown_members={}, partitions=[])
 
     def read(self, _: Any = None) -> Reading:
         return Reading("{}", 1)

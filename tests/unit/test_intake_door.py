@@ -24,11 +24,12 @@ from streams.intake.grant import Grant
 from streams.intake.handler import Patience
 from streams.intake.memory_budget import MemoryBudget
 from streams.intake.openapi import document, text
-from streams.intake.problem import MEDIA_TYPE, STATUS, Problem, Refusal
+from streams.intake.problem import MEDIA_TYPE, Problem, Refusal
+from streams.intake.register import Register
 from streams.intake.signature import signature
 from streams.intake.submission import MOST_EVENTS
 from streams.intake.throttle import Throttle
-from streams.intake.token_file import Register, new_token
+from streams.intake.token_file import new_token
 from streams.log import configure_logging
 from tests.support.intakes import BATCH, MOST_CONNECTIONS, NDJSON, STRUCTURED, Door, door, event, wire
 
@@ -309,7 +310,7 @@ async def exchanged(to: Door, request: bytes) -> tuple[bytes, dict[str, Any]]:
 
 
 async def test_all_reasons_have_a_status_and_each_is_documented() -> None:
-    assert set(STATUS) == set(Refusal)
+    assert all(400 <= refusal.status < 600 for refusal in Refusal)
     told = document()["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]
     assert told == [Problem(refusal, "").body["type"] for refusal in Refusal]
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from streams.intake.grant import EVERYONE_HERE, Grant
 from streams.intake.hook import Hook, HookFile, hooks_of
 from streams.intake.problem import Problem
-from streams.intake.token_file import Register, new_token
+from streams.intake.register import Register
+from streams.intake.token_file import new_token
 from streams.intake.validation import Validated, Validator
 from streams.mapping.expression import MappingError, pseudonym
 from streams.mapping.mapping import read_as

@@ -14,12 +14,13 @@ import pytest
 from events.contact import Contact
 from events.event import Contacted, Event
 from streams.cli import run
-from streams.intake import token_file
+from streams.intake import register as register_module
 from streams.intake.grant import Grant
 from streams.intake.problem import Problem, Refusal
 from streams.intake.rate_limiter import BURST_S, RateLimiter
+from streams.intake.register import Register, register_of
 from streams.intake.signature import MOST_IDS, SCHEMES, WINDOW_S, Deliveries, signature, verified
-from streams.intake.token_file import Register, TokenFileError, new_token, read, register_of
+from streams.intake.token_file import TokenFileError, new_token, read
 from streams.terminal.outcome import ExitCode
 
 CONTACT = Contacted(0, "/riverside/helpdesk", "1")
@@ -111,7 +112,7 @@ def test_a_wrong_token_is_compared_like_a_right_one(monkeypatch: pytest.MonkeyPa
         compared.append((len(one), len(other)))
         return hmac.compare_digest(one, other)
 
-    monkeypatch.setattr(token_file, "hmac", SimpleNamespace(compare_digest=digests))
+    monkeypatch.setattr(register_module, "hmac", SimpleNamespace(compare_digest=digests))
     token_id, token, sha256 = new_token()
     register = Register({token_id: Grant(token_id, digest=bytes.fromhex(sha256)), "zzzzzzzz": Grant("zzzzzzzz", signing_key=KEY)})
     for given in (token, f"fd_{token_id}_guess", new_token()[1], "fd_zzzzzzzz_guess", "nonsense", ""):

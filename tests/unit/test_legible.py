@@ -17,8 +17,8 @@ from rich.text import Text
 
 from events.personal_data import nobody_allows
 from sinks.clickhouse.dead_letters import DeadLetter, Selection
+from streams.cli.work import dead_letters as dead_letters_work
 from streams.cli.work import indicators as reading
-from streams.cli.work.dead_letters import register as dead_letters_register
 from streams.cli.work.oncall import Waiting, listed
 from streams.cli.work.publish import check as scrutiny
 from streams.dead_letters import Original
@@ -85,9 +85,9 @@ def test_a_dead_letter_is_shown_line_by_line_and_obeyed_nowhere(
         name: {"headers": [(EVIL + "\n", EVIL.encode()), ("h", None)], "key": EVIL.encode(), "value": b"\x1b[2J\xff\n"}.get(name, 7)
         for name in Original.__annotations__
     })  # fmt: skip
-    monkeypatch.setattr(dead_letters_register, "the_one", lambda *_: letter)
-    monkeypatch.setattr(dead_letters_register, "_originals", lambda *_: [record])
-    dead_letters_register.show_one(Settings(), Selection(), "table", raw=False)
+    monkeypatch.setattr(dead_letters_work, "the_one", lambda *_: letter)
+    monkeypatch.setattr(dead_letters_work, "_originals", lambda *_: [record])
+    dead_letters_work.show_one(Settings(), Selection(), "table", raw=False)
     shown = capsys.readouterr().out
     assert not OBEYED(shown)
     assert len(shown.splitlines()) == len(DeadLetter.__annotations__) + 4

@@ -1,6 +1,7 @@
 """What strangers can ask of the page, and how much of it they can hold: each bound has an answer, and costs the others nothing."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from sinks.page_metrics import PageMetrics
 from streams.http import serving
 from streams.http.serving import answer
+from streams.log import configure_logging
 from streams.page import server
 from streams.page.hub import Hub
 from streams.page.reading import Reading, View
@@ -153,7 +155,7 @@ async def test_connections_beyond_the_bound_are_told_to_come_again(page: Page) -
 
 
 async def test_a_crowd_before_the_bound_is_cut_off_without_a_word(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "MOST_TOLD", 0)
+    monkeypatch.setattr(serving, "MOST_TURNED_AWAY", 0)
     idle = [await page.open() for _ in range(MOST_CONNECTIONS)]
     reader, _ = await page.open()
     with suppress(ConnectionResetError):
@@ -187,4 +189,26 @@ async def test_who_takes_nothing_of_what_is_sent_is_hung_up_on(page: Page, monke
 @pytest.mark.parametrize("headers", [{"X-Long": "x" * 10_000}, {f"X-{n}": "x" for n in range(200)}], ids=["long", "many"])
 async def test_large_heads_are_refused(page: Page, headers: dict[str, str]) -> None:
     assert (await page.get("districts", **headers))[0] == 400
+    assert (await page.get("districts"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /districts HTTP/9.9\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"POST /districts HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        b"POST /districts HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n",
+    ],
+)
+async def test_what_is_no_http_is_answered_and_fills_no_log(page: Page, request_: bytes) -> None:
+    out = io.StringIO()
+    configure_logging("json", out)
+    reader, writer = await page.open(request_)
+    async with asyncio.timeout(10):
+        assert (await reader.readline()).startswith((b"HTTP/1.0 40", b"HTTP/1.1 40"))
+    writer.close()
+    assert out.getvalue() == ""
     assert (await page.get("districts"))[0] == 200

@@ -121,7 +121,7 @@ async def test_one_viewer_too_many_is_told_so_and_the_others_look_on() -> None:
 async def test_a_slow_viewer_gets_the_newest_and_no_queue() -> None:
     channel = Broadcast(VIEW)
     for edition in range(1_000):
-        await channel.tell(f"edition {edition}", _live())
+        await channel.publish(f"edition {edition}", _live())
     news = await channel.next(0)
     assert news.content == "edition 999"
     assert news.edition == 1_000
@@ -129,10 +129,10 @@ async def test_a_slow_viewer_gets_the_newest_and_no_queue() -> None:
 
 async def test_what_did_not_change_is_not_told_again() -> None:
     channel = Broadcast(VIEW)
-    await channel.tell("same", _live())
-    await channel.tell("same", _live())
+    await channel.publish("same", _live())
+    await channel.publish("same", _live())
     assert channel.news.edition == 1
-    await channel.tell("same", _live(NOW + MINUTE))
+    await channel.publish("same", _live(NOW + MINUTE))
     assert (channel.news.edition, channel.news.content_edition) == (2, 1)
 
 

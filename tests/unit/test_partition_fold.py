@@ -9,10 +9,13 @@ import msgspec
 import pytest
 
 from events.rejection import Reason
+from projections.archive import Archived
 from projections.capacity import MOST_EVENTS
 from projections.case import ENCODE, FOLD, decode_case, events_of
-from projections.partition import CLOCK_KEY, Archived, Changes, Partition
+from projections.changes import Changes
+from projections.partition import Partition
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, WINDOW_COLUMNS, row_version, window_version
+from projections.stream_time import CLOCK_KEY, MOST_AHEAD_MS
 from tests.support.stories import (
     DAY,
     DISTRICT,
@@ -92,7 +95,7 @@ def test_the_clock_follows_the_records_and_never_goes_back() -> None:
 
 def test_a_timestamp_ahead_of_what_is_allowed_does_not_move_the_clock() -> None:
     partition = Partition(0, PROMISES)
-    partition.fold([at(0, contact(0), START), at(1, reply(1), START + DAY)], latest=START + H)
+    partition.fold([at(0, contact(0), START), at(1, reply(1), START + DAY)], wall=START + H - MOST_AHEAD_MS)
     assert partition.clock == START
 
 
@@ -232,10 +235,10 @@ def test_after_the_tombstone_a_duplicate_is_too_late_and_a_backfilled_one_needs_
     again = at(8, answer, START + 200 * DAY)
     assert [rejection.reason for _, rejection in partition.fold([again])] == [Reason.TOO_LATE]
     resent = [at(9, answer, START + 200 * DAY, backfill=True)]
-    assert partition.absent(resent) == [(DISTRICT, "case-1")]
-    partition.lend(Archived(DISTRICT, "case-1", 2, [end, question, answer]))
+    assert partition.archive.wanted(resent) == [(DISTRICT, "case-1")]
+    partition.archive.add(Archived(DISTRICT, "case-1", 2, [end, question, answer]))
     partition.fold(resent)
-    assert partition.absent([at(10, end, START + 200 * DAY, backfill=True)]) == []
+    assert partition.archive.wanted([at(10, end, START + 200 * DAY, backfill=True)]) == []
     tables.write(partition.drain())
     strip = {"version": 0, "last_offset": 0}
     assert {k: v | strip for k, v in tables.standing().items()} == {k: v | strip for k, v in whole.items()}
@@ -246,24 +249,24 @@ def test_what_is_remembered_or_young_needs_no_archive() -> None:
     partition, _ = folded(entries([contact(0)]))
     now = START + 150 * DAY
     young, known = at(1, contact(149 * DAY), now, "case-2", backfill=True), at(2, reply(1), now, backfill=True)
-    assert partition.absent([young, known, at(3, contact(0), now, "case-3")]) == []
-    assert partition.absent([]) == []
+    assert partition.archive.wanted([young, known, at(3, contact(0), now, "case-3")]) == []
+    assert partition.archive.wanted([]) == []
 
 
 def test_what_is_older_than_all_that_is_remembered_of_a_case_needs_it() -> None:
     partition, _ = folded(entries([contact(50 * DAY)]))
     now = START + 200 * DAY
     older, between = at(1, reply(49 * DAY), now), at(2, reply(51 * DAY), now)
-    assert partition.absent([between]) == []
-    assert partition.absent([older, between]) == [(DISTRICT, "case-1")]
-    assert partition.absent([at(1, reply(49 * DAY), START + 149 * DAY)]) == [], "nothing so young was ever forgotten"
+    assert partition.archive.wanted([between]) == []
+    assert partition.archive.wanted([older, between]) == [(DISTRICT, "case-1")]
+    assert partition.archive.wanted([at(1, reply(49 * DAY), START + 149 * DAY)]) == [], "nothing so young was ever forgotten"
 
 
 def test_a_case_that_begins_in_a_batch_may_have_been_forgotten_before() -> None:
     partition, now = Partition(0, PROMISES), START + 200 * DAY
     begins, older = at(0, contact(199 * DAY), now), at(1, reply(0), now)
-    assert partition.absent([older]) == [], "too late"
-    assert partition.absent([begins, older]) == [(DISTRICT, "case-1")]
+    assert partition.archive.wanted([older]) == [], "too late"
+    assert partition.archive.wanted([begins, older]) == [(DISTRICT, "case-1")]
 
 
 @pytest.mark.parametrize("cuts", [(), (1,), (2,), (1, 2)])
@@ -276,35 +279,16 @@ def test_what_is_lent_does_not_make_an_event_come_in_time(cuts: tuple[int, ...])
     ]
     partition, _ = folded(entries([contact(0, "c")]))
     partition.advance(START + 200 * DAY)
-    partition._cases.clear()
+    partition.store.records.clear()
     refused = []
     for begin, end in pairwise([0, *cuts, len(log)]):
         batch = log[begin:end]
-        if partition.absent(batch):
-            partition.lend(Archived(DISTRICT, "case-1", 0, [contact(0, "c")]))
+        if partition.archive.wanted(batch):
+            partition.archive.add(Archived(DISTRICT, "case-1", 0, [contact(0, "c")]))
         refused += [batch[index][0] for index, _ in partition.fold(batch)]
     assert refused == [5]
-    [record] = partition._cases.values()
+    [record] = partition.store.records.values()
     assert [event.id for event in events_of(decode_case(record))] == ["c", "r", "d"]
-
-
-def test_a_remembered_case_is_not_loaded_over() -> None:
-    partition, _ = folded(entries([contact(0)]))
-    with pytest.raises(ValueError, match="remembered already"):
-        partition.load(DISTRICT, "case-1", [contact(0)], 3)
-
-
-def test_loading_takes_both_contents_of_a_conflict() -> None:
-    partition = Partition(0, PROMISES)
-    partition.load(DISTRICT, "case-1", [contact(0, "c", school="south"), contact(0, "c", school="north")], 3)
-    (row,) = case_rows(partition.drain())
-    assert (row["school"], row["conflicts"], row["last_offset"]) == ("north", 1, 3)
-
-
-def test_a_loaded_case_without_events_is_unknown() -> None:
-    partition = Partition(0, PROMISES)
-    partition.load(DISTRICT, "case-1", [], 0)
-    assert partition.drain() == Changes()
 
 
 def test_all_cells_are_written_after_a_restart_and_claimed_ones_with_zeros() -> None:
@@ -384,7 +368,7 @@ def test_a_tombstone_ends_what_was_before() -> None:
     _, tables = folded(entries([contact(0)]))
     tables.changelog.append((KEY, None))
     tables.changelog += folded(entries([contact(200 * DAY, "other")], first=7))[1].changelog
-    (record,) = (value for key, value in tables.restored()._cases.items() if key == KEY)
+    (record,) = (value for key, value in tables.restored().store.records.items() if key == KEY)
     assert decode_case(record).count == 1
 
 
@@ -399,7 +383,7 @@ def test_a_tombstone_of_one_who_did_not_know_the_latest_event_ends_nothing(goes_
     heir = tables.restored()
     heir.fold(log[3:])
     tables.write(heir.drain())
-    assert tables.restored()._cases == plain._cases
+    assert tables.restored().store.records == plain.store.records
 
 
 def test_an_empty_changelog_is_a_fresh_partition() -> None:

@@ -21,14 +21,14 @@ async def at_work(outside: Outside, directory: Directory) -> AsyncIterator[tuple
         partitions=PARTITIONS,
         topic_id="",
         epoch=1,
-        rows=outside,
-        changelog=outside,  # type: ignore[arg-type] # a stand-in with the same methods
+        rows=outside,  # type: ignore[arg-type] # a stand-in with the same methods
+        changelog=outside,  # type: ignore[arg-type] # as above
         outbox=outside,  # type: ignore[arg-type] # as above
+        assignment=outside,  # type: ignore[arg-type] # as above
         clock=outside,
         follow_wall=True,
-        meter=outside,
+        meter=outside,  # type: ignore[arg-type] # as above
     )
-    processor.guard = outside
     running = asyncio.create_task(processor.run())
     await processor.assigned(range(PARTITIONS), 1)
     try:
@@ -107,7 +107,7 @@ async def test_what_is_recovered_later_is_under_it_too() -> None:
         await processor.assigned([0], 2)
         await until(lambda: processor.ready, running)
         processor.adopt(ANOTHER)
-        await until(lambda: processor.partitions[0].directory is ANOTHER, running)
+        await until(lambda: processor.partitions[0].store.directory is ANOTHER, running)
         await processor.assigned([0, 1], 3)
         await until(lambda: processor.ready, running)
-        assert processor.partitions[1].directory is ANOTHER
+        assert processor.partitions[1].store.directory is ANOTHER

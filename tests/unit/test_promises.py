@@ -1,4 +1,4 @@
-"""What is said of promises: once, whatever the batches, the order and the crashes; and of old ones nothing."""
+"""What is announced of promises: once, whatever the batches, the order and the crashes; and of old ones nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from events.event import Contacted, Event
 from projections.announcement import Announcement
-from projections.partition import Archived, Partition
+from projections.archive import Archived
+from projections.partition import Partition
 from tests.oracles.plain_breaches import last_words, plain_words
 from tests.support.histories import CONTACTS, EVENTS
 from tests.support.stories import DAY, DISTRICT, MIN, PROMISES, START, H, Promises, Tables, after, contact, reply, resolution
@@ -218,6 +219,16 @@ def test_a_question_that_was_reopened_and_left_is_promised_nothing_anew_when_it_
     assert processor.hears(hours=begin + 9) == []
 
 
+def test_a_third_question_says_nothing_again_of_the_first() -> None:
+    #  0 h asked    1.7 h warned    1.8 h answered    2 h settled    20 days asked, nothing is promised, settled    40 days asked
+    processor, second, third = Desk(), 24 * 20, 24 * 40
+    processor.hears(ASKED, hours=0)
+    assert processor.hears(hours=1.7) == [RESPONSE_WARNED]
+    assert processor.hears(reply(108 * MIN), resolution(2 * H), hours=2) == [("response", "warning", "cleared")]
+    assert processor.hears(contact(20 * DAY, "second", priority="critical"), resolution(20 * DAY + H), hours=second + 1) == []
+    assert processor.hears(contact(40 * DAY, "third", priority="critical"), hours=third) == []
+
+
 def test_a_snow_day_takes_the_alarm_back_and_moves_it() -> None:
     processor = Desk()
     processor.hears(ASKED, hours=0)
@@ -317,9 +328,9 @@ def test_an_old_case_that_a_backfill_calls_back_is_no_news() -> None:
     #  day 0 asked, day 1 answered too late; forgotten    day 200 a backfill tells of a contact a day before all that; then it is settled
     processor, first = Desk(), contact(-24 * H, "before")
     processor.hears(hours=24 * 200)
-    processor.partition.promises.silence = ()  # a worker has kept up all the time
+    processor.partition.promises.muted = ()  # a worker has kept up all the time
     archived = Archived(DISTRICT, "case-1", 1, [ASKED, reply(24 * H, "late")])
-    processor.partition.lend(archived)
+    processor.partition.archive.add(archived)
     assert processor.hears(first, hours=24 * 200 + 1, backfill=True) == []
     assert processor.hears(resolution(201 * DAY, "end"), hours=24 * 201) == []
 

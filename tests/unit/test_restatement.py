@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import projections.case_store as case_store_module
 import projections.partition as partition_module
 from events.directory import Directory
 from projections.case import decode_head
-from projections.partition import CLOCK_KEY, NewerDirectory, Partition
-from projections.restatement import MOST_NAMES, Restatement, told
+from projections.case_store import NewerDirectory
+from projections.partition import Partition
+from projections.restatement import MOST_NAMES, Restatement, summary
+from projections.stream_time import CLOCK_KEY
 from tests.support.histories import logs
 from tests.support.stories import DAY, DISTRICT, MIN, Tables, contact, entries, folded, reply, resolution
 
@@ -101,7 +104,7 @@ def test_it_says_what_it_restated() -> None:
     partition, _ = folded(log, directory=OLD)
     said = adopted(partition, SNOW)
     assert (said.looked_at, said.cases, said.deadlines) == (5, 2, 4)
-    assert told(said) == {
+    assert summary(said) == {
         "cases": 2,
         "of": 5,
         "deadlines_moved": 4,
@@ -114,7 +117,7 @@ def test_it_says_what_it_restated() -> None:
 
 def test_a_district_that_another_revision_leaves_alone_is_not_folded_again(monkeypatch: pytest.MonkeyPatch) -> None:
     partition, _ = folded(entries([contact(0), reply(H)]), directory=OLD)
-    monkeypatch.setattr(partition_module, "made_of", None)
+    monkeypatch.setattr(case_store_module, "made_of", None)
     said = adopted(partition, ELSEWHERE)
     assert (said.looked_at, said.cases) == (1, 0)
     changes = partition.drain()
@@ -140,5 +143,5 @@ def test_a_worker_with_an_older_directory_puts_nothing_back() -> None:
 
 def test_many_schools_are_named_in_part() -> None:
     said = Restatement(schools={(DISTRICT, f"school-{number:02}") for number in range(MOST_NAMES + 3)})
-    assert told(said)["schools"][-1] == "and 3 more"
-    assert Counter(len(name) > 10 for name in told(said)["schools"])[True] == MOST_NAMES
+    assert summary(said)["schools"][-1] == "and 3 more"
+    assert Counter(len(name) > 10 for name in summary(said)["schools"])[True] == MOST_NAMES

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from msgspec import msgpack
 
+from events.headers import MARKED_BACKFILL
 from events.partition import partition_of
 from projections.capacity import MOST_EVENTS
-from projections.partition import CLOCK_KEY
-from streams.kafka.publisher import BACKFILL
+from projections.stream_time import CLOCK_KEY
 from tests.support.durable import (
     DAY,
     HOUR,
@@ -319,7 +319,7 @@ async def test_a_record_that_was_too_late_is_so_again_although_its_case_has_begu
 # -- a forgotten case that begins anew ------------------------------------------------------------------------------------
 LATER = 200 * DAY
 """After the case was forgotten, which is 100 days."""
-BACKFILLED = (BACKFILL,)
+BACKFILLED = (MARKED_BACKFILL,)
 
 
 def answered_case() -> Durable:

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
 from events.schedule import Schedule
-from events.target import Terms
+from events.terms import Terms
 
 HOUR = 3_600_000
 OFFICE = Schedule("America/Chicago", {day: [(8 * HOUR, 16 * HOUR)] for day in range(5)})

@@ -74,7 +74,7 @@ async def test_a_changelog_that_is_forgotten_can_be_made_anew_at_once(cluster: C
 
 
 async def test_a_broker_that_never_shows_it_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams.kafka.topics, "SHOWN_WITHIN_S", 0.1)
+    monkeypatch.setattr(streams.kafka.topics, "PROPAGATED_WITHIN_S", 0.1)
     monkeypatch.setattr(cluster, "_shown", [{}] * 1_000)
     with pytest.raises(KafkaTimeoutError, match="does not show its topics"):
         await ensure_topics(SETTINGS)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from events.rejection import Reason
+from streams.cli.group import group
 from streams.terminal.options import Folder, Format, OutputFormat
 
 
@@ -73,7 +74,7 @@ def list_letters(
     folder: Folder = None,
 ) -> None:
     """Show which records were set aside, where they are and what is wrong with them."""
-    from streams.cli.work.dead_letters.register import selection, show_list
+    from streams.cli.work.dead_letters import selection, show_list
     from streams.terminal.configuration import load_settings
 
     wanted = selection(**vars(filters), state=None if state is LetterState.ANY else state)
@@ -90,7 +91,7 @@ def show(
     folder: Folder = None,
 ) -> None:
     """Show one record that was set aside: what is wrong, its headers and its bytes."""
-    from streams.cli.work.dead_letters.register import selection, show_one
+    from streams.cli.work.dead_letters import selection, show_one
     from streams.terminal.configuration import load_settings
 
     show_one(load_settings(folder), selection(topic=topic, partition=partition, offset=offset), form, raw=raw)
@@ -113,7 +114,7 @@ def redrive(
 
     Doing it twice changes nothing, because events have ids.
     """
-    from streams.cli.work.dead_letters.register import redrive_selected, selection
+    from streams.cli.work.dead_letters import redrive_selected, selection
     from streams.terminal.configuration import load_settings
 
     wanted = selection(**vars(filters), state=LetterState.OPEN, everything=everything)
@@ -123,7 +124,7 @@ def redrive(
 @filtered
 def discard(filters: Filters, *, everything: All = False, limit: Limit = 100_000, folder: Folder = None) -> None:
     """Mark open records as not wanted. Their bytes stay where they are."""
-    from streams.cli.work.dead_letters.register import discard_selected, selection
+    from streams.cli.work.dead_letters import discard_selected, selection
     from streams.terminal.configuration import load_settings
 
     wanted = selection(**vars(filters), state=LetterState.OPEN, everything=everything)
@@ -140,30 +141,23 @@ def accept(
 
     Whoever asks `/health/ready` of the worker, or reads its log, learns where the partition stands.
     """
-    from streams.cli.work.dead_letters.acceptance import accept_flood
+    from streams.cli.work.dead_letters import accept_flood
     from streams.terminal.configuration import load_settings
 
     accept_flood(load_settings(folder), partition, until)
 
 
-EXAMPLES: dict[Callable[..., None], tuple[str, str]] = {
-    list_letters: ("list", "Example: [bold]frontdesk dead-letters list --reason invalid --since 2026-11-23T08:00[/]"),
-    show: ("show", "Example: [bold]frontdesk dead-letters show --partition 3 --offset 4711[/]   (--raw > record.json for its bytes)"),
-    redrive: ("redrive", "Example: [bold]frontdesk dead-letters redrive --partition 3 --offset 4711 --with record.json[/]"),
-    discard: ("discard", "Example: [bold]frontdesk dead-letters discard --reason not_json --before 2026-11-23[/]"),
-    accept: ("accept", "Example: [bold]frontdesk dead-letters accept --partition 3 --until 48210[/]"),
-}
-
-
 def dead_letters() -> typer.Typer:
     """The group of commands."""
-    group = typer.Typer(
-        name="dead-letters",
-        no_args_is_help=True,
-        rich_markup_mode="rich",
-        help="Records that broke the contract: list, show, redrive, discard; accept lets a flood of them pass.",
-        epilog="Example: [bold]frontdesk dead-letters list[/]",
+    return group(
+        "dead-letters",
+        "Records that broke the contract: list, show, redrive, discard; accept lets a flood of them pass.",
+        "frontdesk dead-letters list[/]",
+        {
+            list_letters: ("list", "frontdesk dead-letters list --reason invalid --since 2026-11-23T08:00[/]"),
+            show: ("show", "frontdesk dead-letters show --partition 3 --offset 4711[/]   (--raw > record.json for its bytes)"),
+            redrive: ("redrive", "frontdesk dead-letters redrive --partition 3 --offset 4711 --with record.json[/]"),
+            discard: ("discard", "frontdesk dead-letters discard --reason not_json --before 2026-11-23[/]"),
+            accept: ("accept", "frontdesk dead-letters accept --partition 3 --until 48210[/]"),
+        },
     )
-    for function, (name, example) in EXAMPLES.items():
-        group.command(name=name, epilog=example)(function)
-    return group

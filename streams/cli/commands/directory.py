@@ -2,13 +2,13 @@
 
 # ruff: noqa: PLC0415 - so that --help is instant
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from streams.cli.group import group
 from streams.terminal.options import Folder
 
 
@@ -66,23 +66,16 @@ def apply(file: File = None, folder: Folder = None) -> None:
     apply_file(load_settings(folder), file)
 
 
-EXAMPLES: dict[Callable[..., object], str] = {
-    check: "Example: [bold]frontdesk directory check district.yaml[/]",
-    show: "Example: [bold]frontdesk directory show --district riverside --at 2026-11-25[/]   or, of a file: show district.yaml",
-    diff: "Example: [bold]frontdesk directory diff district.yaml[/]",
-    apply: "Example: [bold]frontdesk directory apply district.yaml && kill -HUP $(cat worker.pid)[/]",
-}
-
-
 def directory() -> typer.Typer:
     """The group of commands."""
-    group = typer.Typer(
-        name="directory",
-        no_args_is_help=True,
-        rich_markup_mode="rich",
-        help="Schools, departments, opening hours and targets: check a file, show what is in force, compare, apply.",
-        epilog="Example: [bold]frontdesk directory check district.yaml[/]   What may stand in it: docs/directory.md",
+    return group(
+        "directory",
+        "Schools, departments, opening hours and targets: check a file, show what is in force, compare, apply.",
+        "frontdesk directory check district.yaml[/]   What may stand in it: docs/directory.md",
+        {
+            check: ("check", "frontdesk directory check district.yaml[/]"),
+            show: ("show", "frontdesk directory show --district riverside --at 2026-11-25[/]   or, of a file: show district.yaml"),
+            diff: ("diff", "frontdesk directory diff district.yaml[/]"),
+            apply: ("apply", "frontdesk directory apply district.yaml && kill -HUP $(cat worker.pid)[/]"),
+        },
     )
-    for function, example in EXAMPLES.items():
-        group.command(epilog=example)(function)
-    return group

@@ -12,10 +12,10 @@ def down(folder: Folder = None) -> None:
     """
     from deploy.embedded.stack import Stack
     from streams.terminal.configuration import stack_folder
-    from streams.terminal.screen import remarks, step
+    from streams.terminal.screen import remark, step
 
     chosen = stack_folder(folder)
     with step("stopping Kafka and ClickHouse"):
         stopped = Stack(chosen).down()
     if not stopped:
-        remarks().print(f"nothing ran in {chosen}: --folder says where else to look", markup=False)
+        remark(f"nothing ran in {chosen}: --folder says where else to look")

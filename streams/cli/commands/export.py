@@ -9,20 +9,14 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from streams.terminal.options import District, Folder
+from streams.cli.group import group
+from streams.terminal.options import District, Folder, Scope
 
 
 class ExportFormat(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     JSON = "json"
-
-
-class ExportScope(StrEnum):
-    DISTRICT = "district"
-    SCHOOL = "school"
-    DEPARTMENT = "department"
-    BOTH = "school_department"
 
 
 class Every(StrEnum):
@@ -60,20 +54,16 @@ Output: TypeAlias = Annotated[
 
 
 def export() -> typer.Typer:
-    app = typer.Typer(
-        name="export",
-        no_args_is_help=True,
-        rich_markup_mode="rich",
-        help="Write the numbers of a period, or the cases behind them, for a spreadsheet, a notebook or another database.",
-        epilog="Example: [bold]frontdesk export cases --format csv -o cases.csv[/]   or: frontdesk export indicators --format json",
+    """The group of commands."""
+    return group(
+        "export",
+        "Write the numbers of a period, or the cases behind them, for a spreadsheet, a notebook or another database.",
+        "frontdesk export cases --format csv -o cases.csv[/]   or: frontdesk export indicators --format json",
+        {
+            indicators: ("indicators", "frontdesk export indicators --every month --from 2026-08-01 --format csv -o months.csv[/]"),
+            cases: ("cases", "frontdesk export cases --from 2026-09-01 --to 2026-09-30 --format parquet -o september.parquet[/]"),
+        },
     )
-    app.command(epilog="Example: [bold]frontdesk export indicators --every month --from 2026-08-01 --format csv -o months.csv[/]")(
-        indicators
-    )
-    app.command(epilog="Example: [bold]frontdesk export cases --from 2026-09-01 --to 2026-09-30 --format parquet -o september.parquet[/]")(
-        cases
-    )
-    return app
 
 
 def indicators(
@@ -84,7 +74,7 @@ def indicators(
     every: Annotated[
         Every | None, typer.Option("--every", help="A row for each day, week (from Monday) or month.", show_default="one for all of it")
     ] = None,
-    by: Annotated[ExportScope | None, typer.Option("--by", help="Only rows of this sort.", show_default="all four")] = None,
+    by: Annotated[Scope | None, typer.Option("--by", help="Only rows of this sort.", show_default="all four")] = None,
     district: District = None,
     school: School = None,
     department: Department = None,

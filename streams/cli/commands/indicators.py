@@ -7,14 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.terminal.options import District, Folder
-
-
-class IndicatorsScope(StrEnum):
-    DISTRICT = "district"
-    SCHOOL = "school"
-    DEPARTMENT = "department"
-    BOTH = "school_department"
+from streams.terminal.options import District, Folder, Scope, TableFormat
 
 
 class Window(StrEnum):
@@ -24,22 +17,14 @@ class Window(StrEnum):
     MONTH = "28d"
 
 
-class IndicatorsFormat(StrEnum):
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-
-
 def indicators(
     *,
     by: Annotated[
-        IndicatorsScope, typer.Option("--by", help="One line for each district, school, department, or department of a school.")
-    ] = IndicatorsScope.DEPARTMENT,
+        Scope, typer.Option("--by", help="One line for each district, school, department, or department of a school.")
+    ] = Scope.DEPARTMENT,
     window: Annotated[Window, typer.Option(help="The trailing period.")] = Window.MONTH,
     district: District = None,
-    form: Annotated[
-        IndicatorsFormat, typer.Option("--format", help="table for people, json or csv for programs.")
-    ] = IndicatorsFormat.TABLE,
+    form: Annotated[TableFormat, typer.Option("--format", help="table for people, json or csv for programs.")] = TableFormat.TABLE,
     folder: Folder = None,
 ) -> None:
     """Show how many contacted, how long responses and resolutions took, and how content people were.
@@ -47,11 +32,11 @@ def indicators(
     Durations are working time by each department's schedule. The numbers are those of the minute given as 'as of', which is in
     the district's own time.
     """
-    from streams.cli.work.indicators import counts_anything, read_indicators, tell_emptiness, write_indicators
+    from streams.cli.work.indicators import counts_anything, explain_emptiness, read_indicators, write_indicators
     from streams.terminal.configuration import load_settings
 
     settings = load_settings(folder)
     rows = read_indicators(settings, by, window, district)
     write_indicators(rows, form, by, window)
     if not counts_anything(rows):
-        tell_emptiness(settings, district, window)
+        explain_emptiness(settings, district, window)

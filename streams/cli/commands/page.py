@@ -19,7 +19,7 @@ def page(host: Host = None, port: Port = None, folder: Folder = None, public: Pu
     Ctrl-C ends it.
     """
     from streams.log import configure_logging
-    from streams.page.service import run_page
+    from streams.page import run_page
     from streams.terminal.configuration import load_settings
     from streams.terminal.screen import results
 

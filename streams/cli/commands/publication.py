@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from streams.cli.group import group
 from streams.terminal.options import District, Folder, Format, OutputFormat
 
 Months = Annotated[list[str] | None, typer.Option("--month", metavar="YYYY-MM", help="Only this month.", show_default="all")]
@@ -53,10 +54,14 @@ def withdraw(
 
 
 def publication() -> typer.Typer:
-    app = typer.Typer(name="publication", no_args_is_help=True, help="What everybody may see of completed months: list, release, withdraw.")
-    app.command("list", epilog="Example: [bold]frontdesk publication list --district riverside[/]")(list_months)
-    app.command("release", epilog="Example: [bold]frontdesk publication release --dry-run[/]   then without, once a week, by a timer")(
-        release
+    """The group of commands."""
+    return group(
+        "publication",
+        "What everybody may see of completed months: list, release, withdraw.",
+        "frontdesk publication list[/]",
+        {
+            list_months: ("list", "frontdesk publication list --district riverside[/]"),
+            release: ("release", "frontdesk publication release --dry-run[/]   then without, once a week, by a timer"),
+            withdraw: ("withdraw", "frontdesk publication withdraw --district riverside --month 2026-10[/]"),
+        },
     )
-    app.command("withdraw", epilog="Example: [bold]frontdesk publication withdraw --district riverside --month 2026-10[/]")(withdraw)
-    return app

@@ -44,7 +44,10 @@ def rebuild(
     tables are kept until --drop-old. Exit code 0 when it has switched or nothing differs, 1 when the comparison shows differences and
     nobody said --yes, 3 when a server is away, 4 when something has to be done first.
     """
-    from streams.rebuild import register
+    # long, because of what --help says
+    from streams.cli.work.rebuild import abandon as give_up
+    from streams.cli.work.rebuild import drop_old as drop
+    from streams.cli.work.rebuild import show_plan, show_status
     from streams.rebuild.sequence import rebuild as run
     from streams.terminal.configuration import load_settings
     from streams.terminal.outcome import ExitCode, Stop
@@ -54,8 +57,8 @@ def rebuild(
     if len(given) > 1 or (given and yes):
         raise Stop(ExitCode.USAGE, f"{' and '.join([*given, *['--yes'] * yes])} do not go together")
     settings = load_settings(folder)
-    work = {"--status": register.tell, "--abandon": register.abandon, "--drop-old": register.drop_old}
+    work = {"--status": show_status, "--abandon": give_up, "--drop-old": drop}
     if given and given[0] in work:
         return work[given[0]](settings)
     asked = None if source is None else source.value
-    return register.foretell(settings, asked) if dry_run else run(settings, asked, yes=yes)
+    return show_plan(settings, asked) if dry_run else run(settings, asked, yes=yes)

@@ -2,23 +2,16 @@
 
 # ruff: noqa: PLC0415 - so that --help is instant
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from streams.terminal.options import Folder
-
-
-class SqlFormat(StrEnum):
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
+from streams.terminal.options import Folder, TableFormat
 
 
 def sql(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One SQL statement; - reads it from standard input.")],
-    form: Annotated[SqlFormat, typer.Option("--format", help="table for people; csv; json: one object a line.")] = SqlFormat.TABLE,
+    form: Annotated[TableFormat, typer.Option("--format", help="table for people; csv; json: one object a line.")] = TableFormat.TABLE,
     folder: Folder = None,
 ) -> None:
     """Put one SQL statement to ClickHouse, and print what it answers.

@@ -2,11 +2,12 @@
 
 # ruff: noqa: PLC0415 - so that --help is instant
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from streams.cli.group import group
 
 File = Annotated[
     Path | None, typer.Option("--file", metavar="FILE", help="The token file.", show_default="FRONTDESK_INTAKE_TOKENS", dir_okay=False)
@@ -71,22 +72,15 @@ def revoke(
     take_back(file, token)
 
 
-EXAMPLES: dict[Callable[..., None], tuple[str, str]] = {
-    create: ("create", "Example: [bold]frontdesk token create --name helpdesk --source '/riverside/*' --district riverside --rate 50[/]"),
-    list_tokens: ("list", "Example: [bold]frontdesk token list --file /etc/frontdesk/tokens.yaml[/]"),
-    revoke: ("revoke", "Example: [bold]frontdesk token revoke k3v5q2ab[/]   then: kill -HUP of the intake"),
-}
-
-
 def token() -> typer.Typer:
     """The group of commands."""
-    group = typer.Typer(
-        name="token",
-        no_args_is_help=True,
-        rich_markup_mode="rich",
-        help="Who may publish through the intake: create, list, revoke.",
-        epilog="Example: [bold]frontdesk token list[/]",
+    return group(
+        "token",
+        "Who may publish through the intake: create, list, revoke.",
+        "frontdesk token list[/]",
+        {
+            create: ("create", "frontdesk token create --name helpdesk --source '/riverside/*' --district riverside --rate 50[/]"),
+            list_tokens: ("list", "frontdesk token list --file /etc/frontdesk/tokens.yaml[/]"),
+            revoke: ("revoke", "frontdesk token revoke k3v5q2ab[/]   then: kill -HUP of the intake"),
+        },
     )
-    for function, (name, example) in EXAMPLES.items():
-        group.command(name=name, epilog=example)(function)
-    return group

@@ -16,12 +16,12 @@ def up(folder: Folder = None) -> None:
     from deploy.embedded.stack import Stack
     from streams.cli.work.migrate import prepare
     from streams.terminal.configuration import load_settings
-    from streams.terminal.screen import remarks, step
+    from streams.terminal.screen import remark, step
 
     option = "" if folder is None else f" --folder {shlex.quote(str(folder))}"
     stack = Stack(load_settings(folder).folder)
-    with step("starting Kafka and ClickHouse") as say:
-        stack.up(progress=say)
+    with step("starting Kafka and ClickHouse") as report:
+        stack.up(progress=report)
     settings = load_settings(folder)
     prepare(settings)
     lines = (
@@ -30,4 +30,4 @@ def up(folder: Folder = None) -> None:
         f"SQL         frontdesk sql{option} 'SHOW TABLES'",
         f"next: frontdesk worker{option}, then frontdesk simulate{option}; frontdesk down{option} stops the servers",
     )
-    remarks().print("\n".join(lines), markup=False)
+    remark("\n".join(lines))

@@ -16,19 +16,18 @@ from deploy.embedded.process import Child, launch
 from deploy.embedded.process import tail as log_tail
 from deploy.embedded.stack import Stack
 from sinks.clickhouse.verification import differences
-from streams.audit.inventory import distinct_events
+from streams.audit import distinct_events
 from streams.cli.work.indicators import indicator_table, read_indicators
 from streams.cli.work.migrate import prepare
 from streams.cli.work.simulate.playback import Playback, ToKafka
 from streams.clock import WallClock
-from streams.kafka.backlog import backlog
-from streams.kafka.publisher import Publisher
-from streams.page.service import serve_page
+from streams.kafka import Publisher, backlog
+from streams.page import serve_page
 from streams.settings import Settings
 from streams.simulation import Plan
 from streams.terminal.configuration import PREFIX, environment_of, load_settings
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import progress, remarks, results, step
+from streams.terminal.screen import progress, remark, results, step
 from streams.warehouse import clickhouse_of
 
 LARGEST_SCHOOLS = 5
@@ -85,10 +84,10 @@ def _temporary_folder() -> Iterator[Path]:
 def _start_servers(folder: Path, started: ExitStack) -> Stack:
     """In the foreground: they end with this process, however it ends."""
     stack = Stack(folder)
-    with step("starting Kafka and ClickHouse") as say:
-        stack.foreground(say)
+    with step("starting Kafka and ClickHouse") as report:
+        stack.foreground(report)
     started.push(stack)
-    started.callback(lambda: remarks().print("stopping the servers", markup=False))
+    started.callback(lambda: remark("stopping the servers"))
     return stack
 
 
@@ -122,7 +121,7 @@ def _wait_for_rows(settings: Settings, worker: Child, folder: Path) -> None:
         while left := asyncio.run(backlog(settings)).left:
             advance(total - left)
             if not worker.alive():
-                remarks().print(log_tail(_log_of_worker(folder)), markup=False)
+                remark(log_tail(_log_of_worker(folder)))
                 raise Stop(ExitCode.UNAVAILABLE, "the worker ended before everything was counted; above is the end of its log")
             sleep(POLL_S)
 
@@ -144,9 +143,9 @@ def _verified(settings: Settings, published: int) -> bool:
         cells = int(client.execute("SELECT count() FROM windows FINAL")[0][0])
         distinct = counting.result()
     for difference in found[:DIFFERENCES_SHOWN]:
-        remarks().print(f"  different: {difference}", markup=False)
+        remark(f"  different: {difference}")
     if found or rows != distinct:
-        remarks().print(f"{len(found):,} differences; {rows:,} rows in events, {distinct:,} distinct events in the topic", markup=False)
+        remark(f"{len(found):,} differences; {rows:,} rows in events, {distinct:,} distinct events in the topic")
         return False
     results().print(f"{cells:,} rows of indicators equal a computation from the raw events.")
     results().print(f"{rows:,} rows in events equal {distinct:,} distinct events in the topic ({published:,} were sent now).")
@@ -172,7 +171,7 @@ def _stay(settings: Settings, playback: Playback) -> None:
     try:
         asyncio.run(_live(settings, playback))
     except KeyboardInterrupt:
-        remarks().print("stopping", markup=False)
+        remark("stopping")
 
 
 async def _live(settings: Settings, playback: Playback) -> None:

@@ -13,15 +13,15 @@ from events.directory import Directory
 from events.directory_diff import told_differences
 from events.directory_mistake import DirectoryError
 from events.directory_model import WEEKDAYS
-from events.promise import Target
 from events.schedule import Intervals, Schedule
+from events.target import Target
 from events.zone import day_number
 from sinks.clickhouse import directory as stored
 from streams.clock import WallClock
 from streams.directory import parsed
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import remarks, results
+from streams.terminal.screen import remark, results
 from streams.warehouse import clickhouse_of
 
 MS_PER_MIN = 60_000
@@ -37,7 +37,7 @@ def check_file(settings: Settings, file: Path | None) -> int:
         directory = parsed(named)
     except DirectoryError as error:
         for line in str(error).splitlines():
-            remarks().print(line if line.startswith(str(named)) else f"{named}: {line}", markup=False)
+            remark(line if line.startswith(str(named)) else f"{named}: {line}")
         return ExitCode.USAGE
     results().print(f"{named}: nothing is wrong with it: {_summary(directory)}", markup=False)
     return ExitCode.OK
@@ -49,7 +49,8 @@ def show_differences(settings: Settings, file: Path | None, other: Path | None) 
     differences = told_differences(old, new)
     for line in differences:
         results().print(line, markup=False, soft_wrap=True)
-    _remark(f"{len(differences)} differences" if differences else "no difference", old, new)
+    what = f"{len(differences)} differences" if differences else "no difference"
+    remark(f"{what} from revision {old.revision} to revision {new.revision}")
     return ExitCode.DIFFERENCE if differences else ExitCode.OK
 
 
@@ -60,19 +61,12 @@ def apply_file(settings: Settings, file: Path | None) -> None:
         newest = stored.in_force(client)
         is_new = stored.write_directory(client, directory)
     if not is_new:
-        remarks().print(f"revision {directory.revision} is in force already, nothing is changed", markup=False)
+        remark(f"revision {directory.revision} is in force already, nothing is changed")
         return
     if newest is not None:
         for line in told_differences(Directory.parse(newest.content), directory):
             results().print(line, markup=False, soft_wrap=True)
-    remarks().print(
-        f"revision {directory.revision} is in force: {_summary(directory)}. Workers take it at SIGHUP, when their file says the same",
-        markup=False,
-    )
-
-
-def _remark(what: str, old: Directory, new: Directory) -> None:
-    remarks().print(f"{what} from revision {old.revision} to revision {new.revision}", markup=False)
+    remark(f"revision {directory.revision} is in force: {_summary(directory)}. Workers take it at SIGHUP, when their file says the same")
 
 
 def _named(settings: Settings, file: Path | None) -> Path:

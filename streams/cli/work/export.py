@@ -20,14 +20,22 @@ from sinks.clickhouse.overview import true_as_of
 from streams.cli.work.places import refuse_unknown
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.export.column import CASES, INDICATORS, ExportColumn, Row
-from streams.export.destination import destination
-from streams.export.form import WRITERS, FileWriter
-from streams.export.indicators import Tallies, indicator_rows
-from streams.export.period import MINUTE_MS, Period
+from streams.export import (
+    CASES,
+    INDICATORS,
+    MINUTE_MS,
+    WRITERS,
+    ExportColumn,
+    FileWriter,
+    Period,
+    Row,
+    Tallies,
+    destination,
+    indicator_rows,
+)
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import Advance, progress, remarks
+from streams.terminal.screen import Advance, progress, remark
 from streams.warehouse import clickhouse_of
 
 FARTHEST_EAST: Final = timedelta(hours=14)
@@ -165,6 +173,6 @@ class Exportation:
 
     def _conclude(self) -> None:
         if not self._rows:
-            remarks().print("nothing is known of that period there: `frontdesk status` shows how far the workers are", markup=False)
+            remark("nothing is known of that period there: `frontdesk status` shows how far the workers are")
         elif self._output is not None:
-            remarks().print(f"{self._rows:,} rows in {self._output}", markup=False)
+            remark(f"{self._rows:,} rows in {self._output}")

@@ -13,9 +13,9 @@ from rich.table import Table
 from sinks.clickhouse import queries
 from streams.cli.work.places import refuse_unknown
 from streams.directory import directory_of
-from streams.export.form import defused
+from streams.export import defused
 from streams.settings import Settings
-from streams.terminal.screen import remarks, results
+from streams.terminal.screen import remark, results
 from streams.warehouse import clickhouse_of
 
 Row = Mapping[str, Any]
@@ -67,17 +67,15 @@ def newest_event(settings: Settings, district: str | None) -> datetime | None:
     return None if newest is None else _local(newest, directory_of(settings).zone(district) if district is not None else "UTC")
 
 
-def tell_emptiness(settings: Settings, district: str | None, window: str) -> None:
+def explain_emptiness(settings: Settings, district: str | None, window: str) -> None:
     """Say why there are no rows, and which command shows what there is."""
     newest = newest_event(settings, district)
     if newest is None:
-        remarks().print("nothing has been counted there yet: `frontdesk status` shows how far the workers are", markup=False)
+        remark("nothing has been counted there yet: `frontdesk status` shows how far the workers are")
         return
     of = "" if district is None else f" --district {district}"
     command = f"frontdesk export indicators --format csv --from {newest:%Y-%m-%d} --to {newest:%Y-%m-%d}{of}"
-    remarks().print(
-        f"nothing in the last {window}: the newest event is of {newest:%Y-%m-%d %H:%M %Z}; `{command}` shows that day", markup=False
-    )
+    remark(f"nothing in the last {window}: the newest event is of {newest:%Y-%m-%d %H:%M %Z}; `{command}` shows that day")
 
 
 def write_indicators(rows: Sequence[Row], form: str, scope: str, window: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 
 from sinks.clickhouse.migration import migrate
-from streams.kafka.topics import ensure_topics
+from streams.kafka import ensure_topics
 from streams.settings import Settings
 from streams.terminal.screen import step
 from streams.warehouse import clickhouse_of

@@ -24,7 +24,7 @@ from streams.cli.work.places import refuse_unknown
 from streams.directory import directory_of
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode, one_line, outcome_of
-from streams.terminal.screen import remarks, results
+from streams.terminal.screen import remark, results
 from streams.warehouse import clickhouse_of
 
 Row = Mapping[str, Any]
@@ -74,7 +74,7 @@ def show(settings: Settings, wanted: OncallFilter, form: str) -> None:
         return
     results().print(listed(waiting, len(waiting.rows)))
     if not waiting.rows:
-        remarks().print("nobody waits there; `frontdesk status` shows whether all is counted", markup=False)
+        remark("nobody waits there; `frontdesk status` shows whether all is counted")
 
 
 def follow(settings: Settings, wanted: OncallFilter, every_s: float) -> None:

@@ -31,11 +31,11 @@ def _refuse(client: Client, kind: str, name: str, listed: Sequence[str]) -> None
         return
     known = sorted({*listed, *places.names(client, kind)})
     near = difflib.get_close_matches(name, known, n=3) or difflib.get_close_matches(name.casefold(), known, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {told(known)}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {enumerated(known)}"
     raise Stop(ExitCode.USAGE, f"--{kind} {name}: nothing was ever counted for it; {hint}")
 
 
-def told(known: Sequence[str]) -> str:
+def enumerated(known: Sequence[str]) -> str:
     """As many names as one can take in."""
     more = f" and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
     return (", ".join(known[:MOST_NAMED]) or "none yet") + more

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 
 from events.directory import Directory
-from sinks.clickhouse.releases import MonthStanding, published, release, standings, withdraw
+from sinks.clickhouse.releases import MonthStatus, month_statuses, published, release, withdraw
 from streams.cli.work.places import refuse_unknown
 from streams.directory import directory_of
 from streams.terminal.configuration import load_settings
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import remarks, results
+from streams.terminal.screen import remark, results
 from streams.warehouse import clickhouse_of
 
 
@@ -22,7 +22,7 @@ def show(folder: Path | None, district: str | None, *, as_json: bool) -> None:
     settings = load_settings(folder)
     with clickhouse_of(settings).connect() as client:
         refuse_unknown(client, directory_of(settings), district)
-        known = standings(client, district)
+        known = month_statuses(client, district)
     if as_json:
         print(json.dumps([_plain(each) for each in known], indent=1))
     else:
@@ -34,7 +34,7 @@ def publish(folder: Path | None, district: str | None, months: Sequence[str], *,
     settings, wanted = load_settings(folder), [_month(name) for name in months]
     with clickhouse_of(settings).connect() as client:
         refuse_unknown(client, directory_of(settings), district)
-        known = standings(client, district)
+        known = month_statuses(client, district)
         _refuse_incomplete(known, district, wanted)
         states = {"ready", "withdrawn"} if district is not None and wanted else {"ready"}
         chosen = [each for each in known if each.state in states and (not wanted or each.month in wanted) and each.has_cells]
@@ -43,7 +43,7 @@ def publish(folder: Path | None, district: str | None, months: Sequence[str], *,
             release(client, released)
             chosen = [each for each in published(client, district) if each.key in released]
     results().print(_table(chosen, directory_of(settings)))
-    remarks().print(f"{'would become' if dry_run else 'became'} public: {len(chosen)}", markup=False)
+    remark(f"{'would become' if dry_run else 'became'} public: {len(chosen)}")
 
 
 def take_back(folder: Path | None, district: str, month: str) -> None:
@@ -54,10 +54,10 @@ def take_back(folder: Path | None, district: str, month: str) -> None:
         if wanted not in {each.key for each in published(client, district)}:
             raise Stop(ExitCode.REFUSED, f"{month} of {district} is not public: `frontdesk publication list` shows what is")
         withdraw(client, wanted)
-    remarks().print(f"{month} of {district} is withdrawn; a page that has just read it shows it for ten minutes more", markup=False)
+    remark(f"{month} of {district} is withdrawn; a page that has just read it shows it for ten minutes more")
 
 
-def _refuse_incomplete(known: Sequence[MonthStanding], district: str | None, months: Sequence[date]) -> None:
+def _refuse_incomplete(known: Sequence[MonthStatus], district: str | None, months: Sequence[date]) -> None:
     """A name that is mistyped must not pass for a month that is public already."""
     where = "" if district is None else f" of {district}"
     missing = [_name(month) for month in months if not any(each.month == month and each.has_cells for each in known)]
@@ -77,25 +77,25 @@ def _name(month: date) -> str:
     return f"{month:%Y-%m}"
 
 
-def _plain(standing: MonthStanding) -> dict[str, object]:
+def _plain(status: MonthStatus) -> dict[str, object]:
     return {
-        "district": standing.district,
-        "month": _name(standing.month),
-        "state": standing.state,
-        "since": standing.since and standing.since.isoformat(timespec="milliseconds"),
-        "cells_shown": standing.shown,
-        "cells_hidden": standing.hidden,
+        "district": status.district,
+        "month": _name(status.month),
+        "state": status.state,
+        "since": status.since and status.since.isoformat(timespec="milliseconds"),
+        "cells_shown": status.shown,
+        "cells_hidden": status.hidden,
     }
 
 
-def _table(standings: Sequence[MonthStanding], directory: Directory) -> Table:
+def _table(month_statuses: Sequence[MonthStatus], directory: Directory) -> Table:
     """Times are the district's own."""
     table = Table()
     for heading in ("district", "month", "state", "since"):
         table.add_column(heading)
     for heading in ("cells shown", "hidden"):
         table.add_column(heading, justify="right")
-    for each in standings:
+    for each in month_statuses:
         zone = ZoneInfo(directory.zone(each.district))
         since = "" if each.since is None else f"{each.since.astimezone(zone):%Y-%m-%d %H:%M}"
         table.add_row(each.district, _name(each.month), each.state, since, str(each.shown), str(each.hidden))

@@ -11,7 +11,7 @@ import msgspec
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ErrorCodes, ServerException
 
-from streams.export.form import defused
+from streams.export import defused
 from streams.terminal.outcome import ExitCode, Stop
 
 ROWS_A_BLOCK = 4096

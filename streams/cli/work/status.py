@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from deploy.embedded.stack import Stack
-from streams.kafka.backlog import backlog
+from streams.kafka import backlog
 from streams.settings import Settings
 from streams.terminal.configuration import STATE_FILE
 from streams.terminal.outcome import one_line, outcome_of
@@ -53,5 +53,5 @@ def _kafka(settings: Settings) -> str:
 
 def _clickhouse(settings: Settings) -> str:
     with clickhouse_of(settings).connect() as client:
-        counts = {table: client.execute(f"SELECT count() FROM {table}")[0][0] for table in TABLES}  # noqa: S608 - our own names
+        counts = {table: client.execute(f"SELECT count() FROM {table} FINAL")[0][0] for table in TABLES}  # noqa: S608 - our own names
     return f"{settings.clickhouse_host}:{settings.clickhouse_port}: " + ", ".join(f"{n:,} rows in {table}" for table, n in counts.items())

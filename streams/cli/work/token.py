@@ -11,9 +11,10 @@ from rich.table import Table
 from streams.files import read_secret
 from streams.intake.grant import ALL
 from streams.intake.token_file import SIGNING_PREFIX, Token, new_id, new_signing_key, new_token, read, rewriting
+from streams.legible import problems_in
 from streams.terminal.configuration import load_settings
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import remarks, results
+from streams.terminal.screen import remark, results
 
 
 def add(
@@ -51,7 +52,7 @@ def add(
     if key_file is None:
         print(secret)
     where = f"; deliveries go to /events/signed?signer={token_id}, webhooks to /hooks/NAME?signer={token_id}" if signed else ""
-    remarks().print(f"{token_id} is in {chosen} until {made.expires:%Y-%m-%d}; it is not shown again{where}", markup=False)
+    remark(f"{token_id} is in {chosen} until {made.expires:%Y-%m-%d}; it is not shown again{where}")
 
 
 def show(file: Path | None) -> None:
@@ -84,7 +85,7 @@ def take_back(file: Path | None, given: str) -> None:
             raise Stop(ExitCode.USAGE, f"there is no token {wanted[:8]}: `frontdesk token list` shows them")
         if tokens[at].revoked is None:
             tokens[at] = tokens[at].model_copy(update={"revoked": datetime.now(UTC).replace(microsecond=0)})
-    remarks().print(f"{wanted} is revoked; a running intake learns it on SIGHUP", markup=False)
+    remark(f"{wanted} is revoked; a running intake learns it on SIGHUP")
 
 
 def _signing_key(file: Path | None) -> str:
@@ -102,5 +103,4 @@ def _made(**members: object) -> Token:
     try:
         return Token.model_validate(members)
     except ValidationError as error:
-        told = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_input=False, include_url=False))
-        raise Stop(ExitCode.USAGE, told) from error
+        raise Stop(ExitCode.USAGE, problems_in(error)) from error

@@ -10,16 +10,14 @@ from events.partition import partition_of
 from sinks.clickhouse import ledger
 from sinks.clickhouse.queries import log_identity
 from sinks.clickhouse.verification import Verdict, VerifiedScope, confirmed
-from streams.audit.records import Account, Audit, Report
-from streams.audit.settling import settled
+from streams.audit import Account, Audit, Report, until_committed
 from streams.cli.work.places import refuse_unknown
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.kafka.identity import TopicIdentity, topic_identity
-from streams.kafka.log_reader import LogReader
+from streams.kafka import LogReader, TopicIdentity, topic_identity
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode
-from streams.terminal.screen import progress, remarks, results, step
+from streams.terminal.screen import progress, remark, results, step
 from streams.warehouse import clickhouse_of
 
 COLUMNS = ("partition", "offsets", "records", "distinct", "duplicates", "sent on", "dead letters", "lost", "markers", "missing", "to come")
@@ -57,8 +55,8 @@ def _topic(settings: Settings, client: Client, topic: TopicIdentity, scope: Veri
     results().print(_table(report.accounts))
     for line in report.lines():
         results().print(line, markup=False, soft_wrap=True)
-    for remark in _remarks(report):
-        remarks().print(remark, markup=False)
+    for text in _remarks(report):
+        remark(text)
     return report.found
 
 
@@ -91,18 +89,18 @@ def _remarks(report: Report) -> list[str]:
     older = sum(account.older_rows for account in report.accounts)
     begun = [account.marks.partition for account in report.accounts if account.marks.first]
     gone = f"the topic's first records are gone from partitions {', '.join(map(str, begun))}: {older:,} rows cannot be compared with it"
-    untold = f"{report.untold:,} records were sent on to where the log is gone"
-    return [gone] * bool(begun) + [untold] * bool(report.untold)
+    unverifiable = f"{report.unverifiable:,} records were sent on to where the log is gone"
+    return [gone] * bool(begun) + [unverifiable] * bool(report.unverifiable)
 
 
 # -- the numbers ----------------------------------------------------------------------------------------------------------
 def _numbers(settings: Settings, client: Client, partitions: int, scope: VerifiedScope) -> int:
     with step("computing cases and windows again from the events" if scope.windows else "computing cases again from the events"):
-        found = confirmed(client, lambda: asyncio.run(settled(settings, ledger.reach(client), partitions)), scope)
+        found = confirmed(client, lambda: asyncio.run(until_committed(settings, ledger.reach(client), partitions)), scope)
     for difference in found.differences:
         results().print(str(difference), markup=False, soft_wrap=True)
     if found.changing:
-        remarks().print(_changing(found), markup=False)
+        remark(_changing(found))
     return len(found.differences)
 
 

@@ -1,20 +1,12 @@
 // What is shown: one district over one period, told by the server whenever it changes. Choices stand in the address.
-import { WORDS } from "/static/words.js";
+import { $, asked, choice, chooser, key, nameOf, offer, putPlace, putWords, remember } from "/static/choices.js";
 import { Format, pretty } from "/static/format.js";
 import { bars, make, range, replaceRows } from "/static/draw.js";
 
-const WINDOWS = ["1h", "24h", "7d", "28d"], CLOCKS = ["business", "calendar"];
+const WINDOWS = ["1h", "24h", "7d", "28d"];
 const SOON_MS = 60 * 60_000, CLOCK_TICK_MS = 10_000, SILENT_MS = 40_000, AGAIN_MS = 2_000;
-const $ = (id) => document.getElementById(id);
 
-const asked = new URLSearchParams(location.search);
-const choice = {
-  district: asked.get("district") ?? "",
-  cell: asked.get("cell") ?? "",
-  window: WINDOWS.includes(asked.get("window")) ? asked.get("window") : "24h",
-  clock: CLOCKS.includes(asked.get("clock")) ? asked.get("clock") : "business",
-  language: Object.hasOwn(WORDS, asked.get("language")) ? asked.get("language") : navigator.language.startsWith("es") ? "es" : "en",
-};
+choice.window = WINDOWS.includes(asked.get("window")) ? asked.get("window") : "24h";
 let numbers = null, state = { state: "connecting", as_of: null }, format = new Format(choice.language, "UTC");
 let stream = null, heardAt = 0;
 
@@ -34,28 +26,15 @@ function listen() {
 
 // -- what people choose ---------------------------------------------------------------------------------------------
 function choose(changes) {
-  const other = "district" in changes || "window" in changes;
-  Object.assign(choice, changes);
-  const address = new URLSearchParams(Object.entries(choice).filter(([, value]) => value));
-  history.replaceState(null, "", `?${address}`);
-  if (other) listen();
+  remember(changes);
+  if ("district" in changes || "window" in changes) listen();
   show();
-}
-
-function options(name, values) {
-  for (const value of values) {
-    const input = make("input", { type: "radio", name, value });
-    input.checked = choice[name] === value;
-    input.addEventListener("change", () => choose({ [name]: value }));
-    $(name).append(make("label", {}, input, make("span", { "data-word": `${name}-${value}` })));
-  }
 }
 
 // -- what is shown --------------------------------------------------------------------------------------------------
 function show() {
   format = new Format(choice.language, numbers?.zone ?? "UTC");
-  document.documentElement.lang = choice.language;
-  for (const element of document.querySelectorAll("[data-word]")) element.textContent = format.say(element.dataset.word);
+  putWords(format);
   showState();
   if (!numbers) return;
   const cells = numbers.cells, whole = cells.find((cell) => cell.scope === "district");
@@ -67,13 +46,7 @@ function show() {
   showTable($("departments"), cells.filter((cell) => cell.scope === "department"), chosen);
 }
 
-const key = (cell) => (cell.scope === "district" ? "" : `${cell.scope}/${cell.school || cell.department}`);
-
-function nameOf(cell) {
-  const id = { district: numbers.district, school: cell.school, department: cell.department }[cell.scope];
-  const name = cell[`${cell.scope}_name`];
-  return name === id ? pretty(id) : name;
-}
+const named = (cell) => nameOf(cell, numbers.district);
 
 function showState() {
   $("state").dataset.state = state.state;
@@ -83,16 +56,15 @@ function showState() {
 }
 
 function showPlaces(cells, chosen) {
-  const option = (cell) => make("option", { value: key(cell) }, nameOf(cell));
-  const byName = (a, b) => nameOf(a).localeCompare(nameOf(b), choice.language);
+  const option = (cell) => make("option", { value: key(cell) }, named(cell));
+  const byName = (a, b) => named(a).localeCompare(named(b), choice.language);
   const group = (scope, word) => make("optgroup", { label: format.say(word) }, ...cells.filter((cell) => cell.scope === scope).sort(byName).map(option));
   const made = make("select", {}, make("option", { value: "" }, format.say("whole")), group("school", "schools"), group("department", "departments"));
   if ($("cell").innerHTML !== made.innerHTML) $("cell").replaceChildren(...made.childNodes);
   $("cell").value = chosen ? key(chosen) : "";
   const district = chosen?.district_name === numbers.district ? pretty(numbers.district) : chosen?.district_name ?? pretty(numbers.district);
-  const place = chosen && chosen.scope !== "district" ? `${nameOf(chosen)}, ${district}` : district;
-  $("place").textContent = place;
-  document.title = `${place} – Frontdesk`;
+  const place = chosen && chosen.scope !== "district" ? `${named(chosen)}, ${district}` : district;
+  putPlace(place);
 }
 
 function showCards(cell, isWhole) {
@@ -179,11 +151,9 @@ function showTable(table, cells, chosen) {
   const clock = choice.clock === "business" ? "_business" : "";
   const heads = [head("place"), head("people-short"), head("questions"), head("response"), head("in-time"), head("resolution"), head("in-time"), head("ratings"), head("content"), head("score")];
   const rows = cells.map((cell) => {
-    const button = make("button", { type: "button", class: "link", "data-key": key(cell), "aria-pressed": String(cell === chosen) }, nameOf(cell));
-    button.addEventListener("click", () => choose({ cell: cell === chosen ? "" : key(cell) }));
     const score = cell.score === null ? format.say("none") : format.say("score-cell", { score: format.points(cell.score), low: format.points(cell.score_low), high: format.points(cell.score_high) });
     return make("tr", { class: cell === chosen ? "chosen" : null },
-      rowHead(button), cellOf(format.count(cell.stakeholders)), cellOf(format.count(cell.contacts)),
+      rowHead(chooser(cell, named(cell), chosen, choose)), cellOf(format.count(cell.stakeholders)), cellOf(format.count(cell.contacts)),
       cellOf(format.duration(cell[`response_p50${clock}_ms`])), cellOf(format.share(cell.response_compliance)),
       cellOf(format.duration(cell[`resolution_p50${clock}_ms`])), cellOf(format.share(cell.resolution_compliance)),
       cellOf(format.count(cell.ratings)), cellOf(format.share(cell.csat)), cellOf(score));
@@ -193,13 +163,7 @@ function showTable(table, cells, chosen) {
 
 // -- begin ----------------------------------------------------------------------------------------------------------
 async function begin() {
-  options("window", WINDOWS);
-  options("clock", CLOCKS);
-  $("language").value = choice.language;
-  $("choices").addEventListener("submit", (event) => event.preventDefault());
-  $("language").addEventListener("change", (event) => choose({ language: event.target.value }));
-  $("cell").addEventListener("change", (event) => choose({ cell: event.target.value }));
-  $("district").addEventListener("change", (event) => choose({ district: event.target.value, cell: "" }));
+  offer(choose, [], { window: WINDOWS });
   show();
   await findDistricts();
   setInterval(tick, CLOCK_TICK_MS);

@@ -1,19 +1,11 @@
 // What anybody may see: one district in one completed month. Nothing moves by itself. Choices stand in the address.
-import { WORDS } from "/static/words.js";
+import { $, asked, choice, chooser, key, nameOf, offer, putPlace, putWords, remember } from "/static/choices.js";
 import { Format, pretty } from "/static/format.js";
 import { make, replaceRows } from "/static/draw.js";
 
-const CLOCKS = ["business", "calendar"], AGAIN_MS = 10_000, FIGURES = 7;
-const $ = (id) => document.getElementById(id);
+const AGAIN_MS = 10_000, FIGURES = 7;
 
-const asked = new URLSearchParams(location.search);
-const choice = {
-  district: asked.get("district") ?? "",
-  month: asked.get("month") ?? "",
-  cell: asked.get("cell") ?? "",
-  clock: CLOCKS.includes(asked.get("clock")) ? asked.get("clock") : "business",
-  language: Object.hasOwn(WORDS, asked.get("language")) ? asked.get("language") : navigator.language.startsWith("es") ? "es" : "en",
-};
+choice.month = asked.get("month") ?? "";
 let months = null, numbers = null, state = "connecting", format = new Format(choice.language, "UTC");
 
 // -- what the server tells ------------------------------------------------------------------------------------------
@@ -44,8 +36,7 @@ async function json(address) {
 
 // -- what people choose ---------------------------------------------------------------------------------------------
 function choose(changes) {
-  Object.assign(choice, changes);
-  history.replaceState(null, "", `?${new URLSearchParams(Object.entries(choice).filter(([, value]) => value))}`);
+  remember(changes);
   if ("district" in changes || "month" in changes) read();
   else show();
 }
@@ -53,8 +44,7 @@ function choose(changes) {
 // -- what is shown --------------------------------------------------------------------------------------------------
 function show() {
   format = new Format(choice.language, "UTC");
-  document.documentElement.lang = choice.language;
-  for (const element of document.querySelectorAll("[data-word]")) element.textContent = format.say(element.dataset.word);
+  putWords(format);
   if (!numbers) return void ($("state").textContent = format.say(state));
   const ofMonth = numbers.cells.filter((cell) => cell.period === "month"), whole = ofMonth.find((cell) => cell.scope === "district");
   const chosen = ofMonth.find((cell) => key(cell) === choice.cell) ?? whole;
@@ -63,29 +53,19 @@ function show() {
   showPlaces(ofMonth, chosen, whole);
   showCards(chosen, period);
   const caption = `${period.month}, ${format.say(`clock-${choice.clock}`)}`;
-  const button = (cell) => {
-    const made = make("button", { type: "button", class: "link", "data-key": key(cell), "aria-pressed": String(cell === chosen) }, nameOf(cell));
-    made.addEventListener("click", () => choose({ cell: cell === chosen ? "" : key(cell) }));
-    return made;
-  };
   const week = (cell) => format.say("week-of", { first: format.date.format(dayOf(cell.first_day)), last: format.date.format(dayOf(cell.last_day)) });
   showTable("weeks", "week", numbers.cells.filter((cell) => cell.period === "week"), caption, week);
   for (const [id, scope] of [["schools", "school"], ["departments", "department"]])
-    showTable(id, "place", ofMonth.filter((cell) => cell.scope === scope), caption, button, chosen);
+    showTable(id, "place", ofMonth.filter((cell) => cell.scope === scope), caption, (cell) => chooser(cell, named(cell), chosen, choose), chosen);
 }
 
-const key = (cell) => (cell.scope === "district" ? "" : `${cell.scope}/${cell.school || cell.department}`);
 const dayOf = (text) => new Date(`${text}T00:00:00Z`);
 
-function nameOf(cell) {
-  const id = { district: numbers.district, school: cell.school, department: cell.department }[cell.scope];
-  const name = cell[`${cell.scope}_name`];
-  return name === id ? pretty(id) : name;
-}
+const named = (cell) => nameOf(cell, numbers.district);
 
 function showPlaces(cells, chosen, whole) {
   const option = (value, text) => make("option", { value }, text);
-  const group = (scope, word) => make("optgroup", { label: format.say(word) }, ...cells.filter((cell) => cell.scope === scope).map((cell) => option(key(cell), nameOf(cell))));
+  const group = (scope, word) => make("optgroup", { label: format.say(word) }, ...cells.filter((cell) => cell.scope === scope).map((cell) => option(key(cell), named(cell))));
   $("district").replaceChildren(...Object.keys(months).map((id) => option(id, pretty(id))));
   $("district-field").hidden = Object.keys(months).length < 2;
   $("month").replaceChildren(...months[numbers.district].map((month) => option(month, format.month(month))));
@@ -93,9 +73,8 @@ function showPlaces(cells, chosen, whole) {
   $("district").value = numbers.district;
   $("month").value = numbers.month;
   $("cell").value = key(chosen);
-  const place = chosen === whole ? nameOf(whole) : `${nameOf(chosen)}, ${nameOf(whole)}`;
-  $("place").textContent = place;
-  document.title = `${place} – Frontdesk`;
+  const place = chosen === whole ? named(whole) : `${named(chosen)}, ${named(whole)}`;
+  putPlace(place);
 }
 
 function showCards(cell, period) {
@@ -135,15 +114,6 @@ function showTable(id, first, cells, caption, nameOfRow, chosen = null) {
 }
 
 // -- begin ----------------------------------------------------------------------------------------------------------
-for (const value of CLOCKS) {
-  const input = make("input", { type: "radio", name: "clock", value });
-  input.checked = choice.clock === value;
-  input.addEventListener("change", () => choose({ clock: value }));
-  $("clock").append(make("label", {}, input, make("span", { "data-word": `clock-${value}` })));
-}
-$("language").value = choice.language;
-$("choices").addEventListener("submit", (event) => event.preventDefault());
-for (const name of ["language", "month", "cell"]) $(name).addEventListener("change", (event) => choose({ [name]: event.target.value }));
-$("district").addEventListener("change", (event) => choose({ district: event.target.value, cell: "" }));
+offer(choose, ["month"]);
 show();
 read();

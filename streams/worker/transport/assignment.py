@@ -107,7 +107,7 @@ class PartitionAssignment:
     def begin(self, starts: Mapping[int, int]) -> int:
         """These partitions are in hand from these offsets on. Returns the new epoch."""
         self.epoch += 1
-        self._trackers = {p: OffsetTracker(p, self.epoch, start, self._settled) for p, start in starts.items()}
+        self._trackers = {p: OffsetTracker(p, self.epoch, start, self._moved) for p, start in starts.items()}
         self._full.clear()
         self.flow = FlowState.SOUGHT
         return self.epoch
@@ -120,7 +120,7 @@ class PartitionAssignment:
         return self.flow is FlowState.OPEN
 
     def close(self) -> bool:
-        """Deliver no more. True when there is something to settle."""
+        """Deliver no more. True when there is something in hand."""
         if self.flow in (FlowState.SOUGHT, FlowState.OPEN):
             self.flow = FlowState.CLOSED
             return True
@@ -154,7 +154,7 @@ class PartitionAssignment:
         """Some partition was over its bound, or its share, when last asked for the wanted ones."""
         return bool(self._full or self._heavy)
 
-    def room(self) -> int:
+    def fetch_limit(self) -> int:
         """Records that the next fetch may give: as many as half a partition's bytes are likely to hold."""
         likely = int(self.bounds.bytes / 2 / max(1.0, self._mean_bytes))
         return max(LEAST_RECORDS, min(self.bounds.fetch_records, likely))
@@ -189,7 +189,7 @@ class PartitionAssignment:
                 self._trackers[partition].committed = offset
 
     # -- inside -------------------------------------------------------------------------------------------------------
-    def _settled(self) -> None:
+    def _moved(self) -> None:
         self.finished.set()
         self.changed.set()
 

@@ -1,7 +1,7 @@
 """Faust's consumer with another heart: delivery by fetch, a flow that rebalances stop, and commits of what is finished only.
 
 Faust acknowledges an event whenever an agent's iteration ends, also by an exception; here an acknowledgement means nothing
-and `Fetched.finish()` everything. At a revoke the order is: deliver no more, let the receiver settle, commit, and only then
+and `Fetched.finish()` everything. At a revoke the order is: deliver no more, let the receiver finish its batch, commit, and only then
 forget (Faust forgets first). Any failure stops the worker: what is not committed is read again, by this worker or another.
 """
 
@@ -26,10 +26,10 @@ COMMIT_PAUSE_S = 0.25
 IDLE_FETCH_S = 0.25
 PRESSED_FETCH_S = 0.02
 """A fetch that waits cannot be given more partitions, so it waits shortly while one is over its bound."""
-SETTLE_SHARE = 0.5
-SETTLE_LIMIT_SHARE = 0.7
+FINISH_SHARE = 0.5
+FINISH_LIMIT_SHARE = 0.7
 COMMIT_SHARE = 0.2
-"""Shares of the session timeout at a revoke: what the receiver is told, what it gets, and what the commit gets."""
+"""Shares of the session timeout at a revoke: what the receiver is asked to keep to, what it gets, and what the commit gets."""
 
 Look = Callable[[], Awaitable[object]]
 """Makes sure that the topic is still the one that it was; raises when it is not."""
@@ -56,7 +56,7 @@ class Consumer(driver.Consumer):
 
     # -- rebalances ---------------------------------------------------------------------------------------------------
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Stop, settle, commit, forget. An error stops the worker; aiokafka would only log it and join the group again."""
+        """Stop, finish the batch, commit, forget. An error stops the worker; aiokafka would only log it and join the group again."""
         try:
             await self.wait_empty()
             self._assignment.forget()
@@ -105,20 +105,20 @@ class Consumer(driver.Consumer):
         An error stops the worker, but is not raised: Faust would then leave the thread running when the app stops.
         """
         try:
-            await self._settle()
+            await self._finish_batch()
             await asyncio.wait_for(self.commit(), COMMIT_SHARE * self._session_s)
         except TimeoutError:
             log.warning("not committed in time: these records will be read again", offsets=self._assignment.committable())
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker stops with it
             await self.crash(error)
 
-    async def _settle(self) -> None:
+    async def _finish_batch(self) -> None:
         if self._assignment.close():
             try:
-                async with asyncio.timeout(SETTLE_LIMIT_SHARE * self._session_s):
-                    await self._receiver.revoked(SETTLE_SHARE * self._session_s)
+                async with asyncio.timeout(FINISH_LIMIT_SHARE * self._session_s):
+                    await self._receiver.revoked(FINISH_SHARE * self._session_s)
             except TimeoutError:
-                log.warning("the receiver did not settle in time: what it still wants to write is fenced off")
+                log.warning("the receiver did not finish its batch in time: what it still wants to write is fenced off")
 
     def close(self) -> None:
         """Nothing: the thread closes aiokafka, in its own loop. Faust calls this from the wrong one when a rebalance meets a stop."""
@@ -143,7 +143,7 @@ class Consumer(driver.Consumer):
             return
         wait_s = PRESSED_FETCH_S if self._assignment.pressed else IDLE_FETCH_S
         try:
-            spans = await self._thread.run(self._thread.fetch(wanted, self._assignment.room(), wait_s))
+            spans = await self._thread.run(self._thread.fetch(wanted, self._assignment.fetch_limit(), wait_s))
             holes = [span.partition for span in spans if not self._deliver(span)] if self._assignment.delivers(epoch) else []
             for partition in holes:
                 if self._assignment.delivers(epoch):

@@ -30,7 +30,7 @@ class Fetched:
         """From here on the offset after these records may be committed. A second call, or one after a revoke, does nothing."""
         if not self.finished:
             self.finished = True
-            self._tracker.settle()
+            self._tracker.advance()
 
     def __repr__(self) -> str:
         return f"<Fetched {self.partition}/{self.epoch}: {len(self.records)} records up to {self.end}>"
@@ -39,8 +39,8 @@ class Fetched:
 class OffsetTracker:
     """The delivered records of one partition under one epoch. Mutable, owned by `Assignment`."""
 
-    def __init__(self, partition: int, epoch: int, start: int, settled: Callable[[], None]) -> None:
-        """`start` is the committed offset; `settled` is called whenever the committable offset moved."""
+    def __init__(self, partition: int, epoch: int, start: int, moved: Callable[[], None]) -> None:
+        """`start` is the committed offset; `moved` is called whenever the committable offset moved."""
         self.partition = partition
         self.epoch = epoch
         self.expected = start
@@ -53,7 +53,7 @@ class OffsetTracker:
         self.highwater: int | None = None
         self.polled_at = float("-inf")
         """When the broker last told the end of the partition, by the caller's clock."""
-        self._settled = settled
+        self._moved = moved
         self._delivered: deque[Fetched] = deque()
 
     def deliver(self, records: Sequence[Any], end: int) -> Fetched:
@@ -70,9 +70,9 @@ class OffsetTracker:
         self.expected = end
         if not self._delivered and end > self.finished_to:
             self.finished_to = end
-            self._settled()
+            self._moved()
 
-    def settle(self) -> None:
+    def advance(self) -> None:
         """Drop the finished head of what was delivered."""
         before = self.finished_to
         while self._delivered and self._delivered[0].finished:
@@ -81,7 +81,7 @@ class OffsetTracker:
             self.bytes -= done.size
             self.finished_to = done.end
         if self.finished_to != before:
-            self._settled()
+            self._moved()
 
     @property
     def idle(self) -> bool:

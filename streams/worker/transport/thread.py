@@ -16,7 +16,7 @@ from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from events.exit_code import ExitCode
-from streams.kafka.claim_check import checked
+from streams.kafka import checked
 from streams.worker.transport.assignment import FetchedRange
 from streams.worker.transport.away import now_s
 
@@ -87,15 +87,15 @@ async def in_pieces(
     Compressed records may be a thousand times as large as what was fetched; up to 20,000 at once would be gigabytes.
     """
     found: dict[TopicPartition, list[Any]] = {}
-    left, room = max_records, HELD_BYTES
-    while left > 0 and room > 0:
+    left, budget = max_records, HELD_BYTES
+    while left > 0 and budget > 0:
         piece = await consumer.getmany(*tps, timeout_ms=timeout_ms, max_records=min(PIECE_RECORDS, left))
         if not piece:
             break
         for tp, records in piece.items():
             found.setdefault(tp, []).extend(records)
             left -= len(records)
-            room -= sum(len(record.value or b"") for record in records)
+            budget -= sum(len(record.value or b"") for record in records)
         timeout_ms = 0
     return found
 

@@ -4,40 +4,29 @@ A row outlives workers and needs no address of one: whichever holds the partitio
 """
 
 import asyncio
-from typing import Final, Protocol
+from functools import partial
+from typing import Final
 
 import structlog
 
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.dead_letters import accepted
-from sinks.clickhouse.retry import code_of
-from streams.worker.breaker import Flood
+from sinks.clickhouse.retry import until_answered
+from streams.worker.processor import Processor
 
 ASKED_EVERY_S: Final = 2.0
 
 log = structlog.get_logger("acceptance")
 
 
-class StandingPartitions(Protocol):
-    """What is asked of the processor."""
-
-    @property
-    def floods(self) -> list[Flood]: ...
-    def accept(self, number: int, until: int) -> None: ...
-
-
-async def follow_acceptances(processor: StandingPartitions, server: ClickHouse, topic_id: str) -> None:
+async def follow_acceptances(processor: Processor, server: ClickHouse, topic_id: str) -> None:
     """Until cancelled: tell the processor what was accepted. An outage of ClickHouse passes; another error of it is raised."""
     while True:
         await asyncio.sleep(ASKED_EVERY_S)
         if processor.floods:
-            try:
-                known = await asyncio.to_thread(_accepted, server, topic_id)
-            except Exception as failure:
-                if code_of(failure) is None:
-                    raise
-                log.warning("acceptances are asked for again", why=str(failure))
-                continue
+            known = await until_answered(
+                partial(_accepted, server, topic_id), lambda _, failure: log.warning("acceptances are asked for again", why=str(failure))
+            )
             for partition, until in known.items():
                 processor.accept(partition, until)
 

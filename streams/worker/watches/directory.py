@@ -5,8 +5,7 @@ revision is first written to ClickHouse, so that SQL knows it before any row doe
 """
 
 import asyncio
-import random
-from typing import Protocol
+from functools import partial
 
 import structlog
 
@@ -14,20 +13,15 @@ from events.directory import Directory
 from events.directory_mistake import DirectoryError
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.directory import DirectoryRefused, write_directory
-from sinks.clickhouse.retry import code_of, pause_s
+from sinks.clickhouse.retry import until_answered
 from streams.directory import directory_of
 from streams.settings import Settings
+from streams.worker.processor import Processor
 
 log = structlog.get_logger("directory")
 
 
-class Adopting(Protocol):
-    """What is asked of the processor."""
-
-    def adopt(self, directory: Directory) -> None: ...
-
-
-async def follow_directory(processor: Adopting, server: ClickHouse, settings: Settings, hangup: asyncio.Event, current: Directory) -> None:
+async def follow_directory(processor: Processor, server: ClickHouse, settings: Settings, hangup: asyncio.Event, current: Directory) -> None:
     """Until cancelled: each time `hangup` is set, take what the file says now. An outage of ClickHouse is waited for."""
     while True:
         await hangup.wait()
@@ -51,21 +45,9 @@ def _refuse(current: Directory, why: Exception) -> None:
 
 async def _introduce(server: ClickHouse, directory: Directory) -> None:
     """Let SQL know it. Raises `DirectoryRefused`, and what does not heal by repetition."""
-    attempt = 0
-    while True:
-        try:
-            await asyncio.to_thread(_write, server, directory)
-        except DirectoryRefused:
-            raise
-        except Exception as failure:
-            code = code_of(failure)
-            if code is None:
-                raise
-            log.warning("directory is written again", code=code, why=str(failure))
-            await asyncio.sleep(pause_s(attempt, code, random.random))
-            attempt += 1
-        else:
-            return
+    await until_answered(
+        partial(_write, server, directory), lambda code, failure: log.warning("directory is written again", code=code, why=str(failure))
+    )
 
 
 def _write(server: ClickHouse, directory: Directory) -> None:

@@ -4,36 +4,28 @@ Windows may be written when nothing but a minute has passed, so no offset tells 
 """
 
 import asyncio
-from typing import Final, Protocol
+from functools import partial
+from typing import Final
 
 import structlog
 
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.rebuilds import last_switch
-from sinks.clickhouse.retry import code_of
+from sinks.clickhouse.retry import until_answered
+from streams.worker.processor import Processor
 
 ASKED_EVERY_S: Final = 2.0
 
 log = structlog.get_logger("switches")
 
 
-class Writing(Protocol):
-    """What is asked of the processor."""
-
-    def write_windows_again(self) -> None: ...
-
-
-async def follow_switches(processor: Writing, server: ClickHouse, known: int) -> None:
+async def follow_switches(processor: Processor, server: ClickHouse, known: int) -> None:
     """Until cancelled; `known` is the last switch before this worker. An outage of ClickHouse passes; another error of it is raised."""
     while True:
         await asyncio.sleep(ASKED_EVERY_S)
-        try:
-            number = await asyncio.to_thread(_last_switch, server)
-        except Exception as failure:
-            if code_of(failure) is None:
-                raise
-            log.warning("switches are asked for again", why=str(failure))
-            continue
+        number = await until_answered(
+            partial(_last_switch, server), lambda _, failure: log.warning("switches are asked for again", why=str(failure))
+        )
         if number > known:
             log.info("the tables were rebuilt", rebuild=number)
             processor.write_windows_again()

@@ -16,7 +16,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from events.exit_code import ExitCode
-from streams.kafka.identity import TopicIdentity, topic_identities
+from streams.kafka import TopicIdentity, topic_identities
 from streams.settings import Settings
 
 LOOK_EVERY_S: Final = 2.0

@@ -26,7 +26,7 @@ class Position:
 
 
 class ImportJournal:
-    """Of one import, told by its `fingerprint`. `folder` is where it is kept when it cannot lie beside the file."""
+    """Of one import, entry by its `fingerprint`. `folder` is where it is kept when it cannot lie beside the file."""
 
     def __init__(self, file: Path, fingerprint: str, folder: Path) -> None:
         self._beside = file.with_name(f"{file.name}.import-progress")
@@ -39,14 +39,14 @@ class ImportJournal:
 
     def write(self, progress: Position) -> None:
         """Raises OSError where there is no place for it at all."""
-        told = {"import": self._fingerprint, "rows": progress.rows, "shift_days": progress.shift.days}
+        entry = {"import": self._fingerprint, "rows": progress.rows, "shift_days": progress.shift.days}
         try:
-            _replace(self._beside, json.dumps(told))
+            _replace(self._beside, json.dumps(entry))
         except OSError as error:
             if error.errno not in NO_PLACE:
                 raise
             self._elsewhere.parent.mkdir(parents=True, exist_ok=True)
-            _replace(self._elsewhere, json.dumps(told))
+            _replace(self._elsewhere, json.dumps(entry))
 
     def remove(self) -> None:
         for file in (self._beside, self._elsewhere):
@@ -57,8 +57,8 @@ class ImportJournal:
         if not _stands(file):
             return None
         try:
-            told = json.loads(file.read_bytes())
-            imported, progress = str(told["import"]), Position(int(told["rows"]), timedelta(days=int(told["shift_days"])))
+            entry = json.loads(file.read_bytes())
+            imported, progress = str(entry["import"]), Position(int(entry["rows"]), timedelta(days=int(entry["shift_days"])))
         except (ValueError, TypeError, KeyError) as error:
             raise Stop(ExitCode.USAGE, f"{file} is damaged: remove it; importing from the beginning does no harm") from error
         return progress if imported == self._fingerprint else None

@@ -18,7 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from streams.mapping.mapping import Table
+from streams.mapping import Table
 from streams.terminal.outcome import ExitCode, Stop
 
 NumberedRow = tuple[int, dict[str, Any] | str]

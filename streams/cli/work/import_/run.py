@@ -24,14 +24,12 @@ from streams.cli.work.import_.rows import rows_of
 from streams.cli.work.import_.sent import Comparison, Hashes, Sent, hashes_of
 from streams.clock import WallClock
 from streams.directory import directory_of
-from streams.kafka.publisher import STRUCTURED, STRUCTURED_BACKFILL, Publisher
+from streams.kafka import STRUCTURED, STRUCTURED_BACKFILL, Publisher
 from streams.legible import in_one_line
-from streams.mapping.expression import MappingError, key_of
-from streams.mapping.mapping import Mapping, read_mapping
-from streams.mapping.translation import Emitted, Translation
+from streams.mapping import Emitted, Mapping, MappingError, Translation, key_of, read_mapping
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import Advance, progress, remarks
+from streams.terminal.screen import Advance, progress, remark
 
 SHOWN: Final = 20
 ROWS_BETWEEN_REPORTS: Final = 2_000
@@ -94,7 +92,7 @@ class Importation:
     def dry_run(self) -> None:
         with Sent(self._settings.folder) as sent:
             self._report(self._reviewed(sent))
-        _remark("nothing was sent")
+        remark("nothing was sent")
 
     def run(self) -> None:
         with Sent(self._settings.folder) as sent:
@@ -107,18 +105,18 @@ class Importation:
         if done is None:
             done = Position(0, _shift(review.latest, WallClock().now()) if self._options.shift_to_now else timedelta())
         if done.rows:
-            _remark(f"the first {done.rows:,} rows were sent before: going on after them")
+            remark(f"the first {done.rows:,} rows were sent before: going on after them")
         self._journal.write(done)  # before anything is sent: it keeps the shift, and shows that there is a place for it
         try:
             sent.begin()
         except (OSError, sqlite3.DatabaseError) as error:
-            _remark(f"{sent.file} cannot be written ({error}): later imports will not know what differs from this one")
+            remark(f"{sent.file} cannot be written ({error}): later imports will not know what differs from this one")
         publisher = Publisher(self._settings)
         try:
             with progress(f"sending {self._file.name}", review.rows) as advance:
                 asyncio.run(self._send(publisher, sent, done, advance))
         finally:  # whatever ended it: what was acknowledged is the user's to know
-            _remark(f"{publisher.acknowledged:,} events are in {self._settings.topic}, acknowledged by every broker in sync")
+            remark(f"{publisher.acknowledged:,} events are in {self._settings.topic}, acknowledged by every broker in sync")
         self._journal.remove()
 
     def _reviewed(self, sent: Sent) -> Review:
@@ -127,10 +125,10 @@ class Importation:
             for row in self._judged_rows(decoder, timedelta()):
                 review.rows += 1
                 for problem in row.problems:
-                    review.bad = self._tell(review.bad, row.line, problem)
+                    review.bad = self._show_problem(review.bad, row.line, problem)
                 review.bad_rows += bool(row.problems)
                 for kind in (each.kind for each in row.events if each.is_early):
-                    review.early = self._tell(review.early, row.line, f"{kind}: is dated before its contact, and counts as at once")
+                    review.early = self._show_problem(review.early, row.line, f"{kind}: is dated before its contact, and counts as at once")
                 self._count(review, row, sent)
                 if review.rows % ROWS_BETWEEN_REPORTS == 0:
                     advance(review.rows)
@@ -144,11 +142,11 @@ class Importation:
             review.latest = max(review.latest or moment, moment)
         found = {sent.compared(self._hashes(each)) for each in row.events}
         if Comparison.OTHER in found:
-            self._tell(review.compared[Comparison.OTHER], row.line, "says something else than was said before under the same id")
+            self._show_problem(review.compared[Comparison.OTHER], row.line, "says something else than was said before under the same id")
         if found:
             review.compared[next(one for one in (Comparison.OTHER, Comparison.NEW, Comparison.SAME) if one in found)] += 1
 
-    def _tell(self, before: int, line: int, what: str) -> int:
+    def _show_problem(self, before: int, line: int, what: str) -> int:
         """The first of a kind, by file and line. Returns how many there were."""
         if before < SHOWN:
             print(in_one_line(f"{self._file}:{line}: {what}"), file=sys.stderr)
@@ -157,17 +155,17 @@ class Importation:
         return before + 1
 
     def _report(self, review: Review) -> None:
-        told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(review.kinds.items())) or "no events"
-        _remark(f"{review.rows:,} rows: {told}, {review.bad:,} problems")
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(review.kinds.items())) or "no events"
+        remark(f"{review.rows:,} rows: {kinds}, {review.bad:,} problems")
         if review.rows and not review.kinds and not review.bad:
-            _remark("no row says anything of interest: do the columns of this file have the names that the mapping uses?")
+            remark("no row says anything of interest: do the columns of this file have the names that the mapping uses?")
         if review.early:
-            _remark(f"{review.early:,} events are dated before their contact, and count as at once")
+            remark(f"{review.early:,} events are dated before their contact, and count as at once")
         same, new, other = (review.compared[one] for one in (Comparison.SAME, Comparison.NEW, Comparison.OTHER))
         if same or other:
-            _remark(f"compared with what was said before: {same:,} rows are as they were, {new:,} say something new, {other:,} differ")
+            remark(f"compared with what was said before: {same:,} rows are as they were, {new:,} say something new, {other:,} differ")
         if other:
-            _remark("what differs under the same id counts once, with one of its contents: see docs/publishing.md")
+            remark("what differs under the same id counts once, with one of its contents: see docs/publishing.md")
         if review.dropped:
             raise Stop(
                 ExitCode.USAGE, f"the mapping sets members of data that are not in the contract: {', '.join(sorted(review.dropped))}"
@@ -175,7 +173,7 @@ class Importation:
         if review.bad and not self._options.skip_bad:
             raise Stop(ExitCode.USAGE, "nothing was sent: mend the mapping or the rows, or leave them out with --skip-bad")
         if review.bad:
-            _remark(f"{review.bad_rows:,} rows are left out as a whole")
+            remark(f"{review.bad_rows:,} rows are left out as a whole")
 
     def _judged_rows(self, decoder: Decoder, shift: timedelta) -> Iterator[JudgedRow]:
         translation, now = Translation(self._mapping, self._key), WallClock().now()
@@ -241,7 +239,3 @@ def _fingerprint(file: Path, mapping: Path, key: bytes | None, options: ImportOp
     with file.open("rb") as opened:
         hashed.update(hashlib.file_digest(opened, "sha256").digest())
     return hashed.hexdigest()
-
-
-def _remark(text: str) -> None:
-    remarks().print(text, markup=False)

@@ -10,7 +10,7 @@ from events.codec import Decoder
 from events.kinds import rewritten
 from events.personal_data import Allows
 from events.rejection import Rejection
-from streams.kafka.publisher import CONTENT_TYPE
+from streams.kafka import STRUCTURED
 from streams.legible import in_one_line
 from streams.terminal.outcome import ExitCode, Stop
 
@@ -28,7 +28,7 @@ class Scrutiny:
 
     def event_in(self, number: int, line: bytes) -> tuple[str, bytes] | None:
         """District and bytes of the event in a line; None, and a message on standard error, where there is none."""
-        found = self._decoder.decode(line.strip(), (CONTENT_TYPE,), time.time_ns() // 1_000_000)
+        found = self._decoder.decode(line.strip(), STRUCTURED, time.time_ns() // 1_000_000)
         if isinstance(found, Rejection):
             self._note(number, found)
             return None

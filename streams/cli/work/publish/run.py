@@ -9,10 +9,10 @@ from streams.cli.work.publish.check import Scrutiny
 from streams.cli.work.publish.lines import chunks, chunks_of_file
 from streams.cli.work.publish.pace import Pace
 from streams.directory import directory_of
-from streams.kafka.publisher import STRUCTURED, STRUCTURED_BACKFILL, Publisher
+from streams.kafka import STRUCTURED, STRUCTURED_BACKFILL, Publisher
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import Advance, progress, remarks
+from streams.terminal.screen import Advance, progress, remark
 
 
 class Delivery:
@@ -33,9 +33,9 @@ class Delivery:
                     checked.event_in(number, line)
                 advance(file.tell())
         checked.refuse_any()
-        _remark(checked.dropped())
+        _remark_on(checked)
         if dry_run:
-            _remark(f"{checked.events:,} events, nothing wrong, nothing sent")
+            remark(f"{checked.events:,} events, nothing wrong, nothing sent")
             return
         file.seek(0)
         with progress(f"sending {name}", checked.events) as advance:
@@ -47,20 +47,20 @@ class Delivery:
         if dry_run:
             asyncio.run(_check(pipe, scrutiny))
             scrutiny.refuse_any()
-            _remark(f"{scrutiny.events:,} events, nothing wrong, nothing sent")
+            remark(f"{scrutiny.events:,} events, nothing wrong, nothing sent")
             return
         with progress("sending", None) as advance:
             self._send(pipe, scrutiny, advance)
-        _remark(scrutiny.dropped())
+        _remark_on(scrutiny)
 
     def _send(self, source: BinaryIO, scrutiny: Scrutiny, advance: Advance) -> None:
         publisher = Publisher(self._settings)
         try:
             asyncio.run(self._send_all(source, scrutiny, publisher, advance))
         finally:  # whatever ended it: what was acknowledged is the user's to know
-            _remark(f"{publisher.acknowledged:,} events are in {self._settings.topic}, acknowledged by every broker in sync")
+            remark(f"{publisher.acknowledged:,} events are in {self._settings.topic}, acknowledged by every broker in sync")
             if publisher.sent > publisher.acknowledged:
-                _remark(f"of {publisher.sent - publisher.acknowledged:,} more it is not known; sending all again does no harm")
+                remark(f"of {publisher.sent - publisher.acknowledged:,} more it is not known; sending all again does no harm")
 
     async def _send_all(self, source: BinaryIO, scrutiny: Scrutiny, publisher: Publisher, advance: Advance) -> None:
         pace = Pace(self._rate)
@@ -94,6 +94,6 @@ async def _check(pipe: BinaryIO, scrutiny: Scrutiny) -> None:
                 scrutiny.event_in(number, line)
 
 
-def _remark(text: str) -> None:
-    if text:
-        remarks().print(text, markup=False)
+def _remark_on(scrutiny: Scrutiny) -> None:
+    if dropped := scrutiny.dropped():
+        remark(dropped)

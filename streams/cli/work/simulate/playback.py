@@ -6,10 +6,9 @@ from itertools import chain
 from typing import BinaryIO, Protocol
 
 from streams.clock import WallClock
-from streams.kafka.publisher import STRUCTURED, STRUCTURED_BACKFILL, Publisher
-from streams.simulation import Occurrence, Plan, Summary, traffic
-from streams.simulation.plan import DAY_MS
-from streams.terminal.screen import Advance, progress, remarks
+from streams.kafka import STRUCTURED, STRUCTURED_BACKFILL, Publisher
+from streams.simulation import DAY_MS, Occurrence, Plan, Summary, traffic
+from streams.terminal.screen import Advance, progress, remark
 
 LATE_MS = 90 * DAY_MS
 """Older events go as backfill: a worker may have forgotten their cases (after 100 days)."""
@@ -83,7 +82,7 @@ class Playback:
     async def live(self, outlet: Outlet) -> None:
         """What comes after the plan's end, each event when its time has come. Never returns."""
         clock = WallClock()
-        remarks().print("live: events go on as their time comes; Ctrl-C ends it", markup=False)
+        remark("live: events go on as their time comes; Ctrl-C ends it")
         for occurrence in self._occurrences:
             while (ahead_s := (occurrence.time - clock.now()) / 1000) > 0:
                 await outlet.flush()

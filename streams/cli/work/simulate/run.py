@@ -12,11 +12,11 @@ from rich.table import Table
 
 from streams.cli.work.simulate.playback import Counted, Outlet, Playback, ToFile, ToKafka
 from streams.clock import WallClock
-from streams.kafka.publisher import Publisher
+from streams.kafka import Publisher
 from streams.settings import Settings
 from streams.simulation import Plan, Summary
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import remarks, results
+from streams.terminal.screen import remark, remarks, results
 
 STDOUT = "-"
 
@@ -58,7 +58,7 @@ async def _send(plan: Plan, settings: Settings, summary: Summary, *, live: bool)
         async with publisher:
             await _play(plan, ToKafka(publisher, plan.until), summary, live=live)
     finally:
-        remarks().print(f"{publisher.acknowledged:,} events are in {settings.topic}, acknowledged by every broker in sync", markup=False)
+        remark(f"{publisher.acknowledged:,} events are in {settings.topic}, acknowledged by every broker in sync")
 
 
 async def _write(plan: Plan, out: str, summary: Summary, *, live: bool) -> None:

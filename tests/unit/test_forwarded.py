@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from streams.audit.forwards import MARK, Forwards, is_forwarded
+from events.headers import MARKED_FORWARDED
+from streams.audit.forwarded import ForwardedRecords, is_forwarded
 
 
 @dataclass
@@ -15,7 +16,7 @@ class Record:
 
 
 def sent_on(partition: int, value: bytes, offset: int = 0) -> Record:
-    return Record(partition, offset, value, headers=(("a", b"b"), MARK))
+    return Record(partition, offset, value, headers=(("a", b"b"), MARKED_FORWARDED))
 
 
 def astray(partition: int, value: bytes, offset: int = 0) -> Record:
@@ -23,7 +24,7 @@ def astray(partition: int, value: bytes, offset: int = 0) -> Record:
 
 
 def test_what_arrives_is_not_lost_whichever_partition_was_read_first() -> None:
-    forwards = Forwards()
+    forwards = ForwardedRecords()
     forwards.departed(astray(1, b"x"), home=2)
     forwards.arrived(sent_on(2, b"x"))
     forwards.arrived(sent_on(1, b"y"))
@@ -32,7 +33,7 @@ def test_what_arrives_is_not_lost_whichever_partition_was_read_first() -> None:
 
 
 def test_a_record_that_arrives_elsewhere_or_with_other_bytes_is_lost() -> None:
-    forwards = Forwards()
+    forwards = ForwardedRecords()
     forwards.departed(astray(1, b"x", offset=7), home=2)
     forwards.arrived(sent_on(3, b"x"))
     forwards.arrived(sent_on(2, b"z"))
@@ -40,7 +41,7 @@ def test_a_record_that_arrives_elsewhere_or_with_other_bytes_is_lost() -> None:
 
 
 def test_two_alike_must_arrive_twice_and_once_more_does_no_harm() -> None:
-    forwards = Forwards()
+    forwards = ForwardedRecords()
     forwards.departed(astray(1, b"x", offset=7), home=2)
     forwards.departed(astray(1, b"x", offset=8), home=2)
     forwards.arrived(sent_on(2, b"x"))

@@ -1,4 +1,4 @@
-"""What `frontdesk dead-letters` does with the register: find, show, send again, discard."""
+"""What `frontdesk dead-letters` does: find, show, send again, discard, and let a flood pass."""
 
 import asyncio
 import base64
@@ -10,19 +10,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from aiokafka import TopicPartition
 from rich.table import Table
 
 from events.contract import LARGEST
-from sinks.clickhouse.dead_letters import DISCARDED, DeadLetter, Selection, count, find, mark
+from sinks.clickhouse.dead_letters import DISCARDED, DeadLetter, Selection, accept, count, find, mark
 from streams.clock import WallClock
-from streams.dead_letters import NOT_KEPT, Original, Redriven, mended_record, originals
+from streams.dead_letters import NOT_KEPT, Original, Redriven, keeps_bytes, mended_record, originals
 from streams.dead_letters import redrive as redrive_letters
+from streams.kafka import TopicIdentity, administration, committed_offsets, reader, topic_identity
 from streams.legible import in_one_line
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import remarks, results
+from streams.terminal.screen import remark, results
 from streams.warehouse import clickhouse_of
-from streams.worker.outbox import keeps_bytes
 
 COLUMNS = ("state", "partition", "offset", "produced", "reason", "path", "message", "source", "bytes")
 
@@ -78,7 +79,7 @@ def show_list(settings: Settings, wanted: Selection, limit: int, form: str) -> N
     else:
         results().print(_table(letters))
     if total > len(letters):
-        remarks().print(f"{len(letters):,} of {total:,}: --limit shows more", markup=False)
+        remark(f"{len(letters):,} of {total:,}: --limit shows more")
 
 
 def plain(letter: DeadLetter) -> dict[str, Any]:
@@ -164,7 +165,7 @@ def redrive_selected(settings: Settings, wanted: Selection, limit: int, mended: 
     with clickhouse_of(settings).connect() as client:
         total, letters = count(client, wanted), find(client, wanted, limit)
     if not letters:
-        remarks().print("nothing to redrive: no open dead letter is meant", markup=False)
+        remark("nothing to redrive: no open dead letter is meant")
         return
     if value is not None and len(letters) > 1:
         raise Stop(ExitCode.USAGE, "several dead letters are at this place: name one with --topic or --since")
@@ -174,7 +175,7 @@ def redrive_selected(settings: Settings, wanted: Selection, limit: int, mended: 
         records = [mended_record(records[0], value)]
     by_place = {letter.place: record for letter, record in zip(letters, records, strict=True)}
     done = asyncio.run(redrive_letters(settings, letters, by_place, WallClock(), backfill=backfill))
-    _tell(done, total)
+    _report(done, total)
 
 
 def up_to_an_oversized(letters: list[DeadLetter]) -> list[DeadLetter]:
@@ -183,7 +184,7 @@ def up_to_an_oversized(letters: list[DeadLetter]) -> list[DeadLetter]:
     return letters[:oversized]
 
 
-def _tell(done: Redriven, total: int) -> None:
+def _report(done: Redriven, total: int) -> None:
     if done.letter is not None and done.rejection is not None:
         why = f"{done.rejection.reason.value} {done.rejection.path}: {done.rejection.message}"
         raise Stop(
@@ -191,7 +192,7 @@ def _tell(done: Redriven, total: int) -> None:
             f"stopped at {done.letter.place}, which is still refused ({why}); {done.sent:,} records before it were sent. Mend it: --with",
         )
     left = f", {total - done.sent:,} more are open: --limit takes more at once" if total > done.sent else ""
-    remarks().print(f"{done.sent:,} records are sent and marked as redriven{left}", markup=False)
+    remark(f"{done.sent:,} records are sent and marked as redriven{left}")
 
 
 def _originals(settings: Settings, letters: Sequence[DeadLetter]) -> list[Original]:
@@ -204,4 +205,32 @@ def discard_selected(settings: Settings, wanted: Selection, limit: int) -> None:
         letters = find(client, wanted, limit)
         mark(client, letters, DISCARDED, WallClock().now())
         left = count(client, wanted)
-    remarks().print(f"{len(letters):,} records are discarded" + (f", {left:,} more are open" if left else ""), markup=False)
+    remark(f"{len(letters):,} records are discarded" + (f", {left:,} more are open" if left else ""))
+
+
+# -- accept ----------------------------------------------------------------------------------------------------------
+def accept_flood(settings: Settings, partition: int, until: int) -> None:
+    """Raises `Stop` where nothing waits there."""
+    identity, committed, end = asyncio.run(_offsets(settings, partition))
+    if until >= end:
+        raise Stop(ExitCode.USAGE, f"--until {until}: partition {partition} holds nothing from offset {end} on; accept what is there")
+    if until < committed:
+        raise Stop(ExitCode.USAGE, f"--until {until}: the workers have passed it already, they are at offset {committed}")
+    with clickhouse_of(settings).connect() as client:
+        accept(client, identity.topic_id, partition, until)
+    remark(
+        f"partition {partition}: up to {until - committed + 1:,} records pass, offsets {committed} to {until}; the worker goes on "
+        "within seconds if it stood there"
+    )
+
+
+async def _offsets(settings: Settings, partition: int) -> tuple[TopicIdentity, int, int]:
+    """Which topic it is, the offset that the group has committed, and the one after the last record."""
+    identity = await topic_identity(settings, settings.topic)
+    if partition >= identity.partitions:
+        raise Stop(ExitCode.USAGE, f"--partition {partition}: {settings.topic} has partitions 0 to {identity.partitions - 1}")
+    place = TopicPartition(settings.topic, partition)
+    async with administration(settings) as admin, reader(settings) as consumer:
+        committed = await committed_offsets(admin, settings.group, [place])
+        end = (await consumer.end_offsets([place]))[place]
+    return identity, committed.get(place, 0), end

@@ -1,4 +1,4 @@
-"""What can be said and done about rebuilds without going on with one: what would be done, how far they are, giving up, dropping."""
+"""What `frontdesk rebuild` does beside rebuilding: say what would be done and how far rebuilds are, give up, drop old tables."""
 
 import asyncio
 
@@ -8,22 +8,20 @@ from sinks.clickhouse import staging
 from sinks.clickhouse.archive import districts
 from sinks.clickhouse.rebuilds import ABANDONED, DROPPED, SWITCHED, SWITCHING, newest, rebuilds, record
 from streams.directory import directory_of
-from streams.kafka.backlog import backlog
-from streams.kafka.identity import topic_identity
-from streams.kafka.topics import forget_changelog
+from streams.kafka import backlog, forget_changelog, topic_identity
 from streams.rebuild.journal import Journal
 from streams.rebuild.plan import planned
 from streams.rebuild.sequence import SOURCES, found
 from streams.settings import Settings
 from streams.terminal.outcome import ExitCode, Stop
-from streams.terminal.screen import remarks, results
+from streams.terminal.screen import remark, results
 from streams.warehouse import clickhouse_of
 
 EVENTS_A_SECOND = 20_000
 """On one core, for an estimate before there is a pace."""
 
 
-def foretell(settings: Settings, source: str | None) -> ExitCode:
+def show_plan(settings: Settings, source: str | None) -> ExitCode:
     """Say what a rebuild would do now."""
     topic = asyncio.run(topic_identity(settings, settings.topic))
     with clickhouse_of(settings).connect() as client:
@@ -40,7 +38,7 @@ def foretell(settings: Settings, source: str | None) -> ExitCode:
     return ExitCode.OK
 
 
-def tell(settings: Settings) -> ExitCode:
+def show_status(settings: Settings) -> ExitCode:
     """Say how far the rebuilds are."""
     with clickhouse_of(settings).connect() as client:
         known = rebuilds(client)
@@ -66,7 +64,7 @@ def abandon(settings: Settings) -> ExitCode:
         if last.is_of_log:
             asyncio.run(forget_changelog(settings, last.epoch))
         journal.note(state=ABANDONED, owner="")
-    remarks().print(f"rebuild {last.number} is given up, its tables are dropped", markup=False)
+    remark(f"rebuild {last.number} is given up, its tables are dropped")
     return ExitCode.OK
 
 
@@ -78,5 +76,5 @@ def drop_old(settings: Settings) -> ExitCode:
             staging.drop(client, each.database)
             record(client, each, state=DROPPED)
     dropped = ", ".join(each.database for each in kept)
-    remarks().print(f"dropped: {dropped}" if kept else "no old tables are kept", markup=False)
+    remark(f"dropped: {dropped}" if kept else "no old tables are kept")
     return ExitCode.OK

@@ -7,18 +7,17 @@ from collections.abc import Sequence
 from hashlib import md5
 from typing import Any, Final
 
-from streams.sorting import BACKFILL, FORWARDED
+from events.headers import MARKED_BACKFILL, MARKED_FORWARDED
 
-MARK: Final = (FORWARDED, b"1")
-MARKS: Final = (MARK, (BACKFILL, b"1"))
+MARKS: Final = (MARKED_FORWARDED, MARKED_BACKFILL)
 """What a record may have got on its way: a rebuild marks what it sends on as backfill, so that it does not come too late."""
 
 
 def is_forwarded(headers: Sequence[tuple[str, bytes]]) -> bool:
-    return MARK in headers
+    return MARKED_FORWARDED in headers
 
 
-class Forwards:
+class ForwardedRecords:
     """Counts departures against arrivals. Mutable; what has arrived is forgotten, so that memory holds only what is under way."""
 
     def __init__(self) -> None:

@@ -1,1 +1,0 @@
-"""What `frontdesk dead-letters` does."""
