@@ -41,6 +41,7 @@ Measured: TypeAlias = tuple[Contributions, list[Message]]
 NOT_MEASURED: Final[Measured] = ([], [])
 Balance: TypeAlias = tuple[list[Measured], Standing]
 """What each episode of a case contributes, and which of its promises have passed."""
+NO_BALANCE: Final[Balance] = ([], NOTHING)
 POSTED_AT_ONCE: Final = 60_000
 """Numbers handed to the windows at once while they are rebuilt: keeps memory flat."""
 
@@ -64,7 +65,8 @@ class Accounting:
     # -- one case, before and after -----------------------------------------------------------------------------------
     def balance(self, work: CaseWork) -> Balance:
         """What a case comes to as it is now."""
-        return self._measured(work.district, work.case.episodes), self.passed(work)
+        episodes = work.case.episodes
+        return (self._measured(work.district, episodes), self.passed(work)) if episodes else NO_BALANCE
 
     def passed(self, work: CaseWork) -> Standing:
         """Which promises of a case have passed as it is now. Asking the last episode first is enough for nearly all."""
@@ -83,7 +85,7 @@ class Accounting:
 
     def post_own(self, passed: Standing, work: CaseWork, event: Contacted | Replied | Resolved | Rated, episode: Episode) -> None:
         """Note what an event has changed that adds only something of its own to its episode; `passed` is of before."""
-        place = self._place_in(work.district)
+        place = self.place_in(work.district)
         here = place(episode.opening.school, episode.opening.department)
         if isinstance(event, Contacted):
             self.windows.add_message(event.time // MINUTE_MS, here, event.stakeholder, 1)
@@ -98,14 +100,18 @@ class Accounting:
             self.promises.announce(changed(passed, passes))
 
     # -- whole cases --------------------------------------------------------------------------------------------------
-    def keep(self, key: bytes, district: str, case: Case, *, moved: bool) -> None:
-        """Take note of what a case leaves open; see `OpenPromises.keep`."""
-        self.promises.keep(key, district, case.episodes, self._place_in, moved)
-
     def add(self, district: str, case: Case) -> None:
-        """Note all that a case contributes which the windows do not have at all."""
-        self._post((), self._measured(district, case.episodes))
-        if len(self._contributions) > POSTED_AT_ONCE:
+        """Note all that a case contributes which the windows do not have at all: as `post` would, at four fifths of the time."""
+        flat, place = self._contributions, self.place_in(district)
+        for episode in case.episodes:
+            if is_measured(episode):
+                here = place(episode.opening.school, episode.opening.department)
+                for contribution in contributions(episode, here, place):
+                    flat += contribution
+                    flat.append(1)
+                for message in messages(episode, here):
+                    self.windows.add_message(*message, 1)
+        if len(flat) > POSTED_AT_ONCE:
             self.hand_over()
 
     def replace(self, replaced: Replaced) -> Sequence[Episode]:
@@ -113,7 +119,7 @@ class Accounting:
         district, before, after = district_of(replaced.key), decode_case(replaced.record).episodes, replaced.case
         self.announce_replaced(replaced)
         self._post(self._measured(district, before), self._measured(district, after.episodes))
-        self.keep(replaced.key, district, after, moved=True)
+        self.promises.keep(replaced.key, district, after.episodes, self.place_in, moved=True)
         return before
 
     def announce_replaced(self, replaced: Replaced) -> None:
@@ -148,15 +154,8 @@ class Accounting:
 
     # -- differences --------------------------------------------------------------------------------------------------
     def _measured(self, district: str, episodes: Sequence[Episode]) -> list[Measured]:
-        place = self._place_in(district)
-        return [self._measure(episode, place) for episode in episodes]
-
-    @staticmethod
-    def _measure(episode: Episode, place: There) -> Measured:
-        if not is_measured(episode):
-            return NOT_MEASURED
-        here = place(episode.opening.school, episode.opening.department)
-        return contributions(episode, here, place), messages(episode, here)
+        place = self.place_in(district)
+        return [_measured(episode, place) for episode in episodes]
 
     def _post(self, before: Sequence[Measured], after: Sequence[Measured]) -> None:
         """The old minus, the new plus, episode by episode."""
@@ -166,8 +165,15 @@ class Accounting:
                 for message, sign in message_differences(old[1], new[1]):
                     self.windows.add_message(*message, sign)
 
-    def _place_in(self, district: str) -> There:
+    def place_in(self, district: str) -> There:
         place = self._places.get(district)
         if place is None:
             place = self._places[district] = partial(self.windows.place, district)
         return place
+
+
+def _measured(episode: Episode, place: There) -> Measured:
+    if not is_measured(episode):
+        return NOT_MEASURED
+    here = place(episode.opening.school, episode.opening.department)
+    return contributions(episode, here, place), messages(episode, here)

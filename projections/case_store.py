@@ -130,15 +130,12 @@ class CaseStore:
                 elif replaced := self._unite(key, record, later):
                     yield replaced
 
-    def current(self) -> Iterator[tuple[bytes, Case, Replaced | None]]:
-        """Every case as this fold and this directory make it, and what it replaces where another one had made it."""
+    def renew(self) -> Iterator[Replaced]:
+        """Make every case anew that another fold or directory made."""
         current = _label(self.directory.revision)
         for key, record in self.records.items():
-            if record.startswith(current):
-                yield key, decode_case(record), None
-            else:
-                replaced = self._made_anew(key, record)
-                yield key, replaced.case, replaced
+            if not record.startswith(current):
+                yield self._made_anew(key, record)
 
     def adopt(self, directory: Directory) -> Iterator[Replaced | None]:
         """Make every case anew that another directory makes another one; None for each that only bears another revision now."""

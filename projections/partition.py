@@ -15,7 +15,7 @@ from projections.accounting import Accounting
 from projections.announcement import NOTHING, may_stand
 from projections.archive import Archive
 from projections.capacity import FULL_OF_BYTES
-from projections.case import CaseWork
+from projections.case import CaseWork, decode_case
 from projections.case_store import REMEMBERED_MS, CaseStore, district_of
 from projections.changes import Changes, RowBuffer
 from projections.contribution import ANYTHING, ITS_OWN, effect_of
@@ -100,20 +100,21 @@ class Partition:
                     watermark = timestamp
                     time.now = max(time.now, watermark)
                 known_at = watermark
-            is_old = event.time < watermark - REMEMBERED_MS
             key = f"{district} {subject}".encode()
             work = works.get(key)
             if work is None:
-                if is_old and not backfill and key not in store.records:
+                if key not in store.records and not backfill and event.time < watermark - REMEMBERED_MS:
                     rejected.append((index, TOO_LATE))
                     continue
                 if len(works) == AT_HAND:
                     self._put_away(works)
                 work = works[key] = store.work_on(key, district, subject)
             if offset <= work.case.last_offset and not work.has_taken(event):
-                rejected.append((index, _refused_before(work, event, perhaps_late=is_old and not backfill)))
+                perhaps_late = not backfill and event.time < watermark - REMEMBERED_MS
+                rejected.append((index, _refused_before(work, event, perhaps_late=perhaps_late)))
                 continue
-            refusal = self.archive.unite(event, key, work, known_at, self._accounting) if is_old and archived else None
+            may_unite = archived and event.time < watermark - REMEMBERED_MS
+            refusal = self.archive.unite(event, key, work, known_at, self._accounting) if may_unite else None
             refusal = refusal or self._add(work, event, known_at)
             if refusal is not None:
                 rejected.append((index, refusal))
@@ -155,11 +156,10 @@ class Partition:
 
     def _put_away(self, works: dict[bytes, CaseWork]) -> None:
         """Put the cases at hand back into the store, and make their rows."""
-        store, rows, accounting = self.store, self._rows, self._accounting
+        put, describe, keep, place_in = self.store.put, self._rows.describe, self.promises.keep, self._accounting.place_in
         for key, work in works.items():
-            had = store.put(key, work)
-            rows.describe(key, work.district, work.subject, work.case, had)
-            accounting.keep(key, work.district, work.case, moved=work.moved)
+            describe(key, work.district, work.subject, work.case, put(key, work))
+            keep(key, work.district, work.case.episodes, place_in, work.moved)
         works.clear()
 
     def drain(self, most: int | None = None, wall: int = 0) -> Changes:
@@ -192,12 +192,13 @@ class Partition:
         for revived in self.store.revive(self._time.watermark):
             if self._is_restored:
                 accounting.announce_replaced(revived)
-        for key, case, replaced in self.store.current():
-            if replaced:
-                accounting.announce_replaced(replaced)
-            district = district_of(key)
+        for renewed in self.store.renew():
+            accounting.announce_replaced(renewed)
+        keep, place_in = self.promises.keep, accounting.place_in
+        for key, record in self.store.records.items():
+            district, case = district_of(key), decode_case(record)
             accounting.add(district, case)
-            accounting.keep(key, district, case, moved=True)
+            keep(key, district, case.episodes, place_in, moved=True)
         accounting.hand_over()
         accounting.windows.touch_all()
         self._is_restored = True

@@ -8,6 +8,7 @@ here that a client, a server or a file system would refuse for its form. Whether
 
 import os
 import re
+import shutil
 import ssl
 import stat
 from ipaddress import ip_address
@@ -104,6 +105,16 @@ def no_folder(path: Path) -> Path:
     return path
 
 
+def program(text: str) -> str:
+    """A program's path, of a path or a name on the PATH; '' for none. Raises ValueError."""
+    if text in {"", "none"}:
+        return ""
+    found = shutil.which(text)
+    if found is None:
+        raise ValueError(f"{quoted(text)} is no program that can be run; name one by its path, or write none")
+    return str(Path(found).absolute())
+
+
 def quoted(text: str) -> str:
     """What was given, as far as one can take it in; what a terminal would obey is escaped."""
     return repr(text if len(text) <= MOST_QUOTED else f"{text[:MOST_QUOTED]}...")
@@ -125,9 +136,11 @@ Brokers = Annotated[str, AfterValidator(brokers)]
 TopicName = Annotated[str, AfterValidator(topic_name)]
 DatabaseName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
 """A rebuild's database has this name and a number, and each is a folder's name."""
+ClusterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]*$", max_length=200)]
 ReadableFile = Annotated[Path, AfterValidator(readable)]
 Certificates = Annotated[Path, AfterValidator(certificates)]
 Folder = Annotated[Path, AfterValidator(folder)]
 FolderThere = Annotated[Path, AfterValidator(folder_that_is_there)]
 FilePlace = Annotated[Path, AfterValidator(no_folder)]
 Hosts = Annotated[str, AfterValidator(hosts)]
+Program = Annotated[str, AfterValidator(program)]

@@ -11,7 +11,20 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.host import authority
-from streams.setting_kinds import Brokers, Certificates, DatabaseName, FilePlace, Folder, FolderThere, Host, Hosts, ReadableFile, TopicName
+from streams.setting_kinds import (
+    Brokers,
+    Certificates,
+    ClusterName,
+    DatabaseName,
+    FilePlace,
+    Folder,
+    FolderThere,
+    Host,
+    Hosts,
+    Program,
+    ReadableFile,
+    TopicName,
+)
 
 
 class Settings(BaseSettings):
@@ -39,8 +52,13 @@ class Settings(BaseSettings):
     clickhouse_user: str = Field("default", min_length=1, description="who may read and write the database")
     clickhouse_password: SecretStr = Field(SecretStr(""), description="of that user; for the embedded ClickHouse, what `frontdesk up` made")
     clickhouse_database: DatabaseName = Field("frontdesk", description="database of all tables")
+    clickhouse_cluster: ClusterName = Field("", description="cluster of replicas on which tables are made; empty for one server")
     clickhouse_secure: bool = Field(False, description="TLS")
     clickhouse_ca_file: Certificates | None = Field(None, description="certificate authority of ClickHouse; the usual ones where absent")
+    clickhouse_program: Program | None = Field(
+        None,
+        description="ClickHouse that `frontdesk up` starts; absent: the PATH's `clickhouse`; `none`, or no such: the embedded",
+    )
 
     directory: ReadableFile | None = Field(None, description="YAML file with schedules and targets; built-in defaults where absent")
     clock: Literal["wall", "record"] = Field("wall", description="what moves a partition's clock: see docs/architecture.md")

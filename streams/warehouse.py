@@ -11,6 +11,7 @@ def clickhouse_of(settings: Settings) -> ClickHouse:
         user=settings.clickhouse_user,
         password=settings.clickhouse_password.get_secret_value(),
         database=settings.clickhouse_database,
+        cluster=settings.clickhouse_cluster,
         secure=settings.clickhouse_secure,
         ca_file=settings.clickhouse_ca_file,
     )

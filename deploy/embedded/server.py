@@ -13,6 +13,8 @@ class Server(ABC):
     """A server in the folder `data`. Used as a context manager it is started, and stopped whatever happens."""
 
     name: ClassVar[str]
+    program = ""
+    """Which of several runs, for people; '' where there is one."""
 
     def __init__(self, data: Path) -> None:
         self.data = data.absolute()

@@ -6,6 +6,7 @@ what is missing and touches nothing that runs. Used as a context manager, both e
 
 import fcntl
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from typing import Literal, Self, TypeVar
 import psutil
 
 from deploy.embedded import Unavailable
-from deploy.embedded.clickhouse import ClickHouseServer, password
+from deploy.embedded.clickhouse import ClickHouseProgram, ClickHouseServer, password, program_for
+from deploy.embedded.clickhouse.program import DATA
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.kafka import holder as kafka_holder
 from deploy.embedded.lock import exclusive
@@ -35,11 +37,12 @@ Server = Kafka | ClickHouseServer
 
 @dataclass(frozen=True)
 class ServerRecord:
-    """One server that was started: its process and its ports by name, as `stack.json` keeps them."""
+    """One server that was started: its process, its ports by name and which program it is, as `stack.json` keeps them."""
 
     pid: int
     created: float
     ports: Mapping[str, int]
+    program: str
 
     @property
     def identity(self) -> Identity:
@@ -54,14 +57,16 @@ class Status:
     state: State
     pid: int | None
     ports: Mapping[str, int]
+    program: str
     log: Path
 
 
 class Stack:
-    """The two servers of the data folder."""
+    """The two servers of the data folder. ClickHouse is the named program, that of the PATH for None, or the embedded one for ''."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, clickhouse: str | None = "") -> None:
         self.data = data.absolute()
+        self._clickhouse = clickhouse
         self.file = self.data / "stack.json"
         self._foreground: dict[str, Server] = {}
 
@@ -134,17 +139,16 @@ class Stack:
         return self
 
     def _servers(self, progress: Progress) -> dict[str, Server]:
-        clickhouse = self.data / "clickhouse"
-        return {
-            "kafka": Kafka(self.data / "kafka", progress=progress),
-            "clickhouse": ClickHouseServer(clickhouse, password_file=self.clickhouse_password_file),
-        }
+        folder, password_file = self.data / "clickhouse", self.clickhouse_password_file
+        program = program_for(folder, self._clickhouse)
+        clickhouse = ClickHouseProgram(folder, program, password_file) if program else ClickHouseServer(folder, password_file=password_file)
+        return {"kafka": Kafka(self.data / "kafka", progress=progress), "clickhouse": clickhouse}
 
     def _status(self, name: str, record: ServerRecord | None) -> Status:
         log = self.data / name / f"{name}.log"
         if record is None:
-            return Status(name, "stopped", None, {}, log)
-        return Status(name, "running" if find(record.identity) else "died", record.pid, record.ports, log)
+            return Status(name, "stopped", None, {}, "", log)
+        return Status(name, "running" if find(record.identity) else "died", record.pid, record.ports, record.program, log)
 
     def _record(self, name: str) -> ServerRecord:
         record = self._records().get(name)
@@ -193,7 +197,7 @@ def _started(servers: Mapping[str, Server], *, outlive: bool, progress: Progress
         server = servers[name]
         server.start(outlive=outlive)
         progress(f"{name} is up")
-        return ServerRecord(server.identity.pid, server.identity.created, _ports(server))
+        return ServerRecord(server.identity.pid, server.identity.created, _ports(server), server.program)
 
     try:
         return _at_once(start, servers)
@@ -229,13 +233,13 @@ def _stray(name: str, folder: Path) -> Child | None:
 
 
 def _clickhouse_holder(folder: Path) -> int | None:
-    """Read who locked the folder. The file stays after a crash; the lock does not."""
-    file = folder / "door.lock"
-    if not file.exists():
-        return None
-    with file.open() as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return int(lock.read().strip() or 0) or None
+    """Read who locked the folder, the embedded ClickHouse or a program. The files stay after a crash; the locks do not."""
+    for file in (folder / "door.lock", folder / DATA / "status"):
+        if file.exists():
+            with file.open() as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    pid = re.search("[0-9]+", lock.read())
+                    return int(pid[0]) if pid else None
     return None

@@ -6,15 +6,15 @@ from typing import Final
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from deploy.grafana import cases, cell, district, equity, pipeline, promises
+from deploy.grafana import case, cases, cell, district, equity, pipeline, promises, runbooks
 
 FOLDER: Final = Path(__file__).with_name("dashboards")
-BOARDS: Final = (district.BOARD, cell.BOARD, cases.BOARD, promises.BOARD, equity.BOARD, pipeline.BOARD)
+BOARDS: Final = tuple(each.BOARD for each in (district, cell, cases, case, promises, equity, pipeline, runbooks))
 
 
 def documents() -> dict[str, str]:
     """Each dashboard's file name and JSON."""
-    return {f"{board.uid}.json": _text(board.build(BOARDS)) for board in BOARDS}
+    return {f"{board.uid}.json": _text(board.build()) for board in BOARDS}
 
 
 def _text(dashboard: object) -> str:

@@ -1,4 +1,4 @@
-"""The frame of every dashboard: variables, marks, links, four weeks back from now."""
+"""The frame of every dashboard: variables, marks, one menu, and the time with which it opens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from deploy.grafana import links
 
 Panel = barchart.Panel | stat.Panel | table.Panel | text.Panel | timeseries.Panel
 Variable = dashboard.QueryVariable | dashboard.CustomVariable | dashboard.TextBoxVariable
+FOUR_WEEKS, SIX_HOURS = "now-28d", "now-6h"
 
 
 @dataclass(frozen=True)
@@ -19,22 +20,21 @@ class Board:
     uid: str
     title: str
     about: str
-    variables: Sequence[Variable]
-    marks: Sequence[dashboard.AnnotationQuery]
     panels: Sequence[Panel]
-    runbooks: Sequence[str] = ()
+    variables: Sequence[Variable] = ()
+    marks: Sequence[dashboard.AnnotationQuery] = ()
+    since: str = FOUR_WEEKS
 
-    def build(self, all_boards: Sequence["Board"]) -> Dashboard:
+    def build(self) -> Dashboard:
+        is_for_readers = self.since == FOUR_WEEKS
         board = (
-            dashboard.Dashboard(self.title).uid(self.uid).description(self.about).tags(["frontdesk"]).timezone("browser")
-            .time("now-28d", "now").refresh("1m").readonly().version(1)
+            dashboard.Dashboard(self.title).uid(self.uid).description(self.about).timezone("browser").readonly().version(1)
+            .tags([links.FOR_READERS if is_for_readers else "frontdesk-operators"]).time(self.since, "now").refresh("1m")
+            .variables(list(self.variables)).annotations(list(self.marks)).link(links.menu(keeps_time=is_for_readers))
         )  # fmt: skip
-        for each in all_boards:
-            if each.uid != self.uid:
-                board.link(links.to_dashboard(each.title, each.uid))
-        for name in self.runbooks:
-            board.link(links.to_runbook(name))
-        board.variables(list(self.variables)).annotations(list(self.marks))
-        for panel in self.panels:
-            board.with_panel(panel)
+        for title, uid in (("Pipeline health", links.PIPELINE), ("Runbooks", links.RUNBOOKS)):
+            if uid != self.uid:
+                board.link(links.to_dashboard(title, uid))
+        for number, panel in enumerate(self.panels, 1):
+            board.with_panel(panel.id(number))
         return board.build()

@@ -1,25 +1,25 @@
 """District now: a superintendent's ten seconds, and the way down to schools and departments."""
 
+from grafana_foundation_sdk.builders import table
+
 from deploy.grafana import indicators, links, marks, variables
 from deploy.grafana.board import Board
-from deploy.grafana.panels import COUNT, DURATION, INSTANT, POINTS, SHARE, TableColumn, listing, trend
-from deploy.grafana.variables import DISTRICT, IS_BUSINESS, OPEN_CASES, WINDOW, ZONE
+from deploy.grafana.columns import columns, known
+from deploy.grafana.panels import COUNT, listing, trend
+from deploy.grafana.variables import DISTRICT, IS_BUSINESS, OPEN_CASES, WINDOW, ZONE, named
 
-COLUMNS = (
-    TableColumn("people", COUNT),
-    TableColumn("wait", DURATION),
-    TableColumn("answered in time", SHARE),
-    TableColumn("score", POINTS),
-    TableColumn("waiting now", COUNT),
-)
+
+def _by(scope: str, title: str, meaning: str) -> table.Panel:
+    name = known("name", links.to_cell(**{scope: scope}))
+    shown = [known(scope), name, *columns("people", "waiting now", "wait", "answered in time", "score")]
+    return listing(title, f"{meaning} Click a name to look closer.", _cells(scope), shown, empty=f"no contact named a {scope}")
 
 
 def _cells(scope: str) -> str:
     return f"""
 SELECT i.{scope} AS {scope}, any(i.{scope}_name) AS name, any(stakeholders) AS people,
-    any(if({IS_BUSINESS}, response_p50_business_ms, response_p50_ms)) AS wait,
-    any(response_compliance) AS `answered in time`, any(i.score) AS score,
-    countIf(o.waiting_since IS NOT NULL) AS `waiting now`
+    countIf(o.waiting_since IS NOT NULL) AS `waiting now`, any(if({IS_BUSINESS}, response_p50_business_ms, response_p50_ms)) AS wait,
+    any(response_compliance) AS `answered in time`, any(i.score) AS score
 FROM (SELECT * FROM indicators WHERE district = {DISTRICT} AND scope = '{scope}' AND window = {WINDOW}) AS i
 LEFT JOIN (SELECT {scope}, waiting_since FROM {OPEN_CASES}) AS o ON o.{scope} = i.{scope}
 GROUP BY {scope}
@@ -34,25 +34,13 @@ BOARD = Board(
     marks=[marks.breaches(by_place=False), marks.closed_days()],
     panels=[
         *indicators.of_district(),
-        listing(
+        _by(
+            "school",
             "Schools",
-            "The same numbers by school: typical wait for a first answer, share answered in time, score (empty under 10 ratings), "
-            "and how many wait for an answer right now. Click a name to look closer.",
-            _cells("school"),
-            [TableColumn("school", is_hidden=True), TableColumn("name", link=links.to_cell(school=links.field("school"))), *COLUMNS],
-            empty="no contact named a school",
+            "The same numbers by school: how many wait for an answer right now, typical wait for a first answer, share answered in time, "
+            "score (empty under 10 ratings).",
         ),
-        listing(
-            "Departments",
-            "The same numbers by department. Click a name to look closer.",
-            _cells("department"),
-            [
-                TableColumn("department", is_hidden=True),
-                TableColumn("name", link=links.to_cell(department=links.field("department"))),
-                *COLUMNS,
-            ],
-            empty="no contact named a department",
-        ),
+        _by("department", "Departments", "The same numbers by department."),
         trend(
             "Questions received each day",
             "Questions by the day of the district's own calendar on which they came; gray: the district was closed. "
@@ -65,18 +53,20 @@ GROUP BY time
 ORDER BY time""",
             COUNT,
             bars=True,
+            width=10,
         ),
         listing(
             "Who has waited longest",
             "Questions with a message that nobody has answered yet, the oldest first. Click a case to read its history.",
             f"""
-SELECT subject AS case, department, school, priority, channel, waiting_ms AS waited, response_due_at AS `answer due`
+SELECT subject AS case, waiting_ms AS waited, response_due_at AS `answer due`, priority, {named("department", "school")}
 FROM {OPEN_CASES}
 WHERE waiting_since IS NOT NULL
 ORDER BY waiting_since, case
 LIMIT 20""",
-            [TableColumn("case", link=links.to_case()), TableColumn("waited", DURATION), TableColumn("answer due", INSTANT)],
+            columns("case", "waited", "answer due", "priority", "department_name", "school_name"),
             empty="nobody waits",
+            width=14,
         ),
     ],
 )

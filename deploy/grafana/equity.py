@@ -1,9 +1,12 @@
 """Equity: whether it matters in which language, by which way or as who somebody asks."""
 
+from dataclasses import replace
+
 from deploy.grafana import links, marks, variables
 from deploy.grafana.board import Board
-from deploy.grafana.panels import COUNT, DURATION, POINTS, SHARE, TableColumn, listing, number, words
-from deploy.grafana.variables import IN_PLACE, IS_BUSINESS
+from deploy.grafana.columns import columns, known
+from deploy.grafana.panels import SHARE, TableColumn, listing, number, words
+from deploy.grafana.variables import IN_PLACE, IS_BUSINESS, told
 
 FEWEST = 10
 """Distinct people under whom a group has no numbers."""
@@ -18,7 +21,7 @@ _KEPT = "countIf(ifNull(answered_at <= response_due_at AND response_due_at < now
 def _by(column: str) -> str:
     """Nothing of a small group leaves the query but its name and that it is small."""
     return f"""
-SELECT if({column} = '', 'not told', toString({column})) AS `group`, if(few, 'fewer than {FEWEST}', toString(persons)) AS people,
+SELECT {told(column)} AS `group`, if(few, NULL, persons) AS people,
     if(few, NULL, asked) AS questions, if(few, NULL, half) AS `half answered under`,
     if(few, NULL, kept / nullIf(due, 0)) AS `answered in time`, if(few, NULL, ended / asked) AS settled,
     if(few OR rated < {FEWEST}, NULL, mean * 10) AS `rating, of 10`
@@ -47,12 +50,9 @@ HAVING count(share) > 1"""
 
 def _columns(name: str) -> list[TableColumn]:
     return [
-        TableColumn("group", link=links.to_cases_here(**{name: links.field("group")})),
-        TableColumn("questions", COUNT),
-        TableColumn("half answered under", DURATION),
-        TableColumn("answered in time", SHARE),
-        TableColumn("settled", SHARE),
-        TableColumn("rating, of 10", POINTS, decimals=1),
+        known("group", links.to_cases_here(**{name: "group"})),
+        replace(known("people"), empty=f"fewer than {FEWEST}", characters=13),
+        *columns("questions", "half answered under", "answered in time", "settled", "rating, of 10"),
     ]
 
 

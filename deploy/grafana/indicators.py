@@ -48,36 +48,29 @@ def of(cell: str, department: str = "''") -> list[stat.Panel]:
             promised_ms="orange",
         ),
         number(
-            "Score of four weeks, 0 to 100",
+            "Score, 0 to 100",
             "Half satisfaction, a quarter answers in time, a quarter settled in time and for good, unless the directory weighs otherwise; "
             "the true value lies between low and high nine times in ten. Always over 28 days. docs/score.md has the formula.",
             f"SELECT score, score_low AS low, score_high AS high {here}",
             POINTS,
             beside=["low", "high"],
             empty="none: fewer than 10 ratings in 28 days",
+            period="last 28 days",
         ),
-        promised(
-            number(
-                "Answered in time",
-                "Of the answers that fell due in the window, the share that came before their deadline. Green: what was promised.",
-                f"SELECT response_compliance AS `answered in time` {here}",
-                SHARE,
-                empty="none fell due",
-                width=12,
-            ),
-            here,
-        ),
-        promised(
-            number(
-                "Settled in time",
-                "Of the questions that were to be settled in the window, the share that was. Green: what was promised.",
-                f"SELECT resolution_compliance AS `settled in time` {here}",
-                SHARE,
-                empty="none fell due",
-                width=12,
-            ),
-            here,
-        ),
+        *shares_in_time(here, width=12),
+    ]
+
+
+def shares_in_time(here: str, *, width: int) -> list[stat.Panel]:
+    """Of answers and of settling, in the row `here` (FROM ... of `indicators`)."""
+
+    def share(target: str, title: str, meaning: str) -> stat.Panel:
+        sql = f"SELECT {target}_compliance AS `in time` {here}"
+        return promised(number(title, f"{meaning} Green: what was promised.", sql, SHARE, empty="none fell due", width=width), here)
+
+    return [
+        share("response", "Answered in time", "Of the answers that fell due, the share that came before their deadline."),
+        share("resolution", "Settled in time", "Of the questions that were to be settled, the share that was."),
     ]
 
 
@@ -99,7 +92,7 @@ SELECT if({IS_BUSINESS}, {measure}_p50_business_ms, {measure}_p50_ms) AS `half u
 def _promise(measure: str, department: str) -> str:
     """What is promised for a routine question, in the clock that is looked at; null in the other."""
     return f"""
-SELECT if((promised.2 = 'business') = ({IS_BUSINESS}), promised.1, NULL) AS promised_ms
+SELECT -1 AS base, if((promised.2 = 'business') = ({IS_BUSINESS}), promised.1, NULL) AS promised_ms
 FROM
 (
     WITH (district != '', department != '', priority != '', valid_from) AS weight

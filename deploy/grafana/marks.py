@@ -5,7 +5,7 @@ from typing import Final
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery
 
 from deploy.grafana.sources import CLICKHOUSE, MarksQuery
-from deploy.grafana.variables import CAME_BEFORE, DISTRICT, narrowed
+from deploy.grafana.variables import CAME_BEFORE, DISTRICT, ZONE, narrowed
 
 _CLOSED: Final = f"""
 WITH
@@ -26,15 +26,17 @@ ORDER BY time"""
 
 
 def breaches(*, by_place: bool) -> AnnotationQuery:
-    """The latest 200 of the shown time."""
+    """One mark a day with its number; off until somebody wants to see them, for they stand before the bars."""
     place = narrowed("school", "department") if by_place else "1"
     sql = f"""
-SELECT reached_at AS time, concat('critical, ', target, ' missed: case ', subject, ', ', department, ' ', school) AS text
+SELECT toStartOfDay(reached_at, {ZONE}) AS time,
+    concat('critical promises missed: ', toString(count()),
+        ' (answers ', toString(countIf(target = 'response')), ', settling ', toString(countIf(target = 'resolution')), ')') AS text
 FROM breaches
 WHERE district = {DISTRICT} AND {place} AND stage = 'breach' AND priority = 'critical' AND {CAME_BEFORE} AND $__timeFilter(reached_at)
-ORDER BY time DESC
-LIMIT 200"""
-    return _marks("Critical promises missed", "red", sql)
+GROUP BY time
+ORDER BY time"""
+    return _marks("Critical promises missed", "red", sql).enable(False)
 
 
 def closed_days() -> AnnotationQuery:

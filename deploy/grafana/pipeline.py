@@ -1,48 +1,47 @@
 """Pipeline health: whether the numbers can be trusted, and who has to do something when they cannot. Alerts link here."""
 
-from deploy.grafana.board import Board
-from deploy.grafana.panels import COUNT, INSTANT, TableColumn, listing, measured, number, series, steps
+from deploy.grafana import links
+from deploy.grafana.board import SIX_HOURS, Board
+from deploy.grafana.columns import columns
+from deploy.grafana.panels import COUNT, SECONDS, YES_NO, listing, measured, number, series, steps
 
-SECONDS = "s"
+_EVERY_PARTITION = 12
+"""A height in grid units for the table's head and ten rows; the usual topic has eight partitions."""
 
 BOARD = Board(
-    uid="frontdesk-pipeline",
+    uid=links.PIPELINE,
     title="Pipeline health",
     about="For operators: whether events are counted, how old the numbers are, and what was set aside.",
-    variables=[],
-    marks=[],
+    since=SIX_HOURS,
     panels=[
         number(
-            "Numbers are true up to",
-            "How far the partition that is furthest behind has counted. Over two minutes: look at the workers below.",
-            "SELECT dateDiff('second', min(as_of), now()) AS behind FROM progress FINAL HAVING count() > 0",
+            "How old the numbers are",
+            "The age of the latest minute that the partition furthest behind has counted. Over two minutes: look at the workers below.",
+            "SELECT dateDiff('second', min(as_of), now()) AS age FROM progress FINAL HAVING count() > 0",
             SECONDS,
             empty="no worker has counted anything yet",
-            thresholds=steps(("green", None), ("orange", 120), ("red", 600)),
+            thresholds=steps(("green", 0), ("orange", 120), ("red", 600)),
         ),
         measured(
             "Workers that are ready",
             "Workers whose /health/ready answers 200. None: every number stands still, nothing is lost.",
             "sum(frontdesk_ready)",
             COUNT,
-            empty="no worker tells Prometheus anything",
-            thresholds=steps(("red", None), ("green", 1)),
+            thresholds=steps(("red", 0), ("green", 1)),
         ),
         measured(
             "Events that wait",
             "Records in Kafka that are not counted yet, over all partitions.",
             "sum(max by (partition) (frontdesk_lag_events))",
             COUNT,
-            empty="no worker tells Prometheus anything",
-            thresholds=steps(("green", None), ("orange", 10_000)),
+            thresholds=steps(("green", 0), ("orange", 10_000)),
         ),
         measured(
             "Waiting for ClickHouse",
             "Yes while some worker cannot insert and waits; events wait in Kafka meanwhile.",
             "max(frontdesk_paused)",
-            "bool_yes_no",
-            empty="no worker tells Prometheus anything",
-            thresholds=steps(("green", None), ("red", 1)),
+            YES_NO,
+            thresholds=steps(("green", 0), ("red", 1)),
         ),
         series(
             "Events counted",
@@ -50,6 +49,7 @@ BOARD = Board(
             "sum by (instance) (rate(frontdesk_events_total[$__rate_interval]))",
             "{{instance}}",
             "eps",
+            empty="no worker told Prometheus of any event in this time",
         ),
         series(
             "Seconds until a number has changed",
@@ -57,6 +57,7 @@ BOARD = Board(
             "histogram_quantile(0.99, sum by (le) (rate(frontdesk_freshness_seconds_bucket[$__rate_interval])))",
             "99 of 100",
             SECONDS,
+            empty="no event was counted in this time",
         ),
         series(
             "Age of the oldest event that waits",
@@ -64,6 +65,7 @@ BOARD = Board(
             "max by (partition) (frontdesk_lag_seconds)",
             "partition {{partition}}",
             SECONDS,
+            empty="no worker told Prometheus of any partition in this time",
         ),
         series(
             "Inserts that failed",
@@ -71,47 +73,45 @@ BOARD = Board(
             "sum by (code) (rate(frontdesk_insert_failures_total[$__rate_interval]))",
             "code {{code}}",
             "ops",
+            empty="no worker told Prometheus of a failed insert in this time",
         ),
         listing(
             "Set aside, still to be decided",
             "Records that could not be counted, by reason. frontdesk dead-letters list shows them; redrive or discard them.",
             """
-SELECT reason, topic, count() AS records, min(produced_at) AS first, max(produced_at) AS last, any(message) AS example
+SELECT count() AS records, reason, min(produced_at) AS first, max(produced_at) AS last, topic AS `Kafka topic`, any(message) AS example
 FROM dead_letters FINAL
 WHERE state = 'open'
 GROUP BY reason, topic
 ORDER BY records DESC, reason""",
-            [TableColumn("records", COUNT), TableColumn("first", INSTANT), TableColumn("last", INSTANT)],
+            columns("records", "reason", "first", "last", "Kafka topic", "example"),
             empty="nothing was set aside",
+            width=24,
+        ),
+        listing(
+            "Partitions",
+            "Up to which minute each partition of the log is counted, the one that is furthest behind first. One that stands while others "
+            "go on has no worker, or its breaker is open.",
+            """
+SELECT partition, as_of AS `counted up to`, dateDiff('second', as_of, now()) AS behind, next_offset AS `next offset`
+FROM progress FINAL
+ORDER BY as_of, partition""",
+            columns("partition", "counted up to", "behind", "next offset"),
+            empty="no worker has counted anything yet",
+            height=_EVERY_PARTITION,
         ),
         listing(
             "Names that the directory does not know",
             "Schools and departments that contacts of four weeks name and the directory does not list: a slip of the pen, or a new one.",
             """
-SELECT district, kind, id, contacts, contacts_24h AS `last 24 hours`, contacts_1h AS `last hour`
+SELECT contacts, contacts_24h AS `in a day`, contacts_1h AS `in an hour`, kind, id, district
 FROM unlisted
 ORDER BY contacts DESC, district, kind, id
 LIMIT 100""",
-            [TableColumn("contacts", COUNT), TableColumn("last 24 hours", COUNT), TableColumn("last hour", COUNT)],
+            columns("contacts", "in a day", "in an hour", "kind", "id", "district"),
             empty="the directory knows every name",
+            height=_EVERY_PARTITION,
+            period="28 days",
         ),
-        listing(
-            "Partitions",
-            "Up to which minute each partition of the log is counted. One that stands while others go on has no worker, "
-            "or its breaker is open.",
-            "SELECT partition, as_of AS `true up to`, next_offset AS `next offset` FROM progress FINAL ORDER BY partition",
-            [TableColumn("partition", "none"), TableColumn("true up to", INSTANT), TableColumn("next offset", "none")],
-            width=24,
-            height=6,
-        ),
-    ],
-    runbooks=[
-        "FrontdeskNoWorker",
-        "FrontdeskNoneReady",
-        "FrontdeskClickHouseAway",
-        "FrontdeskLagging",
-        "FrontdeskStale",
-        "FrontdeskBreakerOpen",
-        "FrontdeskDeadLetters",
     ],
 )

@@ -13,6 +13,9 @@ from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefr
 
 from deploy.grafana.sources import CLICKHOUSE
 
+NOT_TOLD: Final = "not told"
+"""What stands and can be chosen where a question names no language, channel, place."""
+
 
 def value_of(name: str) -> str:
     return f"decodeURLComponent('${{{name}:percentencode}}')"
@@ -23,9 +26,26 @@ def chosen(name: str) -> str:
     return f"if($__conditionalAll(1=0, ${name}), '', {value_of(name)})"
 
 
+def told(column: str) -> str:
+    """The value, and words where there is none: so that it can be chosen, too."""
+    return f"if({column} = '', '{NOT_TOLD}', toString({column}))"
+
+
 def narrowed(*names: str) -> str:
     """A condition on the columns of these names, each only where something is chosen."""
-    return " AND ".join(f"$__conditionalAll({name} = {value_of(name)}, ${name})" for name in names)
+    return " AND ".join(f"$__conditionalAll({told(name)} = {value_of(name)}, ${name})" for name in names)
+
+
+def named(*columns: str) -> str:
+    """Columns `school_name`, `department_name`: what the applied directory calls a place; the value itself where it has no name."""
+    return ", ".join(
+        f"""ifNull(nullIf(
+        (
+            SELECT mapFromArrays(groupArray(toString({column})), groupArray(name)) FROM {column}s FINAL
+            WHERE district = {DISTRICT} AND revision = (SELECT max(revision) FROM directory_revisions FINAL)
+        )[toString({column})], ''), toString({column})) AS {column}_name"""
+        for column in columns
+    )
 
 
 ALL: Final = VariableOption(text="All", value="$__all")
@@ -82,9 +102,9 @@ def window() -> CustomVariable:
     return (
         CustomVariable("window")
         .label("Window")
-        .description("How far back the large numbers reach, from the latest minute that is counted.")
+        .description("How far back the large numbers reach, from the latest minute that is counted. Titles say where it counts.")
         .values("last hour : 1h,last 24 hours : 24h,last 7 days : 7d,last 28 days : 28d")
-        .current(VariableOption(text="last 7 days", value="7d"))
+        .current(VariableOption(text="last 28 days", value="28d"))
     )
 
 
@@ -99,9 +119,7 @@ def clock() -> CustomVariable:
 
 
 def case() -> TextBoxVariable:
-    return (
-        TextBoxVariable("case").label("Case").description("The number of one case: its timeline is shown below the list.").default_value("")
-    )
+    return TextBoxVariable("case").label("Case").description("The number of one case.").default_value("")
 
 
 def one_of(name: str, label: str, values: Sequence[str]) -> CustomVariable:
@@ -109,6 +127,6 @@ def one_of(name: str, label: str, values: Sequence[str]) -> CustomVariable:
 
 
 def language() -> QueryVariable:
-    sql = f"""SELECT DISTINCT language FROM cases FINAL
-WHERE district = {DISTRICT} AND language != '' AND $__timeFilter(opened_at) ORDER BY language"""
+    sql = f"""SELECT DISTINCT {told("language")} AS told FROM cases FINAL
+WHERE district = {DISTRICT} AND $__timeFilter(opened_at) ORDER BY told"""
     return _asked("language", "Language", sql).include_all(True).current(ALL)

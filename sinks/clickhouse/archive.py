@@ -12,6 +12,7 @@ from clickhouse_driver import Client
 
 from events.event import Event
 from projections.archive import Archived
+from sinks.clickhouse.cluster import catch_up
 from sinks.clickhouse.queries import EVENT_FIELDS, event_of
 
 ROWS_A_BLOCK: Final = 20_000
@@ -21,6 +22,7 @@ LARGEST_DELAY: Final = "INTERVAL 5 MINUTE"
 
 def districts(client: Client, after: str = "") -> list[tuple[str, int]]:
     """(district, rows) of those that come after `after`, by name. Rows that are replaced and not merged yet count, too."""
+    catch_up(client, "events", "windows")
     query = "SELECT district, count() FROM events WHERE district > %(after)s GROUP BY district ORDER BY toString(district)"
     return list(client.execute(query, {"after": after}))
 

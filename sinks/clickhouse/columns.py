@@ -53,8 +53,11 @@ class Line:
 class ColumnClient(Client):  # type: ignore[misc] # the driver publishes no types
     """A client whose columnar inserts are encoded here. Queries, and the protocol around a block, are the driver's.
 
-    `sent_bytes` is what went to the server so far, everything included, before a TLS layer.
+    `sent_bytes` is what went to the server so far, everything included, before a TLS layer; `cluster` is the
+    server's (`sinks.clickhouse.cluster`).
     """
+
+    cluster = ""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -11,6 +11,7 @@ from typing import Any
 
 from clickhouse_driver.errors import Error
 
+from sinks.clickhouse.cluster import SETTINGS
 from sinks.clickhouse.columns import ColumnClient
 
 INSERT_SETTINGS: dict[str, Any] = {
@@ -31,7 +32,7 @@ AWAY = (Error, OSError, EOFError)
 
 @dataclass(frozen=True)
 class ClickHouse:
-    """A server and the database in it. `ca_file` is a PEM file; `verify=False` accepts any certificate.
+    """A server and the database in it. `ca_file` is a PEM file; `verify=False` accepts any certificate; `cluster` is '' for one server.
 
     After `receive_timeout_s` without a byte of an answer it counts as away.
     """
@@ -41,6 +42,7 @@ class ClickHouse:
     user: str = "default"
     password: str = ""
     database: str = "frontdesk"
+    cluster: str = ""
     secure: bool = False
     ca_file: Path | None = None
     verify: bool = True
@@ -48,7 +50,7 @@ class ClickHouse:
 
     def connect(self, database: str | None = None) -> ColumnClient:
         """A client of its own for one thread. It connects at the first query; `close()` or `disconnect()` ends it."""
-        return ColumnClient(
+        client = ColumnClient(
             self.host,
             port=self.port,
             user=self.user,
@@ -62,7 +64,10 @@ class ClickHouse:
             secure=self.secure,
             verify=self.verify,
             ca_certs=str(self.ca_file) if self.ca_file else None,
+            settings=SETTINGS if self.cluster else None,
         )
+        client.cluster = self.cluster
+        return client
 
     def __repr__(self) -> str:
         """Without the password: it ends up in logs."""

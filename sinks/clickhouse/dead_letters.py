@@ -10,12 +10,10 @@ from typing import Any, Final, NamedTuple
 from clickhouse_driver import Client
 
 from sinks.clickhouse.connection import INSERT_SETTINGS
+from sinks.clickhouse.tables import STORED, insert_into
 
 OPEN, REDRIVEN, DISCARDED = STATES = ("open", "redriven", "discarded")
-COLUMNS: Final = (
-    "topic_id", "topic", "partition", "offset", "produced_at", "reason", "path", "message", "bytes", "source", "state", "changed_at",
-    "version",
-)  # fmt: skip
+COLUMNS: Final = STORED["dead_letters"]
 INSTANTS: Final = ("produced_at", "changed_at")
 ROWS_AN_INSERT: Final = 10_000
 
@@ -115,9 +113,7 @@ def mark(client: Client, letters: Iterable[DeadLetter], state: str, now: int) ->
         for changed in (replace(letter, state=state, changed_at=now, version=max(now, letter.version + 1)),)
     ]
     for begin in range(0, len(rows), ROWS_AN_INSERT):
-        client.execute(
-            f"INSERT INTO dead_letters ({', '.join(COLUMNS)}) VALUES", rows[begin : begin + ROWS_AN_INSERT], settings=INSERT_SETTINGS
-        )
+        client.execute(insert_into("dead_letters", COLUMNS), rows[begin : begin + ROWS_AN_INSERT], settings=INSERT_SETTINGS)
 
 
 def accept(client: Client, topic_id: str, partition: int, until: int) -> None:

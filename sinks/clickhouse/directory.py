@@ -17,6 +17,7 @@ from events.directory import Directory
 from events.exit_code import ExitCode
 from events.schedule import Schedule
 from events.zone import midnight
+from sinks.clickhouse.cluster import catch_up
 
 Openings = list[tuple[int, int, int]]
 SCHEDULES_AT_ONCE = 50
@@ -40,6 +41,7 @@ class InForce:
 
 def in_force(client: Client) -> InForce | None:
     """The newest directory; None where no worker has written one yet."""
+    catch_up(client, "directory_revisions")
     rows = client.execute("SELECT revision, content_hash, content FROM directory_revisions FINAL ORDER BY revision DESC LIMIT 1")
     return InForce(*rows[0]) if rows else None
 

@@ -4,7 +4,7 @@
 
 `clickhouse-migrations` keeps the books (version, md5, when) over our own connection and refuses a file that changed after
 it was applied. A file is recorded when its last statement has run: one that broke off half-way runs again from its first,
-so every statement says IF NOT EXISTS. With `cluster`, the same files make Replicated tables ON CLUSTER.
+so every statement says IF NOT EXISTS. On a cluster `sinks.clickhouse.cluster` makes of the same files what all replicas run.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from clickhouse_migrations.connection import ClickhouseDriverConnection
 from clickhouse_migrations.exceptions import MigrationException
 from clickhouse_migrations.migration import MigrationStorage
 from clickhouse_migrations.migrator import Migrator
-from clickhouse_migrations.substitution import substitute
 
 from events.exit_code import ExitCode
+from sinks.clickhouse.cluster import catch_up, define, shards
 from sinks.clickhouse.connection import ClickHouse
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -73,34 +73,40 @@ def status(server: ClickHouse, directory: Path = MIGRATIONS) -> list[Step]:
     return [Step(row.version, names.get(row.version, ""), STATES[row.state]) for row in rows]
 
 
-def migrate(server: ClickHouse, *, cluster: str | None = None, directory: Path = MIGRATIONS, views: Path = VIEWS) -> list[Step]:
+def migrate(server: ClickHouse, *, directory: Path = MIGRATIONS, views: Path = VIEWS) -> list[Step]:
     """Bring the database up to these files and return the steps that were taken; nothing to do is no error.
 
-    Raises `MigrationError` when a file changed after it was applied, or when the database is newer than the files.
+    Raises `MigrationError` when a file changed after it was applied, when the database is newer than the files, or where the server
+    knows no such cluster.
     """
-    variables = _variables(cluster)
-    _create_database(server, variables)
+    with server.connect(database="default") as client:
+        if server.cluster and (number := shards(client)) != 1:
+            raise MigrationError(
+                f"the server knows {number} shards of a cluster {server.cluster!r}, and Frontdesk needs one, of replicas: "
+                "see system.clusters, and FRONTDESK_CLICKHOUSE_CLUSTER"
+            )
+        define(client, f"CREATE DATABASE IF NOT EXISTS `{server.database}`")
     storage = MigrationStorage(directory)
     names = storage.migration_filenames()
     with server.connect() as client:
-        migrator = Migrator(ClickhouseDriverConnection(client), migrations_table=BOOK)
+        migrator = Migrator(_Definitions(client), migrations_table=BOOK)
         try:
-            migrator.init_schema(cluster)
-            applied = migrator.apply_migration(storage.migrations(), multi_statement=True, variables=variables, sources=names)
+            migrator.init_schema()
+            catch_up(client, BOOK)
+            applied = migrator.apply_migration(storage.migrations(), multi_statement=True)
         except MigrationException as problem:
             raise MigrationError(str(problem)) from problem
         for path in sorted(views.glob("*.sql")):
-            for statement in Migrator.script_to_statements(substitute(path.read_text("utf-8"), variables, path.name), multi_statement=True):
-                client.execute(statement)
+            for statement in Migrator.script_to_statements(path.read_text("utf-8"), multi_statement=True):
+                define(client, statement)
     return [Step(m.version, names[m.version], MigrationState.APPLIED) for m in applied]
 
 
-def _variables(cluster: str | None) -> dict[str, str]:
-    if cluster is None:
-        return {"ON_CLUSTER": "", "REPLICATED": ""}
-    return {"ON_CLUSTER": f"ON CLUSTER `{cluster.replace('`', '')}`", "REPLICATED": "Replicated"}
+class _Definitions(ClickhouseDriverConnection):  # type: ignore[misc] # as above
+    """What the migrator defines is defined on every replica. It also has its books merged, which any one may do."""
 
-
-def _create_database(server: ClickHouse, variables: dict[str, str]) -> None:
-    with server.connect(database="default") as client:
-        client.execute(f"CREATE DATABASE IF NOT EXISTS `{server.database}` {variables['ON_CLUSTER']}")
+    def command(self, statement: str, log_statement: str | None = None) -> None:  # noqa: ARG002 - the migrator's signature
+        if statement.startswith("OPTIMIZE"):
+            self._client.execute(statement)
+        else:
+            define(self._client, statement)

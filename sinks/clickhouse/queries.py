@@ -16,6 +16,7 @@ from events.exit_code import ExitCode
 from projections.archive import Archived
 from projections.case_store import Key
 from projections.rows import WINDOW_COLUMNS
+from sinks.clickhouse.cluster import catch_up
 
 Cell = tuple[str, str, str, str]
 """(district, scope, school, department)."""
@@ -47,6 +48,7 @@ class LogIdentity:
 
 def log_identity(client: Client) -> LogIdentity | None:
     """The topic that the rows come from; None where no worker has written yet."""
+    catch_up(client, "log")
     rows = client.execute("SELECT topic_id, partitions, epoch FROM log ORDER BY epoch DESC, claimed_at LIMIT 1")
     return LogIdentity(*rows[0]) if rows else None
 
@@ -67,6 +69,7 @@ def claim(client: Client, topic_id: str, partitions: int) -> LogIdentity:
 
 def cells_not_empty(client: Client, partition: int) -> list[Cell]:
     """Cells of a partition that show anything but zeros in some window."""
+    catch_up(client, "windows")
     query = (
         "SELECT DISTINCT district, scope, school, department FROM windows FINAL"
         f" WHERE partition = %(partition)s AND ({' OR '.join(f'{count} > 0' for count in COUNTS)})"
@@ -76,6 +79,7 @@ def cells_not_empty(client: Client, partition: int) -> list[Cell]:
 
 def newest_as_of(client: Client, partition: int) -> int:
     """The latest instant, in ms, that a window's row of the partition speaks of; 0 where there is none."""
+    catch_up(client, "windows")
     query = "SELECT toUnixTimestamp(max(as_of)) FROM windows WHERE partition = %(partition)s"
     [(seconds,)] = client.execute(query, {"partition": partition})
     return int(seconds) * 1000
@@ -83,6 +87,7 @@ def newest_as_of(client: Client, partition: int) -> int:
 
 def events_of(client: Client, cases: Sequence[tuple[str, str]]) -> list[Archived]:
     """What there is of each of these cases, (district, subject), of which the archive holds any event."""
+    catch_up(client, "events", "cases")
     found = []
     for first in range(0, len(cases), KEYS_A_QUERY):
         asked = {"cases": tuple(cases[first : first + KEYS_A_QUERY])}

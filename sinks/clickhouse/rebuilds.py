@@ -6,7 +6,9 @@ from typing import Final
 
 from clickhouse_driver import Client
 
+from sinks.clickhouse.cluster import catch_up
 from sinks.clickhouse.connection import INSERT_SETTINGS
+from sinks.clickhouse.tables import insert_into
 
 BUILDING, BUILT, SWITCHING, SWITCHED, DROPPED, ABANDONED = "building", "built", "switching", "switched", "dropped", "abandoned"
 UNDER_WAY: Final = (BUILDING, BUILT, SWITCHING)
@@ -52,6 +54,7 @@ COLUMNS: Final = tuple(column.name for column in fields(Rebuild))
 
 def rebuilds(client: Client) -> list[Rebuild]:
     """All of them, the newest first."""
+    catch_up(client, "rebuilds")
     rows = client.execute(f"SELECT {', '.join(COLUMNS)} FROM rebuilds FINAL ORDER BY number DESC")
     return [Rebuild(*row) for row in rows]
 
@@ -71,7 +74,7 @@ def record(client: Client, rebuild: Rebuild, **changes: object) -> Rebuild:
     """Write the row with these changes, as the newest; returns it."""
     changed = replace(rebuild, version=rebuild.version + 1, **changes)  # type: ignore[arg-type] # columns by name
     row = tuple(getattr(changed, column) for column in COLUMNS)
-    client.execute(f"INSERT INTO rebuilds ({', '.join(COLUMNS)}) VALUES", [row], settings=INSERT_SETTINGS)
+    client.execute(insert_into("rebuilds", COLUMNS), [row], settings=INSERT_SETTINGS)
     return changed
 
 

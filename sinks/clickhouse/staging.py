@@ -11,13 +11,27 @@ from typing import Final
 
 from clickhouse_driver import Client
 
+from events.exit_code import ExitCode
 from projections.rows import row_version
+from sinks.clickhouse.cluster import catch_up, define, system_tables
 from sinks.clickhouse.connection import ClickHouse
 from sinks.clickhouse.migration import migrate
-from sinks.clickhouse.tables import HISTORY
+from sinks.clickhouse.tables import copy_of, kept_of
 
 FACTS: Final = ("events", "cases", "windows", "progress")
 """What can be computed again, in the order of switching: each is whole before and after. The last one is of the log, not of its events."""
+
+
+class ReplicasDiffer(Exception):
+    """Some replicas of the cluster have switched a table and others have not."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+    def __init__(self, database: str) -> None:
+        super().__init__(
+            f"replicas have different tables in {database}: see that all of them run and have done "
+            "what system.distributed_ddl_queue holds, then try again"
+        )
 
 
 def make(server: ClickHouse, database: str) -> dict[str, str]:
@@ -32,13 +46,17 @@ def make(server: ClickHouse, database: str) -> dict[str, str]:
 
 
 def drop(client: Client, database: str) -> None:
-    client.execute(f"DROP DATABASE IF EXISTS {database} SYNC")
+    define(client, f"DROP DATABASE IF EXISTS {database} SYNC")
 
 
 def uuids(client: Client) -> dict[str, str]:
     """UUID of each table that can be switched, of the database that the client is connected to."""
-    query = "SELECT name, toString(uuid) FROM system.tables WHERE database = currentDatabase() AND name IN %(names)s"
-    return dict(client.execute(query, {"names": FACTS}))
+    [(database,)] = client.execute("SELECT currentDatabase()")
+    query = f"SELECT DISTINCT name, toString(uuid) FROM {system_tables(client)} WHERE database = %(database)s AND name IN %(names)s"
+    found = list(client.execute(query, {"database": database, "names": FACTS}))
+    if len(found) > len(dict(found)):
+        raise ReplicasDiffer(database)
+    return dict(found)
 
 
 # -- what workers write meanwhile -----------------------------------------------------------------------------------------
@@ -54,18 +72,20 @@ def written_since(table: str, partition: int, epoch: int, offset: int, clock: in
 def carry_over(client: Client, source: str, target: str, tables: Sequence[str], since: Sequence[str]) -> None:
     """Copy those rows of each table from one database to the other; `since` are conditions as of `written_since`, by table."""
     for table, condition in zip(tables, since, strict=True):
-        client.execute(f"INSERT INTO {target}.{table} SELECT * FROM {source}.{table} WHERE {condition}")
+        catch_up(client, f"{source}.{table}")
+        client.execute(f"{copy_of(table, f'{source}.{table}', f'{target}.{table}')} WHERE {condition}")
 
 
 # -- the switch -----------------------------------------------------------------------------------------------------------
 def exchange(client: Client, live: str, beside: str, table: str) -> None:
-    client.execute(f"EXCHANGE TABLES {live}.{table} AND {beside}.{table}")
+    define(client, f"EXCHANGE TABLES {live}.{table} AND {beside}.{table}")
 
 
 def keep_history(client: Client, beside: str) -> None:
     """Keep what stands in the new windows, and what last stood in the old ones: a quarter of an hour may have ended in between."""
     for table in ("windows", f"{beside}.windows"):
-        client.execute(f"INSERT INTO {HISTORY} SELECT toStartOfFifteenMinutes(as_of), * FROM {table} FINAL")
+        catch_up(client, table)
+        client.execute(kept_of(table))
 
 
 def begin_epoch(client: Client, epoch: int, topic_id: str, partitions: int) -> None:
@@ -75,4 +95,5 @@ def begin_epoch(client: Client, epoch: int, topic_id: str, partitions: int) -> N
 
 def add_dead_letters(client: Client, source: str, target: str) -> None:
     """Those of the new log beside those of the old one."""
-    client.execute(f"INSERT INTO {target}.dead_letters SELECT * FROM {source}.dead_letters")
+    catch_up(client, f"{source}.dead_letters")
+    client.execute(copy_of("dead_letters", f"{source}.dead_letters", f"{target}.dead_letters"))

@@ -31,8 +31,10 @@ from clickhouse_driver import Client
 
 from events.kinds import NAMES
 from projections.rows import CASE_COLUMNS, WINDOW_COLUMNS
+from sinks.clickhouse.cluster import catch_up
 from sinks.clickhouse.measures import with_measures
 from sinks.clickhouse.pieces import of_partition
+from sinks.clickhouse.tables import insert_into
 
 VERIFY = Path(__file__).parent / "verify"
 TOLERANCE = 0.025
@@ -51,6 +53,8 @@ CASE_FACTS = tuple(
 CELL = ("district", "scope", "school", "department", "window")
 TALLIES = tuple(c for c in WINDOW_COLUMNS if c not in {*CELL, "as_of", "partition", "version"})
 
+KEPT = ("events", "cases", "windows")
+"""What is compared with what. On a cluster the replica that is asked has it all, as of the begin of a pass."""
 ASKED = ("verify_cases", "verify_districts")
 """Which cases and which districts' windows a pass is about; empty where it is about all."""
 WINDOWS_STEP = "7_windows"
@@ -112,6 +116,7 @@ class Verdict:
 
 def differences(client: Client, scope: VerifiedScope = EVERYTHING) -> list[Difference]:
     """What one pass finds, at most 1,000 for each table and piece; [] when all is equal. Exact where no worker writes meanwhile."""
+    catch_up(client, *KEPT)
     partitions = client.execute(
         "SELECT partition FROM events UNION DISTINCT SELECT partition FROM windows UNION DISTINCT SELECT partition FROM cases ORDER BY 1"
     )
@@ -163,22 +168,24 @@ def _choose(client: Client, scope: VerifiedScope) -> None:
         {limit}""",
         {"districts": scope.districts, "since": scope.since or 0, "sample": scope.sample},
     )
-    _name(client, "verify_districts", "district String", [(district,) for district in scope.districts])
+    _name(client, "verify_districts", ("district",), [(district,) for district in scope.districts])
 
 
 def _choose_again(client: Client, found: Iterable[Difference]) -> None:
     """The cases of these differences; where it is a window, all cases of its district."""
     cases = sorted({(d.district, d.subject) for d in found if d.subject})
     districts = sorted({(d.district,) for d in found if not d.subject})
-    _name(client, "verify_districts", "district String", districts)
-    _name(client, "verify_cases", "district String, subject String", cases)
-    client.execute("INSERT INTO verify_cases SELECT DISTINCT district, subject FROM events WHERE district IN verify_districts")
+    _name(client, "verify_districts", ("district",), districts)
+    _name(client, "verify_cases", ("district", "subject"), cases)
+    client.execute(
+        "INSERT INTO verify_cases (district, subject) SELECT DISTINCT district, subject FROM events WHERE district IN verify_districts"
+    )
 
 
-def _name(client: Client, table: str, columns: str, rows: Sequence[tuple[str, ...]]) -> None:
-    client.execute(f"CREATE TEMPORARY TABLE {table} ({columns})")
+def _name(client: Client, table: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
+    client.execute(f"CREATE TEMPORARY TABLE {table} ({', '.join(f'{column} String' for column in columns)})")
     if rows:
-        client.execute(f"INSERT INTO {table} VALUES", rows)
+        client.execute(insert_into(table, columns), rows)
 
 
 @contextmanager
@@ -193,6 +200,7 @@ def _forgotten(client: Client, tables: Iterable[str]) -> Iterator[None]:
 # -- one pass -------------------------------------------------------------------------------------------------------------
 def _again(client: Client, found: Iterable[Difference], scope: VerifiedScope) -> list[Difference]:
     """What is still different of the keys that were."""
+    catch_up(client, *KEPT)
     keys = {(d.table, d.key) for d in found}
     windows = any(not d.subject for d in found)
     with _forgotten(client, ASKED):

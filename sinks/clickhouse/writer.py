@@ -19,10 +19,11 @@ from clickhouse_driver import errors
 from events.exit_code import ExitCode
 from projections.rows import offset_of
 from sinks.clickhouse.advice import SLOW, advice
+from sinks.clickhouse.cluster import catch_up
 from sinks.clickhouse.columns import ColumnClient
 from sinks.clickhouse.connection import INSERT_SETTINGS
 from sinks.clickhouse.retry import code_of, pause_s
-from sinks.clickhouse.tables import HISTORY, WRITTEN, Columns
+from sinks.clickhouse.tables import HISTORY, WRITTEN, Columns, insert_into, kept_of
 
 SILENT_S: Final = 5.0
 """An insert that has no answer for so long counts as a pause, though it may still succeed."""
@@ -78,7 +79,7 @@ class RowWriter:
         """`connect` gives a new client; `tables` the columns of each table, in the order in which they are handed over."""
         self._connect = connect
         self._observer = observer
-        self._inserts = {table: f"INSERT INTO {table} ({', '.join(f'`{c}`' for c in columns)}) VALUES" for table, columns in tables.items()}
+        self._inserts = {table: insert_into(table, columns) for table, columns in tables.items()}
         self._tables = tables
         self._sleep = sleep
         self._chance = chance
@@ -167,6 +168,7 @@ class RowWriter:
                 client.connection.connect()
             attempt.check()
             if table == HISTORY:
+                catch_up(client, "windows")
                 client.execute(history_insert(columns), settings=INSERT_SETTINGS)
             else:
                 client.execute(self._inserts[table], columns, columnar=True, types_check=False, settings=INSERT_SETTINGS)
@@ -215,7 +217,7 @@ def history_insert(columns: Columns) -> str:
     Before FINAL merges, older rows may be left out: a newer version of a row is never as of an earlier minute.
     """
     kept = " OR ".join(f"(partition = {partition} AND as_of >= toDateTime({since}))" for partition, since in zip(*columns, strict=True))
-    return f"INSERT INTO {HISTORY} SELECT toStartOfFifteenMinutes(as_of), * FROM windows FINAL PREWHERE {kept}"
+    return f"{kept_of('windows')} PREWHERE {kept}"
 
 
 def _rows_of(table: str, columns: Columns) -> int:

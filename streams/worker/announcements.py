@@ -9,7 +9,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def breach_of(notification: Announcement) -> Breach:
-    """The message, a function of what is notification alone: a repeat after a crash has the same id and the same content."""
+    """The message, a function of the announcement alone: a repeat after a crash has the same id and the same content."""
     passed = notification.passed
     name = breach_name(notification.district, notification.subject, passed.episode, passed.target, passed.stage, passed.at)
     return Breach(

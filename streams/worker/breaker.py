@@ -9,9 +9,11 @@ from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec import msgpack
+
+from streams.sorting import Record
 
 BREAKER_KEY: Final = b" breaker"
 """Of the changelog. No case has it: a district's name is not empty."""
@@ -25,16 +27,6 @@ MINUTE_MS: Final = 60_000
 _offset = attrgetter("offset")
 _encode = msgpack.Encoder().encode
 _decode = msgpack.Decoder(tuple[int, int, dict[int, tuple[int, int]]]).decode
-
-
-class Stamped(Protocol):
-    """What is read of a record."""
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int:
-        """Milliseconds since the epoch."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +57,7 @@ class Breaker:
         self._minutes: dict[int, tuple[int, int]] = {}
         self._written = self.memory()
 
-    def judge(self, records: Sequence[Stamped], refused: Collection[int]) -> Flood | None:
+    def judge(self, records: Sequence[Record], refused: Collection[int]) -> Flood | None:
         """Judge records that follow the ones before; `refused` holds the offsets of the bad ones.
 
         Returns the record at which it opens, or None when all pass. What is not taken is not counted: asked again, the answer
@@ -91,7 +83,7 @@ class Breaker:
             self._judged = max(self._judged, records[-1].offset + 1)
         return None
 
-    def _not_judged_yet(self, records: Sequence[Stamped]) -> Sequence[Stamped]:
+    def _not_judged_yet(self, records: Sequence[Record]) -> Sequence[Record]:
         """Leave out what passes: what was judged before, and what was accepted, with which counting begins anew."""
         first = bisect_left(records, self._judged, key=_offset)
         if first < len(records) and records[first].offset < self._accepted:

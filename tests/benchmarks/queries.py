@@ -115,6 +115,8 @@ APART: Final[dict[str, frozenset[str]]] = {
             "directory.write_directory",
             "dead_letters.mark",
             "dead_letters.accept",
+            "cluster.catch_up",
+            "cluster.define",
             "queries.claim",
             "rebuilds.record",
             "releases.release",
@@ -149,6 +151,7 @@ APART: Final[dict[str, frozenset[str]]] = {
     ),
     "reads a register of a few rows": frozenset(
         [
+            "cluster.shards",
             "dead_letters.accepted",
             "queries.log_identity",
             "rebuilds.last_switch",

@@ -116,7 +116,8 @@ def queries() -> Iterator[Asked]:
         for panel in dashboard["panels"]:
             for target in panel.get("targets", []):
                 if "rawSql" in target:
-                    name = panel["title"] if target["refId"] == "A" else f"{panel['title']}, {target['refId']}"
+                    title, _, _ = panel["title"].partition(" · ")
+                    name = title if target["refId"] == "A" else f"{title}, {target['refId']}"
                     yield Asked(uid, name, target["rawSql"], panel)
         for variable in dashboard["templating"]["list"]:
             if variable["type"] == "query":

@@ -16,10 +16,10 @@ def needs(*programs: str) -> None:
         pytest.skip(f"no {', '.join(missing)} here")
 
 
-def with_packages(folder: Path) -> Path:
+def with_packages(folder: Path, packages: tuple[str, ...] = PACKAGES) -> Path:
     """The folder, once the packages are in its `node_modules`."""
     needs("node", "npm")
-    install = subprocess.run(["npm", "install", "--no-audit", "--no-fund", *PACKAGES], cwd=folder, capture_output=True, check=False)
+    install = subprocess.run(["npm", "install", "--no-audit", "--no-fund", *packages], cwd=folder, capture_output=True, check=False)
     if install.returncode != 0:
-        pytest.skip(f"npm cannot install {', '.join(PACKAGES)} here")
+        pytest.skip(f"npm cannot install {', '.join(packages)} here")
     return folder

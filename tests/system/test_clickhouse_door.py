@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -167,24 +166,6 @@ def test_cancel_ends_the_query(server: ClickHouseServer, client: Client) -> None
     assert client.execute("SELECT 1") == [(1,)]
 
 
-def test_kill_query_knows_the_clients_query_ids(server: ClickHouseServer, client: Client) -> None:
-    failures: list[int] = []
-
-    def slow() -> None:
-        try:
-            client.execute("SELECT sum(sleepEachRow(1)), 'to kill' FROM numbers(600)", query_id="my */ id", settings={"max_block_size": 1})
-        except ServerException as error:
-            failures.append(error.code)
-
-    with connected(server) as other:
-        thread = threading.Thread(target=slow)
-        thread.start()
-        until(lambda: under_way(other, "to kill") == 1)
-        other.execute("KILL QUERY WHERE query_id = 'my */ id'")
-        thread.join(20)
-    assert failures == [394]
-
-
 @pytest.mark.parametrize(
     "sql", ["SELECT sleepEachRow(1), 'gone' FROM numbers(600)", "INSERT INTO sink SELECT sleepEachRow(1), 'gone' FROM numbers(600)"]
 )
@@ -266,36 +247,6 @@ def test_clients_leave_no_threads_and_files_behind(server: ClickHouseServer, cli
     until(lambda: len(process.net_connections()) <= sockets)
     until(lambda: process.num_fds() <= files + 5)
     assert client.execute(names) == [(0,)]
-
-
-# ---- TLS
-
-
-def test_tls_holds_and_cancels(tmp_path: Path) -> None:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl to make a certificate")
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", cert, *subject]
-    subprocess.run(command, check=True, capture_output=True)
-    with ClickHouseServer(tmp_path / "data", tls=(cert, key)) as server, connected(server) as plain:
-        port = server.secure_native_port
-        with Client("127.0.0.1", port=port, secure=True, ca_certs=str(cert), compression="lz4") as client:
-            client.execute("CREATE TABLE safe (a UInt64) ENGINE = MergeTree ORDER BY a")
-            client.execute("INSERT INTO safe VALUES", [(n,) for n in range(100_000)], settings={"insert_block_size": 10_000})
-            assert client.execute("SELECT count(), sum(a) FROM safe") == [(100_000, 4_999_950_000)]
-            client.execute_with_progress("SELECT sleepEachRow(1), 'to cancel' FROM numbers(600)", settings={"max_block_size": 1})
-            until(lambda: under_way(plain, "to cancel") == 1)
-            client.cancel()
-            until(lambda: under_way(plain, "to cancel") == 0)
-        for options in ({"secure": True}, {"secure": False}):
-            with (
-                Client("127.0.0.1", port=port, connect_timeout=5, sync_request_timeout=5, **options) as stranger,
-                pytest.raises((Error, EOFError, OSError)),
-            ):
-                stranger.execute("SELECT 1")
-        assert plain.execute("SELECT 1") == [(1,)]
 
 
 # ---- peers that speak something else

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded.clickhouse import ClickHouseServer
+from tests.support.tls import certificate, encrypted
 
 VERSION = importlib.metadata.version("clickhouse-driver")
 STAND_INS = Path(__file__).parent / "clickhouse_driver_stand_ins"
@@ -60,16 +61,16 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
     folder = tmp_path_factory.mktemp("clickhouse")
-    with ClickHouseServer(folder / "data", tls=certificate(folder)) as running:
+    with ClickHouseServer(folder / "data") as running:
         yield running
 
 
 def test_the_drivers_own_tests_pass(source: Path, server: ClickHouseServer, tmp_path: Path) -> None:
     left_out = tomllib.loads(LEFT_OUT.read_text())
     expected = set(left_out["left_out"])
-    supply(source, server)
-
-    results = run_suite(source, tmp_path / "report.xml")
+    with encrypted(server.native_port, certificate(tmp_path)) as secure_port:
+        supply(source, server.native_port, secure_port)
+        results = run_suite(source, tmp_path / "report.xml")
 
     failed = {name for name, passed in results.items() if not passed}
     assert failed - expected == set(), "failures that are not in the list"
@@ -97,18 +98,7 @@ def pip(scratch: Path) -> list[str]:
     return [str(scratch / "bin" / "python"), "-m", "pip"]
 
 
-def certificate(folder: Path) -> tuple[Path, Path] | None:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        return None
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", cert, *subject]
-    subprocess.run(command, check=True, capture_output=True)
-    return cert, key
-
-
-def supply(source: Path, server: ClickHouseServer) -> None:
+def supply(source: Path, port: int, secure_port: int) -> None:
     """Puts into the sources what they lack: settings, helper modules and a client program."""
     tests = source / "tests"
     (tests / "numpy").mkdir(exist_ok=True)
@@ -120,7 +110,7 @@ def supply(source: Path, server: ClickHouseServer) -> None:
     client = source / "clickhouse-client"
     client.write_text(f'#!/bin/sh\nexec {sys.executable} {STAND_INS / "client.py"} "$@"\n')
     client.chmod(0o755)
-    (source / "setup.cfg").write_text(SETTINGS.format(port=server.native_port, secure_port=server.secure_native_port, client=client))
+    (source / "setup.cfg").write_text(SETTINGS.format(port=port, secure_port=secure_port, client=client))
 
 
 def run_suite(source: Path, report: Path) -> dict[str, bool]:

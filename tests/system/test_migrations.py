@@ -1,6 +1,5 @@
 """Migrations on a real server: once each, again when one broke off, never after a file changed."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from clickhouse_driver.errors import ServerException
 from clickhouse_migrations.migrator import Migrator
 
 from sinks.clickhouse.connection import ClickHouse
-from sinks.clickhouse.migration import MIGRATIONS, VIEWS, MigrationError, MigrationState, migrate, status
+from sinks.clickhouse.migration import MIGRATIONS, MigrationError, MigrationState, migrate, status
 
 if TYPE_CHECKING:
     from deploy.embedded.clickhouse import ClickHouseServer
@@ -69,7 +68,7 @@ def test_ours_go_on_wherever_they_broke_off(server: ClickHouse) -> None:
             client.execute(f"CREATE DATABASE {broken.database}")
         with broken.connect() as client:
             for statement in statements[:number]:
-                client.execute(statement.replace("${ON_CLUSTER}", "").replace("${REPLICATED}", ""))
+                client.execute(statement)
         assert [step.name for step in migrate(broken)] == FILES
 
 
@@ -95,10 +94,3 @@ def test_a_database_newer_than_the_files_is_refused(server: ClickHouse, tmp_path
     assert status(server, tmp_path)[-1].state is MigrationState.UNKNOWN
     with pytest.raises(MigrationError):
         migrate(server, directory=tmp_path)
-
-
-@pytest.mark.parametrize("path", sorted([*MIGRATIONS.glob("*.sql"), *VIEWS.glob("*.sql")]), ids=lambda path: path.name)
-def test_the_same_files_serve_a_cluster(path: Path) -> None:
-    text = path.read_text()
-    assert text.count("${ON_CLUSTER}") == len(re.findall("CREATE |DROP TABLE|ALTER TABLE", text))
-    assert text.count("${REPLICATED}") == text.count("ENGINE = ")

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from streams.simulation import Plan, simulate
 from streams.terminal.configuration import environment_of
 from streams.terminal.outcome import ExitCode
 from streams.warehouse import clickhouse_of
+from tests.support.tls import certificate, encrypted
 from tests.support.workers import publish, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(240)]
@@ -45,39 +45,19 @@ def guarded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 
 @dataclass(frozen=True)
 class GuardedClickHouse:
-    server: ClickHouseServer
+    port: int
     authority: Path
 
 
 @pytest.fixture(scope="module")
 def guarded_clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedClickHouse]:
     """One user with a password, TLS with a certificate that is its own authority."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl to make a certificate with")
     folder = tmp_path_factory.mktemp("guarded-clickhouse")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
-    command: list[str | Path] = [
-        openssl,
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-keyout",
-        key,
-        "-out",
-        cert,
-        *subject,
-    ]
-    subprocess.run(command, check=True, capture_output=True)
+    made = certificate(folder)
     password_file = folder / "password"
     password_file.write_text(PASSWORD)
-    with ClickHouseServer(folder / "data", password_file=password_file, tls=(cert, key)) as server:
-        yield GuardedClickHouse(server, cert)
+    with ClickHouseServer(folder / "data", password_file=password_file) as server, encrypted(server.native_port, made) as port:
+        yield GuardedClickHouse(port, made[0])
 
 
 @pytest.fixture
@@ -91,7 +71,7 @@ def settings(guarded_kafka: Kafka, guarded_clickhouse: GuardedClickHouse, reques
         kafka_user=USER if protocol in WITH_PASSWORD else "",
         kafka_password=SecretStr(PASSWORD if protocol in WITH_PASSWORD else ""),
         kafka_ca_file=guarded_kafka.authority if protocol in WITH_TLS else None,
-        clickhouse_port=guarded_clickhouse.server.secure_native_port,
+        clickhouse_port=guarded_clickhouse.port,
         clickhouse_password=SecretStr(PASSWORD),
         clickhouse_secure=True,
         clickhouse_ca_file=guarded_clickhouse.authority,

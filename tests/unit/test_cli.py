@@ -241,13 +241,15 @@ def test_a_damaged_state_file(command: str, content: str, tmp_path: Path, said: 
 
 
 def test_a_stack_whose_password_is_gone(tmp_path: Path, nobody_listens: int, said: Said) -> None:
-    (tmp_path / "stack.json").write_text(json.dumps({"clickhouse": {"pid": 1, "created": 1.0, "ports": {"native": nobody_listens}}}))
+    (tmp_path / "stack.json").write_text(
+        json.dumps({"clickhouse": {"pid": 1, "created": 1.0, "ports": {"native": nobody_listens}, "program": ""}})
+    )
     assert run(["indicators", "--folder", str(tmp_path)]) == ExitCode.UNAVAILABLE
     assert "password is not there: run `frontdesk down`, then `frontdesk up`" in said()
 
 
 def test_a_stack_of_which_half_is_gone(tmp_path: Path, nobody_listens: int, capsys: pytest.CaptureFixture[str]) -> None:
-    dead = {"pid": 2**22 - 1, "created": 1.0, "ports": {"plaintext": nobody_listens}}
+    dead = {"pid": 2**22 - 1, "created": 1.0, "ports": {"plaintext": nobody_listens}, "program": ""}
     (tmp_path / "stack.json").write_text(json.dumps({"kafka": dead}))
     assert run(["status", "--folder", str(tmp_path)]) == ExitCode.UNAVAILABLE
     out, err = capsys.readouterr()

@@ -39,7 +39,7 @@ class Connection:
 def test_an_open_stream_ends_before_its_connection_whoever_still_holds_it() -> None:
     connection = Connection()
     session = Session(connection)
-    held = session.stream("SELECT 1", "Native", {})
+    held = session.stream("SELECT 1", "Native")
     next(held)
     session.close()
     assert list(held) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploy.embedded.clickhouse.statement import insert_of, is_streamed, quoted, unquoted, without_format
+from deploy.embedded.clickhouse.statement import insert_of, is_streamed, quoted, without_format
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,6 @@ def test_a_statement_without_its_format() -> None:
     assert without_format("SELECT 1") == "SELECT 1"
 
 
-@pytest.mark.parametrize("text", ["", "it's", "\\", "a\\'b", "ä\n"])
-def test_quoting_comes_back(text: str) -> None:
-    assert unquoted(quoted(text)) == text
+@pytest.mark.parametrize(("text", "literal"), [("", "''"), ("it's", r"'it\'s'"), ("\\", r"'\\'"), ("a\\'b", r"'a\\\'b'"), ("ä\n", "'ä\n'")])
+def test_a_value_is_quoted_as_a_literal(text: str, literal: str) -> None:
+    assert quoted(text) == literal

@@ -1,7 +1,7 @@
 """Blocks of the native protocol, copied from one side to the other without being decoded.
 
-From revision 54454 on, every column carries one byte more (its "custom serialization", always 0 here) than in the
-engine's Native format, so a block is copied column by column with that byte taken out or put in.
+At the revision that is spoken here they are those of the engine's Native format. They do not say where they end, so a block is copied
+column by column.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.embedded.clickhouse.column import skimmer
-from deploy.embedded.clickhouse.wire import ProtocolError, read_number, read_string, string, varint
+from deploy.embedded.clickhouse.wire import read_number, read_string, string, varint
 
 BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"  # not overflown, bucket -1, end
 PIECE_BYTES = 1 << 20
@@ -49,13 +49,12 @@ class Pieces:
             self.parts, self.size = [], 0
 
 
-def empty_block(columns: Sequence[BlockColumn], marked: bool) -> bytes:
+def empty_block(columns: Sequence[BlockColumn]) -> bytes:
     """A block of no rows, which tells a client the names and types."""
-    mark = b"\0" if marked else b""
-    return b"".join([varint(len(columns)), b"\0", *(string(c.name) + string(c.type) + mark for c in columns)])
+    return b"".join([varint(len(columns)), b"\0", *(string(c.name) + string(c.type) for c in columns)])
 
 
-def copy_block(source: Any, marked_in: bool, marked_out: bool, write: Callable[[bytes], None]) -> Header:
+def copy_block(source: Any, write: Callable[[bytes], None]) -> Header:
     """Copies the block that `source` stands before to `write`, in pieces of about a megabyte.
 
     A block of no rows is read and described but not written.
@@ -63,17 +62,15 @@ def copy_block(source: Any, marked_in: bool, marked_out: bool, write: Callable[[
     width, rows = read_number(source), read_number(source)
     pieces = Pieces(write)
     pieces.add(varint(width) + varint(rows))
-    columns = tuple(copy_column(source, rows, marked_in, marked_out, pieces) for _ in range(width))
+    columns = tuple(copy_column(source, rows, pieces) for _ in range(width))
     if rows:
         pieces.flush()
     return Header(columns, rows)
 
 
-def copy_column(source: Any, rows: int, marked_in: bool, marked_out: bool, pieces: Pieces) -> BlockColumn:
+def copy_column(source: Any, rows: int, pieces: Pieces) -> BlockColumn:
     column = BlockColumn(read_string(source), read_string(source))
-    if marked_in and source.read(1) != b"\0":
-        raise ProtocolError("a column in custom (sparse) serialization")
-    pieces.add(string(column.name) + string(column.type) + (b"\0" if marked_out else b""))
+    pieces.add(string(column.name) + string(column.type))
     if rows:
         skim = skimmer(column.type)
         source.record(pieces.add)

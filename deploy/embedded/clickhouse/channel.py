@@ -22,7 +22,7 @@ class UnreadablePacket(Exception):
 
 
 class ClientChannel:
-    """`raw` reads the socket, `reply` writes to it; both sides speak `reply.revision`."""
+    """`raw` reads the socket, `reply` writes to it; both sides speak `request.REVISION`."""
 
     def __init__(self, sock: socket.socket, raw: SocketSource, reply: ReplyWriter) -> None:
         self.sock = sock
@@ -31,7 +31,7 @@ class ClientChannel:
         self._frames = FrameSource(lambda: unpacked(raw.read), BUFFER_BYTES)
 
     def receive_query(self) -> Query:
-        query = read_query(self.raw, self.reply.revision)
+        query = read_query(self.raw)
         self.reply.compressed = query.compressed
         return query
 
@@ -48,6 +48,6 @@ class ClientChannel:
         source = self._frames if self.reply.compressed else self.raw
         skip_block_info(source)
         try:
-            return table, copy_block(source, marked_in=self.reply.marked, marked_out=False, write=write)
+            return table, copy_block(source, write)
         except Failure as failure:
             raise UnreadablePacket(failure) from failure

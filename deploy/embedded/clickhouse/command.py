@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.embedded import Unavailable
-from deploy.embedded.clickhouse.door import DEFAULT_MEMORY_BYTES, DoorOptions, run
+from deploy.embedded.clickhouse.config import DEFAULT_MEMORY_BYTES
+from deploy.embedded.clickhouse.door import DoorOptions, run
 
 OK, USAGE, UNAVAILABLE = 0, 2, 3
 LAST_PORT = 65535
@@ -41,19 +42,11 @@ def parsed(arguments: Sequence[str]) -> DoorOptions:
     parser.add_argument("--data", type=Path, required=True, help="folder of the data; made if it does not exist")
     parser.add_argument("--native-port", type=port, default=0, help="native protocol; 0 (the default) is any free port")
     parser.add_argument("--password-file", type=Path, help="file with the password of the one user, default; none without it")
-    parser.add_argument("--secure-native-port", type=port, help="native protocol over TLS; needs --tls-cert and --tls-key")
-    parser.add_argument("--tls-cert", type=Path, help="certificate, PEM")
-    parser.add_argument("--tls-key", type=Path, help="its key, PEM")
     parser.add_argument("--memory-bytes", type=int, default=DEFAULT_MEMORY_BYTES, help="what all queries together may use")
     given = parser.parse_args(arguments)
-    tls = tuple(path and path.absolute() for path in (given.tls_cert, given.tls_key))
-    if given.secure_native_port is not None and not all(path and path.is_file() for path in tls):
-        parser.error("--secure-native-port needs --tls-cert and --tls-key, and both files must exist")
     return DoorOptions(
         data=given.data.absolute(),
         native_port=given.native_port,
-        secure_native_port=given.secure_native_port,
-        tls=tls if given.secure_native_port is not None else None,
         memory_bytes=given.memory_bytes,
         password=password_in(given.password_file),
     )

@@ -15,6 +15,7 @@ ENGINE = "engine"
 TEMPORARY = "tmp"
 """In the data folder: what the engine makes while it is loaded, and long results. A killed one leaves them, the next clears them away."""
 
+DEFAULT_MEMORY_BYTES = 4 << 30
 BLOCK_BYTES = 8 << 20
 BLOCK_ROWS = 1 << 14
 GRANULE_BYTES = 1 << 20

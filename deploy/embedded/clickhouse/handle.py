@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from deploy.embedded import Unavailable
 from deploy.embedded.clickhouse import password
@@ -27,10 +26,10 @@ class ClickHouseServer(Server):
 
     The one user is `default`, with the password in `password_file`, which is made if it is missing; without the argument, without a
     password, as on a new server.
-    With `tls` (certificate and key, PEM files) a second native port speaks TLS.
     """
 
     name = "ClickHouse"
+    program = "embedded"
 
     def __init__(
         self,
@@ -38,25 +37,14 @@ class ClickHouseServer(Server):
         native_port: int = 0,
         *,
         password_file: Path | None = None,
-        tls: tuple[Path, Path] | None = None,
         memory_bytes: int | None = None,
     ) -> None:
         super().__init__(data)
-        self._wanted = {"native_port": native_port}
+        self._wanted = native_port
         self._password_file = password_file
-        self._tls = tls
         self._memory_bytes = memory_bytes
-        self._ready: dict[str, Any] = {}
-
-    @property
-    def native_port(self) -> int:
+        self.native_port = 0
         """Where clickhouse-driver connects, once started."""
-        return int(self._ready["native_port"])
-
-    @property
-    def secure_native_port(self) -> int:
-        """Where clickhouse-driver connects with TLS, once started with a certificate."""
-        return int(self._ready["secure_native_port"])
 
     def start(self, *, outlive: bool = False) -> None:
         if self.alive():
@@ -80,25 +68,24 @@ class ClickHouseServer(Server):
             child.kill()
             raise
         self._child = child
-        (self.data / "ports.json").write_text(json.dumps({name: self._ready[name] for name in self._wanted}))
+        self._port_file.write_text(str(self.native_port))
 
     def _command(self) -> list[str | Path]:
-        ports = self._ports()
-        command: list[str | Path] = [sys.executable, "-m", MODULE, "--data", self.data]
-        command += ["--native-port", str(ports["native_port"])]
+        command: list[str | Path] = [sys.executable, "-m", MODULE, "--data", self.data, "--native-port", str(self._wanted_port())]
         if self._password_file:
             command += ["--password-file", self._password_file.absolute()]
-        if self._tls:
-            command += ["--secure-native-port", "0", "--tls-cert", self._tls[0].absolute(), "--tls-key", self._tls[1].absolute()]
         if self._memory_bytes is not None:
             command += ["--memory-bytes", str(self._memory_bytes)]
         return command
 
-    def _ports(self) -> dict[str, int]:
-        """The wanted ports, else those of the last start where they are still free, else any."""
-        file = self.data / "ports.json"
-        before: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
-        return {name: port or still_free(before.get(name, 0)) for name, port in self._wanted.items()}
+    @property
+    def _port_file(self) -> Path:
+        return self.data / "port"
+
+    def _wanted_port(self) -> int:
+        """The wanted port, else that of the last start where it is still free, else 0."""
+        before = int(self._port_file.read_text()) if self._port_file.exists() else 0
+        return self._wanted or (before if before and is_free(before) else 0)
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **ALLOCATOR, "TMPDIR": str(self.data / TEMPORARY)}
@@ -107,8 +94,9 @@ class ClickHouseServer(Server):
         """Whether the child has said so; what one that was killed had said counts for nothing, even if it had the same pid."""
         if self._said() == before:
             return False
-        self._ready = json.loads((self.data / "door.json").read_text())
-        return bool(self._ready["pid"] == child.identity.pid)
+        ready = json.loads((self.data / "door.json").read_text())
+        self.native_port = ready["native_port"]
+        return bool(ready["pid"] == child.identity.pid)
 
     def _said(self) -> int:
         """When the last door in the folder said that it was ready, in nanoseconds; 0 if none did or it has left."""
@@ -121,7 +109,3 @@ class ClickHouseServer(Server):
         """The child's own line, where it left one."""
         lines = [line for line in failure.tail.splitlines() if line.startswith("clickhouse: ")]
         return Unavailable(lines[-1].removeprefix("clickhouse: ")) if lines else failure
-
-
-def still_free(port: int) -> int:
-    return port if port and is_free(port) else 0

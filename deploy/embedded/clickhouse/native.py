@@ -9,11 +9,9 @@ import hmac
 import logging
 import socket
 import socketserver
-import ssl
 import struct
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -24,14 +22,14 @@ from deploy.embedded.clickhouse.channel import ClientChannel, UnreadablePacket
 from deploy.embedded.clickhouse.engine import Engine
 from deploy.embedded.clickhouse.failure import Failure, refused
 from deploy.embedded.clickhouse.insert import take_insert
-from deploy.embedded.clickhouse.reply import REVISION, ReplyWriter
-from deploy.embedded.clickhouse.request import ADDENDUM, CANCEL, HELLO_LIMIT, PING, QUERY, Hello, Query, read_hello
+from deploy.embedded.clickhouse.reply import ReplyWriter
+from deploy.embedded.clickhouse.request import CANCEL, PING, QUERY, Hello, Query, read_hello
 from deploy.embedded.clickhouse.running import Running
 from deploy.embedded.clickhouse.select import send_result
 from deploy.embedded.clickhouse.session import Session
 from deploy.embedded.clickhouse.source import SocketSource, socket_source
 from deploy.embedded.clickhouse.statement import insert_of
-from deploy.embedded.clickhouse.wire import ProtocolError, read_number, read_string
+from deploy.embedded.clickhouse.wire import ProtocolError, read_number
 from deploy.embedded.port import HOST
 
 HELLO_TIMEOUT_S = 10
@@ -67,7 +65,7 @@ class ClientConnection:
 
     def _welcome(self, raw: SocketSource) -> tuple[Session, ClientChannel]:
         hello = read_hello(raw)
-        reply = ReplyWriter(self._sock, min(hello.revision, REVISION))
+        reply = ReplyWriter(self._sock)
         try:
             self._door.authenticate(hello)
             self._door.known(self._sock)
@@ -78,8 +76,6 @@ class ClientConnection:
         try:
             session.use(hello.database)
             reply.hello([int(part) for part in self._door.engine.version.split(".")[:3]])
-            if reply.revision >= ADDENDUM:
-                read_string(raw, HELLO_LIMIT)  # quota key
         except Failure as failure:
             session.close()
             self._tell(reply, failure)
@@ -116,24 +112,23 @@ class ClientConnection:
     def _run(self, query: Query, session: Session, channel: ClientChannel) -> None:
         session.borrow(query.settings, query.important)
         running, insert = self._door.running, insert_of(query.sql)
-        query_id = query.query_id or str(uuid.uuid4())
         if insert:
-            with running.entered(query_id) as statement:  # its client is heard all the time
+            with running.entered() as statement:  # its client is heard all the time
                 take_insert(channel, session, insert, statement.mark, partial(running.end, statement))
         else:
-            with running.entered(query_id, self._sock, self._door.encrypted) as statement:
-                send_result(channel, session, running.translated(query.sql), statement, query.parameters)
+            with running.entered(self._sock) as statement:
+                send_result(channel, session, query.sql, statement)
 
 
 class NativeDoor(socketserver.ThreadingTCPServer):
-    """Listens on 127.0.0.1. With a TLS context every connection is encrypted."""
+    """Listens on 127.0.0.1."""
 
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
     request_queue_size = BACKLOG
 
-    def __init__(self, port: int, engine: Engine, running: Running, password: str, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, port: int, engine: Engine, running: Running, password: str) -> None:
         try:
             super().__init__((HOST, port), socketserver.BaseRequestHandler)
         except OSError as error:
@@ -141,7 +136,6 @@ class NativeDoor(socketserver.ThreadingTCPServer):
         self.engine = engine
         self.running = running
         self._password = password.encode()
-        self._tls = tls
         self._clients: set[socket.socket] = set()
         self._strangers: dict[socket.socket, float] = {}  # until when they have to say the password
         self._idle = threading.Condition()
@@ -149,10 +143,6 @@ class NativeDoor(socketserver.ThreadingTCPServer):
     @property
     def port(self) -> int:
         return int(self.server_address[1])
-
-    @property
-    def encrypted(self) -> bool:
-        return self._tls is not None
 
     def authenticate(self, hello: Hello) -> None:
         """Failure 516 in the same words and after about the same time whether the name or the password is wrong."""
@@ -194,10 +184,8 @@ class NativeDoor(socketserver.ThreadingTCPServer):
         """In the connection's own thread."""
         try:
             request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._wrapped(request) as sock, self._entered(sock, request):
-                if isinstance(sock, ssl.SSLSocket):
-                    sock.do_handshake()
-                ClientConnection(self, sock).serve()
+            with self._entered(request):
+                ClientConnection(self, request).serve()
         except (EOFError, OSError, Failure, UnreadablePacket):
             log.debug("client %s is gone", client_address)
         except (ValueError, MemoryError) as error:
@@ -212,15 +200,10 @@ class NativeDoor(socketserver.ThreadingTCPServer):
                 hang_up(sock)
             return self._idle.wait_for(lambda: not self._clients, deadline_s)
 
-    def _wrapped(self, request: socket.socket) -> socket.socket:
-        limit_waiting(request, HELLO_TIMEOUT_S)
-        return self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False) if self._tls else request
-
     @contextmanager
-    def _entered(self, sock: socket.socket, accepted: socket.socket) -> Iterator[None]:
+    def _entered(self, sock: socket.socket) -> Iterator[None]:
         with self._idle:
             self._clients.add(sock)
-            self._strangers[sock] = self._strangers.pop(accepted)  # TLS has taken the other's place
         try:
             yield
         finally:

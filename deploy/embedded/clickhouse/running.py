@@ -6,7 +6,6 @@ A watcher looks at the sockets of clients whose statement is running: one that s
 
 import itertools
 import logging
-import re
 import select
 import socket
 import threading
@@ -16,10 +15,8 @@ from dataclasses import dataclass
 
 from deploy.embedded.clickhouse.engine import Engine
 from deploy.embedded.clickhouse.failure import Failure
-from deploy.embedded.clickhouse.statement import KILL
 
 LOOK_EVERY_S = 0.1
-UNSAFE = re.compile(r"[^\w.:-]")
 CANCEL_PACKET = b"\x03"
 
 log = logging.getLogger(__name__)
@@ -29,10 +26,8 @@ log = logging.getLogger(__name__)
 class Statement:
     """One statement under way; `mark` is the comment to put before its text. `ended`: killed because its client gave up."""
 
-    query_id: str
     mark: str
     sock: socket.socket | None
-    encrypted: bool
     ended: bool = False
 
 
@@ -49,10 +44,10 @@ class Running:
         self._watcher.start()
 
     @contextmanager
-    def entered(self, query_id: str, sock: socket.socket | None = None, encrypted: bool = False) -> Iterator[Statement]:
+    def entered(self, sock: socket.socket | None = None) -> Iterator[Statement]:
         """A statement for as long as it runs. With a socket, its client is watched."""
         number = next(self._numbers)
-        statement = Statement(query_id, f"/*{number}:{UNSAFE.sub('_', query_id)}*/ ", sock, encrypted)
+        statement = Statement(f"/*{number}*/ ", sock)
         with self._lock:
             self._statements[number] = statement
         try:
@@ -73,15 +68,6 @@ class Running:
         for statement in self._now():
             self.end(statement)
 
-    def translated(self, sql: str) -> str:
-        """KILL QUERY with a client's query id, said in the marks that the engine sees."""
-        found = KILL.match(sql)
-        if not found:
-            return sql
-        marks = [statement.mark for statement in self._now() if statement.query_id == found[2]]
-        condition = f"startsWith(query, '{marks[0]}')" if marks else "0"
-        return found[1] + condition + sql[found.end() :]
-
     def close(self) -> None:
         self._stopped.set()
         self._watcher.join()
@@ -93,15 +79,15 @@ class Running:
     def _watch(self) -> None:
         while not self._stopped.wait(LOOK_EVERY_S):
             for statement in self._now():
-                if statement.sock and not statement.ended and is_given_up(statement.sock, statement.encrypted):
+                if statement.sock and not statement.ended and is_given_up(statement.sock):
                     self.end(statement)
 
 
-def is_given_up(sock: socket.socket, encrypted: bool) -> bool:
+def is_given_up(sock: socket.socket) -> bool:
     """Whether the client of a running statement has sent cancel or closed the connection; nothing else may come from it meanwhile."""
     try:
         if not select.select([sock.fileno()], [], [], 0)[0]:
             return False
-        return encrypted or sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) in (b"", CANCEL_PACKET)
+        return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) in (b"", CANCEL_PACKET)
     except (OSError, ValueError):
         return True

@@ -1,7 +1,7 @@
 """A result on its way to a native client, block by block as the engine makes it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 
 from deploy.embedded.clickhouse.block import BlockColumn, copy_block
@@ -15,11 +15,11 @@ from deploy.embedded.clickhouse.source import MemorySource
 QUERY_WAS_CANCELLED = 394
 
 
-def send_result(channel: ClientChannel, session: Session, sql: str, statement: Statement, parameters: Mapping[str, str]) -> None:
+def send_result(channel: ClientChannel, session: Session, sql: str, statement: Statement) -> None:
     """Runs a statement and sends what it gives. A statement that its own client cancelled just ends."""
     result = Result(channel.reply, session)
     try:
-        with closing(session.stream(statement.mark + sql, "Native", parameters)) as chunks:
+        with closing(session.stream(statement.mark + sql, "Native")) as chunks:
             for chunk in chunks:
                 result.send(chunk)
                 if statement.ended:
@@ -28,7 +28,7 @@ def send_result(channel: ClientChannel, session: Session, sql: str, statement: S
         if failure.code != QUERY_WAS_CANCELLED or not statement.ended:
             raise
     if not result.blocks and not statement.ended:
-        result.send_header(session.header(sql, parameters))
+        result.send_header(session.header(sql))
     result.end()
 
 
@@ -49,7 +49,7 @@ class Result:
         source = MemorySource(chunk.data)
         while source.position < len(chunk.data):
             start = source.position
-            header = copy_block(source, marked_in=False, marked_out=self._reply.marked, write=self._reply.block_in_pieces())
+            header = copy_block(source, self._reply.block_in_pieces())
             self.blocks += 1
             self._rows += header.rows
             self._size += source.position - start
@@ -76,4 +76,4 @@ class Result:
 
 def columns_of(chunk: Chunk) -> Sequence[BlockColumn]:
     """The columns of the chunk's first block."""
-    return copy_block(MemorySource(chunk.data), marked_in=False, marked_out=False, write=lambda _: None).columns
+    return copy_block(MemorySource(chunk.data), lambda _: None).columns

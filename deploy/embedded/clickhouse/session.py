@@ -98,18 +98,18 @@ class Session:
 
     # ---- results
 
-    def stream(self, sql: str, result_format: str, parameters: Mapping[str, str]) -> Generator[Chunk]:
+    def stream(self, sql: str, result_format: str) -> Generator[Chunk]:
         """The result piece by piece as the engine makes it; whole where the engine cannot stream it."""
         self.progress = {}
         if is_set(sql):
             self.borrow({})
         if is_streamed(sql):
-            yield from self._streamed(sql, result_format, parameters)
-        elif data := self.query(sql, result_format, parameters):
+            yield from self._streamed(sql, result_format)
+        elif data := self.query(sql, result_format):
             yield Chunk(data)
 
-    def _streamed(self, sql: str, result_format: str, parameters: Mapping[str, str]) -> Generator[Chunk]:
-        self._open = guarded(self.connection.send_query, sql, result_format, params=dict(parameters))
+    def _streamed(self, sql: str, result_format: str) -> Generator[Chunk]:
+        self._open = guarded(self.connection.send_query, sql, result_format)
         try:
             while self._open is not None and (chunk := guarded(self._open.fetch)) is not None:
                 yield Chunk(chunk.bytes())
@@ -121,11 +121,11 @@ class Session:
         if stream is not None:
             guarded(stream.cancel)
 
-    def header(self, sql: str, parameters: Mapping[str, str]) -> list[BlockColumn]:
+    def header(self, sql: str) -> list[BlockColumn]:
         """Names and types of a SELECT that gave no rows, for which the engine gives no bytes at all."""
         if not is_streamed(sql):
             return []
-        described = self.rows(f"DESCRIBE ({without_format(sql)}\n)", parameters)
+        described = self.rows(f"DESCRIBE ({without_format(sql)}\n)")
         return [BlockColumn(name, type_name) for name, type_name, *_ in described]
 
     # ---- inserts

@@ -18,7 +18,6 @@ INSERT = re.compile(
 )
 STREAMED = re.compile(rf"{GAP}*\(*{GAP}*(?:SELECT|WITH|FROM)\b", re.IGNORECASE | re.DOTALL)
 FORMAT = re.compile(rf"\bFORMAT\s+(\w+)\s*(SETTINGS\s[^']*)?{GAP}*;?{GAP}*$", re.IGNORECASE | re.DOTALL)
-KILL = re.compile(r"(KILL\s+QUERY\s+.*?)\bquery_id\s*=\s*'([^']*)'", re.IGNORECASE | re.DOTALL)
 SET = re.compile(rf"{GAP}*SET{GAP}+", re.IGNORECASE | re.DOTALL)
 
 
@@ -57,10 +56,6 @@ def is_set(sql: str) -> bool:
 def quoted(text: object) -> str:
     """A value as an SQL literal."""
     return "'" + str(text).replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def unquoted(literal: str) -> str:
-    return re.sub(r"\\(.)", r"\1", literal[1:-1]) if literal.startswith("'") else literal
 
 
 def identifier(name: str) -> str:

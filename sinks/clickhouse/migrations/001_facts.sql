@@ -2,7 +2,7 @@
 -- the log, so that a row written twice, late, or by two workers is the same row. Both are partitioned by a column that is
 -- in the key and never changes: ReplacingMergeTree does not merge across partitions. No TTL unless an operator sets one.
 
-CREATE TABLE IF NOT EXISTS events ${ON_CLUSTER}
+CREATE TABLE IF NOT EXISTS events
 (
     district LowCardinality(String) COMMENT 'Tenant',
     subject String COMMENT 'Case: one conversation, unique within the district',
@@ -36,13 +36,13 @@ CREATE TABLE IF NOT EXISTS events ${ON_CLUSTER}
         COMMENT 'Tells the contents of one id apart: both sides of a conflict stay',
     ingested_at DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta, ZSTD(1)) COMMENT 'When the row was written'
 )
-ENGINE = ${REPLICATED}ReplacingMergeTree(version)
+ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(time)
 PRIMARY KEY (district, subject, source, id)
 ORDER BY (district, subject, source, id, time, content_hash)
 COMMENT 'Every accepted event: the archive that everything else can be computed from';
 
-CREATE TABLE IF NOT EXISTS cases ${ON_CLUSTER}
+CREATE TABLE IF NOT EXISTS cases
 (
     district LowCardinality(String) COMMENT 'Tenant',
     opened_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)) COMMENT 'Time of the first event of the episode',
@@ -94,7 +94,7 @@ CREATE TABLE IF NOT EXISTS cases ${ON_CLUSTER}
     is_deleted UInt8 COMMENT '1 where the episode no longer exists under this key',
     version UInt128 CODEC(ZSTD(1)) COMMENT 'epoch << 112 | (largest offset that named the case + 1) << 48 | directory revision'
 )
-ENGINE = ${REPLICATED}ReplacingMergeTree(version, is_deleted)
+ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toYYYYMM(opened_at)
 ORDER BY (district, opened_at, subject, episode)
 COMMENT 'Each question (episode) of each case: what is known of it, absolute. Read FINAL; never OPTIMIZE ... CLEANUP';

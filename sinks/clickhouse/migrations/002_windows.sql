@@ -1,8 +1,9 @@
 -- The numbers of every cell and window: the latest (windows), and what they were every quarter of an hour (windows_history).
 -- A row is written when its numbers change. Once a quarter of an hour has passed, and before a worker writes a row of a later one, it
 -- copies the rows that stand then into the history. That may be done again after a crash: a row says what is, not what to add.
+-- Windows are written when they change, so a quiet district's rows are old and right; `progress` tells that from a worker that has stopped.
 
-CREATE TABLE IF NOT EXISTS windows ${ON_CLUSTER}
+CREATE TABLE IF NOT EXISTS windows
 (
     district LowCardinality(String) COMMENT 'Tenant',
     scope LowCardinality(String) COMMENT 'district, school, department or school_department',
@@ -43,11 +44,11 @@ CREATE TABLE IF NOT EXISTS windows ${ON_CLUSTER}
     partition UInt16 COMMENT 'Kafka partition of the district',
     version UInt128 COMMENT 'minute of as_of << 96 | partition offset << 32 | directory revision'
 )
-ENGINE = ${REPLICATED}ReplacingMergeTree(version)
+ENGINE = ReplacingMergeTree(version)
 ORDER BY (district, scope, school, department, window)
 COMMENT 'Each cell and trailing window, the latest row: tallies that shares and scores are computed from. Read FINAL';
 
-CREATE TABLE IF NOT EXISTS windows_history ${ON_CLUSTER}
+CREATE TABLE IF NOT EXISTS windows_history
 (
     slot DateTime('UTC') CODEC(Delta, ZSTD(1)) COMMENT 'Start of the quarter of an hour whose last row this is',
     district LowCardinality(String) COMMENT 'Tenant',
@@ -89,9 +90,20 @@ CREATE TABLE IF NOT EXISTS windows_history ${ON_CLUSTER}
     partition UInt16 COMMENT 'Kafka partition of the district',
     version UInt128 COMMENT 'minute of as_of << 96 | partition offset << 32 | directory revision'
 )
-ENGINE = ${REPLICATED}ReplacingMergeTree(version)
+ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(slot)
 ORDER BY (district, scope, school, department, window, slot)
 TTL slot + INTERVAL 90 DAY
 SETTINGS ttl_only_drop_parts = 1
 COMMENT 'Each cell and window as it was at the end of each quarter of an hour in which it changed; 90 days';
+
+CREATE TABLE IF NOT EXISTS progress
+(
+    partition UInt16 COMMENT 'Kafka partition',
+    as_of DateTime('UTC') COMMENT 'Minute up to which everything of the partition is counted and written',
+    next_offset UInt64 COMMENT 'Offset after the last record that is counted',
+    version UInt128 COMMENT 'minute of as_of << 96 | next_offset << 32'
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY partition
+COMMENT 'Each partition of the log, the latest row: up to when its numbers are true. Read FINAL, or the maximum';

@@ -3,7 +3,7 @@
 -- a district towards 0.7, everything else towards its district, so that a few answers make neither heroes nor villains.
 -- Weights and m are those of the newest directory that are in force at the moment of reading; 0.50, 0.25, 0.25 and 12 otherwise.
 -- Mean and mean square are both pulled, and give the variance of the part, s² / (n + m); a share is its own mean square.
-CREATE OR REPLACE VIEW score_parts ${ON_CLUSTER} AS
+CREATE OR REPLACE VIEW score_parts AS
 WITH
     0.7 AS prior,
     (0.5, 0.25, 0.25, 12.) AS usual,

@@ -1,6 +1,6 @@
 -- The score of each cell over 28 days, 0..100: as a rule half satisfaction, a quarter each for responses and resolutions, with what
 -- each contributes and a 90 % interval. Under 10 ratings there is no score, and the reason stands beside it.
-CREATE OR REPLACE VIEW scores ${ON_CLUSTER} AS
+CREATE OR REPLACE VIEW scores AS
 WITH
     10 AS fewest,
     1.6448536269514722 AS z90,

@@ -1,7 +1,7 @@
 -- The three indicators in plain words, one row for each cell and window: how many contacted us, how long they waited,
 -- how well they were served. Times in milliseconds, calendar and business; shares and ratings 0..1, null where there is
 -- nothing to divide by. The score is that of 28 days, whatever the window.
-CREATE OR REPLACE VIEW indicators ${ON_CLUSTER} AS
+CREATE OR REPLACE VIEW indicators AS
 WITH
     (SELECT max(revision) FROM directory_revisions) AS newest,
     (SELECT max(promised_share) FROM promised_shares WHERE revision = newest AND district = '') AS for_any,

@@ -1,7 +1,7 @@
 -- Promises that are about to break or are broken, as of the moment of reading: one row for each episode, target and stage,
 -- whatever was announced or crashed. The warning is reached at 80 % of the time, the breach at the deadline; both end with
 -- the answer. Spam was promised nothing. A bound on opened_at, which equals received_at here, reads those months only.
-CREATE OR REPLACE VIEW breaches ${ON_CLUSTER} AS
+CREATE OR REPLACE VIEW breaches AS
 WITH
     now64(3, 'UTC') AS at,
     arrayJoin([

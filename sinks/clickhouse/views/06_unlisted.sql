@@ -1,7 +1,7 @@
 -- Districts, schools and departments that contacts of the last 28 days name and the newest directory does not list. They are counted, with
 -- the defaults of their district or of the file; a slip of the pen in a system that publishes shows here. It is read from the cells of the
 -- windows, not from cases: so it costs as much as there are places, however long the history is.
-CREATE OR REPLACE VIEW unlisted ${ON_CLUSTER} AS
+CREATE OR REPLACE VIEW unlisted AS
 WITH (SELECT max(revision) FROM directory_revisions) AS newest
 SELECT
     district,

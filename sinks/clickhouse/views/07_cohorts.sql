@@ -2,7 +2,7 @@
 -- that the directory lists ('' for all others). Not public: `publishable_indicators` is made of it. A month is the ISO weeks whose
 -- Thursday lies in it, so that months are whole weeks and their difference is no single day. It is complete when a worker has counted to the
 -- eighth day after its last Sunday; what was answered, settled, due or rated after that day counts no more.
-CREATE OR REPLACE VIEW cohorts ${ON_CLUSTER} AS
+CREATE OR REPLACE VIEW cohorts AS
 WITH
     (SELECT max(revision) FROM directory_revisions) AS newest,
     (instant, zone) -> toDate(left(toString(instant, zone), 10)) AS day_of,

@@ -3,7 +3,7 @@
 -- directory lists are here also where they are empty. One row for each part and each number (contacts; response, resolution and rating,
 -- with their own people); '' in `part` is the total in the division `district`, and what belongs to no part elsewhere. `drawn` is the lot
 -- by which parts are hidden beside small ones.
-CREATE OR REPLACE VIEW cohort_tallies ${ON_CLUSTER} AS
+CREATE OR REPLACE VIEW cohort_tallies AS
 WITH
     (SELECT max(revision) FROM directory_revisions) AS newest,
     ['contacts', 'response', 'response_promise', 'resolution', 'resolution_promise', 'rating'] AS numbers,

@@ -4,7 +4,7 @@
 -- Medians are in whole minutes, shares in whole percents and away from 0 and 1: of under 20 people within 0.2 and 0.8, of under 40
 -- within 0.1 and 0.9, of under 100 within 0.05 and 0.95, else within 0.02 and 0.98, so that none tells of all. The rule is that of
 -- `projections/suppression.py`, the reasons stand in docs/privacy.md.
-CREATE OR REPLACE VIEW publishable_indicators ${ON_CLUSTER} AS
+CREATE OR REPLACE VIEW publishable_indicators AS
 WITH
     (SELECT max(revision) FROM directory_revisions) AS newest,
     10 AS fewest,

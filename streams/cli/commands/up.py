@@ -9,7 +9,8 @@ def up(folder: Folder = None) -> None:
     r"""Start Kafka and ClickHouse on this machine, in the background, and make the topics and tables.
 
     Needs nothing but Python: both servers come as Python packages (frontdesk\[embedded]). They listen on 127.0.0.1 only,
-    keep their data in the folder, and stay until `frontdesk down`. Starting what runs already does nothing.
+    keep their data in the folder, and stay until `frontdesk down`. Starting what runs already does nothing. Where there is a program
+    `clickhouse`, that server runs instead of the embedded one.
     """
     import shlex
 
@@ -19,7 +20,8 @@ def up(folder: Folder = None) -> None:
     from streams.terminal.screen import remark, step
 
     option = "" if folder is None else f" --folder {shlex.quote(str(folder))}"
-    stack = Stack(load_settings(folder).folder)
+    chosen = load_settings(folder)
+    stack = Stack(chosen.folder, chosen.clickhouse_program)
     with step("starting Kafka and ClickHouse") as report:
         stack.up(progress=report)
     settings = load_settings(folder)

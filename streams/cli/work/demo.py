@@ -39,7 +39,8 @@ LATER = """How to go on, with servers that stay until `frontdesk down`:
   frontdesk status; frontdesk indicators           how far it is, and the numbers
   frontdesk sql 'SHOW TABLES'                      any question of your own"""
 OTHER_SERVERS = tuple(
-    PREFIX + name for name in ("KAFKA_BOOTSTRAP", "KAFKA_SECURITY", "CLICKHOUSE_HOST", "CLICKHOUSE_PORT", "CLICKHOUSE_DATABASE")
+    PREFIX + name
+    for name in ("KAFKA_BOOTSTRAP", "KAFKA_SECURITY", "CLICKHOUSE_HOST", "CLICKHOUSE_PORT", "CLICKHOUSE_DATABASE", "CLICKHOUSE_CLUSTER")
 )
 
 
@@ -48,7 +49,7 @@ def demonstrate(given: Path | None, students: int, days: int, seed: int) -> int:
     _refuse_other_servers()
     with ExitStack() as started:
         folder = given or started.enter_context(_temporary_folder())
-        stack = _start_servers(folder, started)
+        stack = _start_servers(folder, load_settings(folder).clickhouse_program, started)
         settings = load_settings(folder)
         prepare(settings)
         worker = _start_worker(settings, folder, started)
@@ -81,9 +82,9 @@ def _temporary_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _start_servers(folder: Path, started: ExitStack) -> Stack:
+def _start_servers(folder: Path, program: str | None, started: ExitStack) -> Stack:
     """In the foreground: they end with this process, however it ends."""
-    stack = Stack(folder)
+    stack = Stack(folder, program)
     with step("starting Kafka and ClickHouse") as report:
         stack.foreground(report)
     started.push(stack)

@@ -30,9 +30,10 @@ def checks(settings: Settings) -> Iterator[Check]:
 
 def _embedded(settings: Settings) -> Iterator[Check]:
     for server in Stack(settings.folder).status():
-        finding = {"died": f"ended without being asked to; {server.log} says why, `frontdesk up` starts it again"}.get(
-            server.state, server.state
-        )
+        finding = {
+            "died": f"ended without being asked to; {server.log} says why, `frontdesk up` starts it again",
+            "running": f"running ({server.program})" if server.program else "running",
+        }.get(server.state, server.state)
         yield Check(f"{server.name} process", good=server.state == "running", finding=finding)
 
 

@@ -48,7 +48,6 @@ func run(address, compression string) error {
 	for name, step := range map[string]func() error{
 		"insert and select": func() error { return insertAndSelect(ctx, conn, table) },
 		"empty result":      func() error { return emptyResult(ctx, conn) },
-		"parameters":        func() error { return parameters(ctx, conn) },
 		"settings":          func() error { return settings(ctx, conn) },
 		"error code":        func() error { return errorCode(ctx, conn) },
 		"cancel":            func() error { return cancelled(ctx, conn, table) },
@@ -122,19 +121,6 @@ func emptyResult(ctx context.Context, conn driver.Conn) error {
 		return fmt.Errorf("columns %v", result.Columns())
 	}
 	return result.Err()
-}
-
-func parameters(ctx context.Context, conn driver.Conn) error {
-	var number uint8
-	var text string
-	ctx = clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{"n": "7", "s": "it's"}))
-	if err := conn.QueryRow(ctx, "SELECT {n:UInt8}, {s:String}").Scan(&number, &text); err != nil {
-		return err
-	}
-	if number != 7 || text != "it's" {
-		return fmt.Errorf("%v %v", number, text)
-	}
-	return nil
 }
 
 func settings(ctx context.Context, conn driver.Conn) error {

@@ -81,7 +81,7 @@ class Sent:
         """OTHER also where an earlier row of this import says something else. Raises `Stop` where the file is damaged."""
         earlier = _content(self._here, hashes)
         if earlier is None:
-            self._here.execute("INSERT INTO sent VALUES (?, ?)", hashes)
+            self._here.execute("INSERT INTO sent (identity, content) VALUES (?, ?)", hashes)
         try:
             before = None if self._database is None else _content(self._database, hashes)
         except sqlite3.DatabaseError as error:
@@ -96,7 +96,7 @@ class Sent:
             return
         try:
             with self._database:
-                self._database.executemany("INSERT OR REPLACE INTO sent VALUES (?, ?)", sent)
+                self._database.executemany("INSERT OR REPLACE INTO sent (identity, content) VALUES (?, ?)", sent)
         except sqlite3.DatabaseError as error:
             raise Stop(
                 ExitCode.UNAVAILABLE, f"{self.file} cannot be written ({error}): the same command goes on where this one was"

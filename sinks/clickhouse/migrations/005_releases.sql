@@ -1,7 +1,7 @@
 -- What anybody was given to see, as it was given. Kept, so that copies of a month that were taken on different days are the same copy: their
 -- difference could be one person. Rows are only ever added; a release is one insert, so no reader sees a part of one.
 
-CREATE TABLE IF NOT EXISTS releases ${ON_CLUSTER}
+CREATE TABLE IF NOT EXISTS releases
 (
     district LowCardinality(String) COMMENT 'Tenant',
     month Date COMMENT 'First day of the month; its weeks are those whose Thursday lies in it',
@@ -27,6 +27,6 @@ CREATE TABLE IF NOT EXISTS releases ${ON_CLUSTER}
     resolution_compliance Nullable(Float64) COMMENT 'Share of resolutions in time; null where hidden',
     csat Nullable(Float64) COMMENT 'Share of ratings in the top two of five; null where hidden'
 )
-ENGINE = ${REPLICATED}MergeTree
+ENGINE = MergeTree
 ORDER BY (district, month, acted_at, scope, period, first_day, school, department)
 COMMENT 'Months that were published, each as it was then, and what was taken back';
