@@ -6,6 +6,6 @@ sends them, how fast and where to is for the caller.
 
 from streams.simulation.plan import DAY_MS, Plan
 from streams.simulation.summary import Summary
-from streams.simulation.traffic import Occurrence, simulate, traffic
+from streams.simulation.traffic import Occurrence, simulate, traffic, traffic_of
 
-__all__ = ["DAY_MS", "Occurrence", "Plan", "Summary", "simulate", "traffic"]
+__all__ = ["DAY_MS", "Occurrence", "Plan", "Summary", "simulate", "traffic", "traffic_of"]

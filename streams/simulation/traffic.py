@@ -4,7 +4,7 @@ A date's cases are made at once with all that will ever happen to them; what bel
 before the next midnight is complete by then, so nothing is sorted twice and memory holds the unfinished cases only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 
@@ -34,7 +34,11 @@ def simulate(plan: Plan) -> Iterator[Occurrence]:
 
 def traffic(plan: Plan) -> Iterator[Occurrence]:
     """As `simulate`, but going on for ever: what comes after `plan.until` is the future."""
-    districts = [district(number, plan.students) for number in range(plan.districts)]
+    return traffic_of([district(number, plan.students) for number in range(plan.districts)], plan)
+
+
+def traffic_of(districts: Sequence[SimulatedDistrict], plan: Plan) -> Iterator[Occurrence]:
+    """The same of these districts, in place of those that the plan makes."""
     waiting: list[Occurrence] = []
     for day in _days(plan):
         for each in districts:

@@ -122,10 +122,10 @@ def all_rows(settings: Settings) -> tuple[float, float]:
     """p50 and p99 of the worker's own histogram, by linear interpolation within a bucket."""
     [family] = [f for f in text_string_to_metric_families(page(settings)) if f.name == "frontdesk_freshness_seconds"]
     buckets = [(float(s.labels["le"]), s.value) for s in family.samples if s.name.endswith("_bucket")]
-    return _quantile(buckets, 0.5), _quantile(buckets, 0.99)
+    return quantile(buckets, 0.5), quantile(buckets, 0.99)
 
 
-def _quantile(buckets: list[tuple[float, float]], share: float) -> float:
+def quantile(buckets: list[tuple[float, float]], share: float) -> float:
     wanted = share * buckets[-1][1]
     low, below = 0.0, 0.0
     for high, count in buckets:

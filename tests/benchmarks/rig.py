@@ -52,20 +52,30 @@ class Reading:
     resident: int
 
 
-class Process:
-    """A process that is measured, and ended by its own handle."""
+class Measured:
+    """A process that is measured."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+
+    def read(self, committed: int = 0) -> Reading:
+        times = self._process.cpu_times()
+        return Reading(committed, times.user + times.system, time.monotonic(), self._process.memory_info().rss)
+
+
+class Process(Measured):
+    """One that the benchmark starts, and ends by its own handle."""
 
     def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
         with log.open("wb") as out:
             self._popen = subprocess.Popen(command, env={**os.environ, **environment}, stdout=out, stderr=out)
-        self._process = psutil.Process(self._popen.pid)
+        super().__init__(self._popen.pid)
         self.log = log
 
-    def read(self, committed: int) -> Reading:
+    def read(self, committed: int = 0) -> Reading:
         if self._popen.poll() is not None:
             raise Stuck(f"{self._popen.args!r} ended with {self._popen.returncode}:\n{self.log.read_text()[-2000:]}")
-        times = self._process.cpu_times()
-        return Reading(committed, times.user + times.system, time.monotonic(), self._process.memory_info().rss)
+        return super().read(committed)
 
     def stop(self) -> None:
         self._popen.terminate()

@@ -15,6 +15,7 @@ from clickhouse_driver import Client
 from events.directory import Directory
 from sinks.clickhouse.directory import write_directory
 from sinks.clickhouse.publication import COLUMNS
+from tests.benchmarks.sizes import DRAWN_PLACE
 
 AT_ONCE: Final = 250_000
 DAYS: Final = 28
@@ -49,7 +50,7 @@ def district_of(number: int) -> str:
 _DISTRICT: Final = "concat('district-', leftPad(toString(place), 4, '0'))"
 _SCHOOLS: Final = "toUInt32(greatest(3, 200 / sqrt(place + 1)))"
 _DRAWN: Final = f"""
-    toUInt32(floor(exp(intHash64(number) / 18446744073709551616 * log(%(districts)s + 1)) - 1)) AS place,
+    {DRAWN_PLACE} AS place,
     {_DISTRICT} AS district,
     toDateTime64(%(now_s)s, 3, 'UTC') - toIntervalSecond(intHash32(number) %% (86400 * %(of_days)s)) AS opened,
     concat('case-', toString(number)) AS subject,

@@ -1,6 +1,6 @@
-"""Events per CPU-second of the worker, from Kafka to rows in ClickHouse, beside a stock Faust agent doing a smaller job.
+"""Events per CPU-second of the worker, from Kafka to rows in ClickHouse, beside a stock Faust agent and a ceiling, both of smaller jobs.
 
-Both read the same topic of simulated events in the same run. The worker writes all tables, windows and changelog; its
+All three read the same topic of simulated events in the same run. The worker writes all tables, windows and changelog; its
 rows are counted afterwards. Its rate is taken between its first commit and its last, so starting up does not count.
 """
 
@@ -25,36 +25,40 @@ STOCK_EVENTS = 50_000
 
 @dataclass(frozen=True)
 class Throughput:
-    """Rates in events per CPU-second of the process; `ratio` is worker over stock."""
+    """Rates in events per CPU-second of the process; `ratio` is worker over stock, `of_ceiling` worker over ceiling."""
 
     events: int
     worker: float
     worker_wall: float
     stock: float
+    ceiling: float
     ratio: float
+    of_ceiling: float
     resident_mb: float
 
 
 def measure(days: int = 28) -> Throughput:
     with servers() as settings:
         events = asyncio.run(publish(settings, Plan(time.time_ns() // 1_000_000, STUDENTS, days, districts=DISTRICTS)))
-        stock = stock_rate(settings, min(events, STOCK_EVENTS))
+        stock = rate_of("stock", settings, min(events, STOCK_EVENTS), str(settings.clickhouse_port))
+        ceiling = rate_of("ceiling", settings, events)
         with worker(settings) as process:
             readings = follow(settings, process, until=events)
         first, last = readings[0], readings[-1]
         done, cpu_s = last.committed - first.committed, last.cpu_s - first.cpu_s
         check_rows(settings, events)
         rate = done / cpu_s
-        return Throughput(events, rate, done / (last.wall_s - first.wall_s), stock, rate / stock, max(r.resident for r in readings) / 2**20)
+        resident_mb = max(reading.resident for reading in readings) / 2**20
+        return Throughput(events, rate, done / (last.wall_s - first.wall_s), stock, ceiling, rate / stock, rate / ceiling, resident_mb)
 
 
-def stock_rate(settings: Settings, events: int) -> float:
-    command = [sys.executable, "-m", "tests.benchmarks.stock", settings.kafka_bootstrap, settings.topic]
-    command += [str(settings.partitions), str(events), str(settings.clickhouse_port)]
+def rate_of(name: str, settings: Settings, events: int, *more: str) -> float:
+    """Events per CPU-second of a module beside this one that reads the topic."""
+    command = [sys.executable, "-m", f"tests.benchmarks.{name}", settings.kafka_bootstrap, settings.topic, str(settings.partitions)]
     environment = os.environ | environment_of(settings)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run([*command, str(events), *more], env=environment, capture_output=True, text=True, check=False, timeout=600)
     if not done.stdout.strip():
-        raise Stuck(f"the stock agent gave nothing:\n{done.stderr[-2000:]}")
+        raise Stuck(f"{name} gave nothing:\n{done.stderr[-2000:]}")
     report = json.loads(done.stdout.splitlines()[-1])
     return float(report["events"] / report["cpu_s"])
 

@@ -65,7 +65,7 @@ class Audience:
 def measure(updates: int = UPDATES) -> Viewers:
     with servers(page_port=0) as settings, worker(settings) as process, page(settings) as watched:
         follow(settings, process, until=asyncio.run(publish(settings, Plan(WallClock().now(), STUDENTS, DAYS))))
-        return asyncio.run(_watch(settings, watched, _address(watched), updates))
+        return asyncio.run(_watch(settings, watched, address_of(watched), updates))
 
 
 @contextmanager
@@ -111,7 +111,7 @@ async def _until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.01)
 
 
-def _address(process: Process) -> str:
+def address_of(process: Process) -> str:
     """Of the page, once it listens."""
     deadline = time.monotonic() + DEADLINE_S
     while not (found := re.search(r"http://\S+", process.log.read_text())):
