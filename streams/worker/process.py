@@ -50,9 +50,6 @@ BATCH_BYTES = 900_000
 MOST_BYTES = 4 << 20
 """Of a request: a dead letter is a whole record and what is wrong with it."""
 
-PACE_S = 0.4
-"""Least time from the beginning of a batch to that of the next, where no full one waits: what Kafka and ClickHouse do for each batch,
-for each of its tables, they do at most so often. The first event after a pause does not wait."""
 LOG_OPTIONS: Final[dict[str, Any]] = {
     "auto_offset_reset": "earliest",
     "isolation_level": "read_committed",
@@ -141,7 +138,6 @@ async def _run(settings: Settings, fitted: Callable[[WorkerParts], WorkerParts],
             clock=WallClock(),
             follow_wall=settings.clock == "wall",
             meter=metrics,
-            pace_s=PACE_S,
             continuity=Continuity(settings.topic, consumer, partial(has_offset, settings)),
         )
         app = make_app(settings, processor, parts.assignment, look=watch.look, note=watch.note)

@@ -50,21 +50,15 @@ class Processor:
         follow_wall: bool,
         meter: WorkerMetrics,
         batch_records: int = 20_000,
-        pace_s: float = 0.0,
         continuity: Continuity | None = None,
     ) -> None:
-        """`epoch` numbers the topic's incarnation (row versions); `follow_wall` is `clock = "wall"` of the settings.
-
-        A batch of fewer than `batch_records` begins at least `pace_s` after the one before: what a batch costs, it costs seldom.
-        """
+        """`epoch` numbers the topic's incarnation (row versions); `follow_wall` is `clock = "wall"` of the settings."""
         self._directory = directory
         self._rows = rows
         self._assignment = assignment
         self._clock = clock
         self._follow_wall = follow_wall
         self._batch_records = batch_records
-        self._pace_s = pace_s
-        self._next_at = 0.0
         self.sorter = Sorter(partitions, directory.allows)
         self._held = HeldPartitions(assignment)
         self._recovery = Recovery(changelog, rows, assignment, meter, epoch, continuity)
@@ -160,7 +154,6 @@ class Processor:
             await self._sleep()
             if not self._open:
                 continue
-            self._next_at = asyncio.get_running_loop().time() + self._pace_s
             batch = self._batch = asyncio.create_task(self._work())
             try:
                 await asyncio.wait({batch})
@@ -179,16 +172,6 @@ class Processor:
                 async with asyncio.timeout(1.0):  # `wait_for` of Python 3.11 loses a cancellation that comes with the wake
                     await self._wake.wait()
         self._wake.clear()
-        await self._gather()
-
-    async def _gather(self) -> None:
-        """Let more records come to those that wait, until the pace allows a batch or a whole one is there."""
-        now = asyncio.get_running_loop().time
-        while 0 < self._queue.records < self._batch_records and (left_s := self._next_at - now()) > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await self._wake.wait()
-            self._wake.clear()
 
     async def _work(self) -> None:
         self._held.begin()

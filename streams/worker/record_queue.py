@@ -26,11 +26,6 @@ class RecordQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    @property
-    def records(self) -> int:
-        """How many wait."""
-        return sum(len(fetched.records) for fetched in self._waiting)
-
     def put(self, fetched: FetchedRecords) -> None:
         self._waiting.append(fetched)
 

@@ -223,7 +223,7 @@ class Fetched:
 
 
 def processor_of(
-    outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None, continuity: Any = None, **more: Any
+    outside: Any, directory: Any = DEFAULT, partitions: int = PARTITIONS, changelog: Any = None, continuity: Any = None
 ) -> Processor:
     """A processor whose whole world is that rim, but for another changelog."""
     return Processor(
@@ -239,7 +239,6 @@ def processor_of(
         follow_wall=True,
         meter=outside,
         continuity=continuity,
-        **more,
     )
 
 

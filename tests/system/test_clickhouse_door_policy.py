@@ -148,6 +148,14 @@ def test_no_other_server_is_asked_and_no_right_given(client: Client, sql: str) -
     assert code_of(client, sql) == DENIED
 
 
+def test_what_is_refused_is_refused_every_time(client: Client, outside: Path) -> None:
+    """Statements that passed are remembered by their text; those that did not are asked about again."""
+    allowed, refused = "SELECT b FROM notes", READS[0].format(file=outside)
+    for _ in range(3):
+        assert client.execute(allowed) == [("one",)]
+        assert code_of(client, refused) == DENIED
+
+
 def test_values_are_literals(client: Client, outside: Path) -> None:
     assert code_of(client, f"INSERT INTO notes VALUES (2, file('{outside}'))") == NO_EXPRESSIONS
     client.execute("INSERT INTO notes VALUES (2, 'file(')")

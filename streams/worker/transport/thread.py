@@ -23,9 +23,8 @@ from streams.worker.transport.away import now_s
 T = TypeVar("T")
 
 DAY_MS = 24 * 60 * 60 * 1000
-FETCH_WAIT_MS = 200
-"""How long the broker may wait for `FETCH_LEAST_BYTES`: it answers, and we ask, five times a second, and not at each record."""
-FETCH_LEAST_BYTES = 1 << 20
+FETCH_WAIT_MS = 100
+"""How long the broker may wait for a first record; the bound of the delay is the network's, not this."""
 PARTITION_BYTES = 16 << 20
 FETCH_BYTES = 32 << 20
 PIECE_RECORDS = 1_000
@@ -125,7 +124,6 @@ class FetchThread(AIOKafkaConsumerThread):
             rebalance_timeout_ms=session_ms,
             heartbeat_interval_ms=int(self.subscription.heartbeat_s * 1000),
             fetch_max_wait_ms=FETCH_WAIT_MS,
-            fetch_min_bytes=FETCH_LEAST_BYTES,
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=PARTITION_BYTES,
             value_deserializer=checked,
