@@ -92,40 +92,51 @@ def test_columns_of_unknown_length_are_refused(name: str) -> None:
     assert raised.value.code == 48
 
 
-def block_of(columns: list[tuple[str, bytes]], rows: int) -> bytes:
-    parts = [string(f"c{index}") + string(name) + data for index, (name, data) in enumerate(columns)]
+def block_of(columns: list[tuple[str, bytes]], rows: int, mark: bytes) -> bytes:
+    parts = [string(f"c{index}") + string(name) + mark + data for index, (name, data) in enumerate(columns)]
     return varint(len(columns)) + varint(rows) + b"".join(parts)
 
 
 @given(st.lists(st.sampled_from(TWO_ROWS), max_size=8))
-def test_a_block_is_copied_to_its_end_and_described(columns: list[tuple[str, bytes]]) -> None:
-    block, parts = block_of(columns, 2), list[bytes]()
-    source = MemorySource(block + b"more")
-    header = copy_block(source, parts.append)
-    assert b"".join(parts) == block
-    assert source.position == len(block)
-    assert (header.rows, [column.type for column in header.columns]) == (2, [name for name, _ in columns])
+def test_marks_are_taken_out_and_put_in(columns: list[tuple[str, bytes]]) -> None:
+    plain, marked = block_of(columns, 2, b""), block_of(columns, 2, b"\0")
+    for given_bytes, marked_in, marked_out, expected in [
+        (marked, True, False, plain),
+        (plain, False, True, marked),
+        (plain, False, False, plain),
+    ]:
+        parts: list[bytes] = []
+        source = MemorySource(given_bytes + b"more")
+        header = copy_block(source, marked_in, marked_out, parts.append)
+        assert b"".join(parts) == expected
+        assert source.position == len(given_bytes)
+        assert (header.rows, [column.type for column in header.columns]) == (2, [name for name, _ in columns])
 
 
 @given(STRINGS)
 def test_a_block_is_copied_in_pieces(values: list[bytes]) -> None:
-    block = block_of([("String", b"".join(values))], len(values))
+    block = block_of([("String", b"".join(values))], len(values), b"")
     parts: list[bytes] = []
-    copy_block(MemorySource(block), parts.append)
+    copy_block(MemorySource(block), marked_in=False, marked_out=False, write=parts.append)
     assert b"".join(parts) == (block if values else b"")
 
 
 def test_a_block_without_rows_is_described_and_not_written() -> None:
     parts: list[bytes] = []
-    columns = copy_block(MemorySource(block_of([("UInt8", b"")], 0)), parts.append).columns
+    columns = copy_block(MemorySource(block_of([("UInt8", b"")], 0, b"")), marked_in=False, marked_out=False, write=parts.append).columns
     assert parts == []
-    assert copy_block(MemorySource(empty_block(columns)), parts.append).columns == columns
+    assert copy_block(MemorySource(empty_block(columns, marked=True)), True, False, parts.append).columns == columns
 
 
 def test_a_block_that_ends_too_early_is_an_end_of_file() -> None:
-    block = block_of([("UInt64", bytes(16))], 2)
+    block = block_of([("UInt64", bytes(16))], 2, b"")
     with pytest.raises(EOFError):
-        copy_block(MemorySource(block[:-1]), lambda _: None)
+        copy_block(MemorySource(block[:-1]), marked_in=False, marked_out=False, write=lambda _: None)
+
+
+def test_sparse_columns_are_refused() -> None:
+    with pytest.raises(ProtocolError):
+        copy_block(MemorySource(block_of([("UInt8", b"\1")], 1, b"\1")), True, False, lambda _: None)
 
 
 def test_arguments_split_at_outer_commas_only() -> None:
