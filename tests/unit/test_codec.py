@@ -355,7 +355,9 @@ def test_a_header_named_data_and_null_headers_change_nothing() -> None:
     assert Decoder().decode(BODY, headers, NOW) == decode(EVENT)
 
 
-NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="@"), min_size=1, max_size=128) | st.sampled_from(["学校", "ñ"])
+NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="@"), min_size=1, max_size=128) | st.sampled_from(
+    ["学校", "ñ"]
+)
 """Without @: `0@0.AA` is an e-mail address, which is refused."""
 HEAD = st.fixed_dictionaries(
     {"id": NAMES, "source": NAMES, "subject": NAMES, "time": st.just(moment("2026-11-23T14:03:22.120-06:00"))},
