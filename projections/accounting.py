@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from events.event import Contacted
 from projections.announcement import NOTHING, Announcement, Standing, changed, may_stand, standing
 from projections.case import FOLD, decode_case, decode_head
-from projections.case_store import Replaced, district_of
+from projections.case_store import Replaced, case_named, district_of
 from projections.contribution import (
     MINUTE_MS,
     Contributions,
@@ -125,7 +125,7 @@ class Accounting:
     def announce_replaced(self, replaced: Replaced) -> None:
         """Note what there is to announce when a case takes the place of what a record tells, as of when all was announced."""
         if decode_head(replaced.record).fold == FOLD:
-            district, _, subject = replaced.key.decode().partition(" ")
+            district, subject = case_named(replaced.key)
             now = self.promises.announced_to
             passed = standing(district, subject, decode_case(replaced.record).episodes, now)
             self.promises.announce(changed(passed, standing(district, subject, replaced.case.episodes, now)))
@@ -135,7 +135,7 @@ class Accounting:
         """Take what there is to announce of promises: what events changed, and what has passed since the last time."""
         promises, now = self.promises, self._time.now
         for key in promises.come_due(now):
-            district, _, subject = key.decode().partition(" ")
+            district, subject = case_named(key)
             passed = standing(district, subject, case_of(key).episodes, now)
             promises.announce(each for each in passed.values() if each.state == "raised" and each.passed.at >= promises.announced_to)
         return promises.take(now, wall)

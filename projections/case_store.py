@@ -211,8 +211,14 @@ def case_key(district: str, subject: str) -> bytes:
     return f"{district} {subject}".encode()
 
 
+def case_named(key: bytes) -> tuple[str, str]:
+    """District and subject: what `case_key` made of them, taken apart."""
+    district, _, subject = key.decode().partition(" ")
+    return district, subject
+
+
 def district_of(key: bytes) -> str:
-    return key.decode().partition(" ")[0]
+    return case_named(key)[0]
 
 
 def _label(revision: int) -> bytes:

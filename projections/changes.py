@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import astuple
 
+from projections.case_store import case_named
 from projections.contribution import MINUTE_MS
 from projections.episode import facts_row, key_of
 from projections.rows import CASE_COLUMNS, EVENT_COLUMNS, KEPT_CASE_COLUMNS, Columns, columns, gone, row_version, window_version
@@ -91,8 +92,7 @@ class RowBuffer:
         """Give out all of it, and at most `most` of the cases that were made anew; what there is to announce is judged at `wall` ms."""
         changelog: list[tuple[bytes, bytes | None]] = [(key, None) for key in store.take_tombstones()]
         for key, had in store.take_rewritten(most):
-            district, _, subject = key.decode().partition(" ")
-            self.describe(key, district, subject, store.case(key), had)
+            self.describe(key, *case_named(key), store.case(key), had)
         changelog += [(key, store.records[key]) for key in self.cases]
         announcements = accounting.announcements(wall, store.case)
         changes = Changes(

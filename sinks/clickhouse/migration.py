@@ -102,7 +102,7 @@ def migrate(server: ClickHouse, *, directory: Path = MIGRATIONS, views: Path = V
     return [Step(m.version, names[m.version], MigrationState.APPLIED) for m in applied]
 
 
-class _Definitions(ClickhouseDriverConnection):  # type: ignore[misc] # as above
+class _Definitions(ClickhouseDriverConnection):  # type: ignore[misc] # its library publishes no types
     """What the migrator defines is defined on every replica. It also has its books merged, which any one may do."""
 
     def command(self, statement: str, log_statement: str | None = None) -> None:  # noqa: ARG002 - the migrator's signature

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from tests.oracles.story import HOUR, MINUTE, Changed, Contacted, PlainDirectory, Rated, Replied, Resolved
@@ -44,6 +44,7 @@ CLOSED_IN_SUMMER = replace(
 RENAMED = replace(USUAL, aliases={"bus": "transportation"})
 
 _numbers = count(1)
+Told = TypeVar("Told", Contacted, Changed, Replied, Resolved, Rated)
 
 
 def at(text: str) -> int:
@@ -53,17 +54,17 @@ def at(text: str) -> int:
     return int(datetime.fromisoformat(f"{written} {clock}").replace(tzinfo=CHICAGO).timestamp() * 1000)
 
 
-def _told(record: Any, when: str | int, fields: dict[str, Any]) -> Any:
+def _told(record: type[Told], when: str | int, fields: dict[str, Any]) -> Told:
     name = fields.pop("id", f"{record.__name__.lower()}-{next(_numbers)}")
     return record(when if isinstance(when, int) else at(when), SOURCE, name, **fields)
 
 
 def contact(when: str | int, **fields: Any) -> Event:
-    return _told(Contacted, when, {"stakeholder": "s-1", "channel": "web", **fields})  # type: ignore[no-any-return]
+    return _told(Contacted, when, {"stakeholder": "s-1", "channel": "web", **fields})
 
 
 def reply(when: str | int, **fields: Any) -> Event:
-    return _told(Replied, when, fields)  # type: ignore[no-any-return]
+    return _told(Replied, when, fields)
 
 
 def receipt(when: str | int) -> Event:
@@ -72,7 +73,7 @@ def receipt(when: str | int) -> Event:
 
 
 def resolution(when: str | int, **fields: Any) -> Event:
-    return _told(Resolved, when, fields)  # type: ignore[no-any-return]
+    return _told(Resolved, when, fields)
 
 
 def robot(when: str | int, **fields: Any) -> Event:
@@ -81,7 +82,7 @@ def robot(when: str | int, **fields: Any) -> Event:
 
 
 def change(when: str | int, **fields: Any) -> Event:
-    return _told(Changed, when, fields)  # type: ignore[no-any-return]
+    return _told(Changed, when, fields)
 
 
 def waits(when: str | int, who: str = "stakeholder") -> Event:
@@ -93,7 +94,7 @@ def back(when: str | int) -> Event:
 
 
 def rating(when: str | int, score: float, **fields: Any) -> Event:
-    return _told(Rated, when, {"score": score, **fields})  # type: ignore[no-any-return]
+    return _told(Rated, when, {"score": score, **fields})
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import pytest
 from events.codec import Decoder
 from events.directory import DEFAULT
 from projections.announcement import Announcement
+from projections.case_store import case_named
 from projections.partition import Entry, Partition
 from streams.simulation import Plan, simulate
 from tests.oracles.plain_breaches import Known, Words, last_words, name_of, plain_words
@@ -184,7 +185,7 @@ def passed(partition: Partition) -> set[tuple[str, ...]]:
 
     found = set()
     for key, record in partition.store.records.items():
-        district, _, subject = key.decode().partition(" ")
+        district, subject = case_named(key)
         episodes = decode_case(record).episodes
         for episode in episodes:
             episode.late_ms = 0

@@ -97,7 +97,7 @@ class ClickHouseProgram(ClickHouseServer):
         """Without the process that ClickHouse lets watch over itself: the one that is started is the server."""
         return {**os.environ, "CLICKHOUSE_WATCHDOG_ENABLE": "0"}
 
-    def _is_ready(self, child: Child, before: int) -> bool:  # noqa: ARG002 - as for the embedded engine
+    def _is_ready(self, child: Child, before: int) -> bool:  # noqa: ARG002 - the embedded engine, whose signature it is, needs both
         try:
             with Client(HOST, port=self.native_port, password=self._password.read_text(), connect_timeout=LOOK_S) as client:
                 return bool(client.execute("SELECT 1"))
