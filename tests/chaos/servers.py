@@ -21,6 +21,7 @@ from streams.kafka.topics import ensure_topics, topics
 from streams.settings import Settings
 from streams.warehouse import clickhouse_of
 from tests.chaos.proxy import ClickHouseProxy, KafkaProxy
+from tests.support.workers import named
 
 USER, PASSWORD = "chaos", "invented"  # of a server that lives as long as the machine
 SESSION_S: Final = 6.0
@@ -66,17 +67,7 @@ class Servers:
 
 
 def _named(name: str) -> dict[str, Any]:
-    return {
-        "clickhouse_database": name,
-        "topic": f"{name}.events",
-        "dead_letter_topic": f"{name}.dead-letters",
-        "breach_topic": f"{name}.breaches",
-        "changelog_topic": f"{name}-changelog",
-        "group": name,
-        "partitions": PARTITIONS,
-        "session_timeout_s": SESSION_S,
-        "directory": DIRECTORY,
-    }
+    return {**named(name), "partitions": PARTITIONS, "session_timeout_s": SESSION_S, "directory": DIRECTORY}
 
 
 @contextmanager

@@ -24,15 +24,13 @@ SOURCES = st.sampled_from(["/riverside/helpdesk", "/riverside/web"])
 NAMES = st.sampled_from(["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "long-enough-to-be-told-apart", "k" * 40])
 SCHOOLS = st.sampled_from(["", "", "north", "south"])
 DEPARTMENTS = st.sampled_from(["", "nursing", "office"])
+HEAD = (MOMENTS, SOURCES, NAMES, SCHOOLS, DEPARTMENTS)
+"""With what every event begins."""
 STAKEHOLDERS = st.sampled_from(["", "s-1", "s-2"])
 
 CONTACTS = st.builds(
     Contacted,
-    MOMENTS,
-    SOURCES,
-    NAMES,
-    SCHOOLS,
-    DEPARTMENTS,
+    *HEAD,
     STAKEHOLDERS,
     st.sampled_from(["", "family"]),
     st.sampled_from(["", "web"]),
@@ -41,9 +39,9 @@ CONTACTS = st.builds(
     st.sampled_from(["routine", "urgent", "critical"]),
     st.booleans(),
 )
-REPLIES = st.builds(Replied, MOMENTS, SOURCES, NAMES, SCHOOLS, DEPARTMENTS, st.just(""), st.booleans(), st.booleans())
-RESOLUTIONS = st.builds(Resolved, MOMENTS, SOURCES, NAMES, SCHOOLS, DEPARTMENTS, st.sampled_from(["resolved", "spam"]))
-RATINGS = st.builds(Rated, MOMENTS, SOURCES, NAMES, SCHOOLS, DEPARTMENTS, st.sampled_from([1.0, 2.0, 5.0]))
+REPLIES = st.builds(Replied, *HEAD, st.just(""), st.booleans(), st.booleans())
+RESOLUTIONS = st.builds(Resolved, *HEAD, st.sampled_from(["resolved", "spam"]))
+RATINGS = st.builds(Rated, *HEAD, st.sampled_from([1.0, 2.0, 5.0]))
 EVENTS: st.SearchStrategy[Event] = st.one_of(CONTACTS, REPLIES, REPLIES, RESOLUTIONS, RATINGS)
 
 
@@ -67,11 +65,7 @@ SELDOM_PRIORITIES = st.sampled_from(["", "", "", "routine", "urgent", "critical"
 
 TOLD_CONTACTS = st.builds(
     story.Contacted,
-    MOMENTS,
-    SOURCES,
-    NAMES,
-    SCHOOLS,
-    DEPARTMENTS,
+    *HEAD,
     STAKEHOLDERS,
     st.sampled_from(["", "family"]),
     st.sampled_from(["", "web", "phone"]),
@@ -84,11 +78,7 @@ TOLD_CONTACTS = st.builds(
 )
 TOLD_CHANGES = st.builds(
     story.Changed,
-    MOMENTS,
-    SOURCES,
-    NAMES,
-    SCHOOLS,
-    DEPARTMENTS,
+    *HEAD,
     SELDOM_PRIORITIES,
     st.sampled_from(["", "", "meals"]),
     st.sampled_from(["", "", "staff"]),
@@ -101,11 +91,7 @@ TOLD_CHANGES = st.builds(
 ).filter(lambda change: astuple(change)[3:10] != ("",) * 7)
 TOLD_REPLIES = st.builds(
     story.Replied,
-    MOMENTS,
-    SOURCES,
-    NAMES,
-    SCHOOLS,
-    DEPARTMENTS,
+    *HEAD,
     st.just(""),
     st.sampled_from([True, True, False]),
     st.sampled_from([True, True, False]),
@@ -116,11 +102,7 @@ TOLD_REPLIES = st.builds(
 )
 TOLD_RESOLUTIONS = st.builds(
     story.Resolved,
-    MOMENTS,
-    SOURCES,
-    NAMES,
-    SCHOOLS,
-    DEPARTMENTS,
+    *HEAD,
     st.sampled_from(["resolved", "resolved", "no_action", "duplicate", "spam"]),
     st.just(""),
     st.sampled_from([True, True, False]),
@@ -132,11 +114,7 @@ TOLD_RATINGS = st.builds(
     lambda at, source, name, school, department, score, settled, *rest: story.Rated(
         at, source, name, school, department, score, 1.0, 5.0, score > 0, settled, *rest
     ),
-    MOMENTS,
-    SOURCES,
-    NAMES,
-    SCHOOLS,
-    DEPARTMENTS,
+    *HEAD,
     st.sampled_from([0.0, 1.0, 2.0, 5.0]),
     st.sampled_from(["yes", "no"]),
     st.sampled_from([(), ("speed",), ("courtesy", "outcome")]),

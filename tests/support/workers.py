@@ -24,17 +24,24 @@ from streams.warehouse import clickhouse_of
 POLL_S = 0.1
 
 
+def named(name: str) -> dict[str, str]:
+    """Settings of a database, topics and a group of this name."""
+    return {
+        "clickhouse_database": name,
+        "topic": f"{name}.events",
+        "dead_letter_topic": f"{name}.dead-letters",
+        "breach_topic": f"{name}.breaches",
+        "changelog_topic": f"{name}-changelog",
+        "group": name,
+    }
+
+
 def fresh_settings(name: str, kafka: Kafka, clickhouse: ClickHouseServer, **others: Any) -> Settings:
     """Settings with topics, group and database named after the test; the topics and tables are made."""
     settings = Settings(
         kafka_bootstrap=kafka.bootstrap,
         clickhouse_port=clickhouse.native_port,
-        clickhouse_database=name,
-        topic=f"{name}.events",
-        dead_letter_topic=f"{name}.dead-letters",
-        breach_topic=f"{name}.breaches",
-        changelog_topic=f"{name}-changelog",
-        group=name,
+        **named(name),
         **({"partitions": 4} | others),
     )
     migrate(clickhouse_of(settings))

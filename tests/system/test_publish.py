@@ -24,6 +24,7 @@ from streams.kafka.publisher import Publisher
 from streams.kafka.topics import TopicMismatch, ensure_topics, topics
 from streams.settings import Settings
 from streams.simulation import Plan, simulate
+from tests.support.workers import named
 
 if TYPE_CHECKING:
     from deploy.embedded.kafka import Kafka
@@ -38,16 +39,7 @@ UNTIL = 1_795_212_000_000
 @pytest.fixture
 def settings(kafka: "Kafka") -> Settings:
     """Topics of this test's own."""
-    name = uuid.uuid4().hex[:8]
-    return Settings(
-        kafka_bootstrap=kafka.bootstrap,
-        topic=f"{name}.events",
-        dead_letter_topic=f"{name}.dead-letters",
-        breach_topic=f"{name}.breaches",
-        changelog_topic=f"{name}-changelog",
-        group=name,
-        partitions=4,
-    )
+    return Settings(kafka_bootstrap=kafka.bootstrap, **named(f"t{uuid.uuid4().hex[:8]}"), partitions=4)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from streams.terminal.configuration import environment_of
 from streams.terminal.outcome import ExitCode
 from streams.warehouse import clickhouse_of
 from tests.support.tls import certificate, encrypted
-from tests.support.workers import publish, query, wait_until_counted, worker
+from tests.support.workers import named, publish, query, wait_until_counted, worker
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(240)]
 
@@ -75,12 +75,7 @@ def settings(guarded_kafka: Kafka, guarded_clickhouse: GuardedClickHouse, reques
         clickhouse_password=SecretStr(PASSWORD),
         clickhouse_secure=True,
         clickhouse_ca_file=guarded_clickhouse.authority,
-        clickhouse_database=name,
-        topic=f"{name}.events",
-        dead_letter_topic=f"{name}.dead-letters",
-        breach_topic=f"{name}.breaches",
-        changelog_topic=f"{name}-changelog",
-        group=name,
+        **named(name),
         partitions=2,
     )
 
